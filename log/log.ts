@@ -1,0 +1,88 @@
+/**
+ * The `log` seam: an ordered, partitioned, durable log. Adapters: `kafka` (later), `embedded`, `memory`; all pass
+ * test/contract/log.ts. An adapter stores and reads records and nothing else: lanes, retries of appends, producer
+ * deduplication and fencing sit above it, once.
+ *
+ * Offsets are integers and rise by one within a partition of a topic that is not compacted; a compacted topic has
+ * holes, because an older record gives way to a newer one with the same key.
+ */
+
+export interface TopicSpec {
+  name: string
+  /** Fixed for ever once made: a topic that exists with another number is refused. */
+  partitions: number
+  /** Keep only the newest record of each key. */
+  compacted: boolean
+}
+
+/** What is appended. The key is null where nothing is compacted or partitioned by it. */
+export interface LogEntry {
+  key: Buffer | null
+  value: Buffer
+}
+
+export interface LogRecord extends LogEntry {
+  offset: number
+}
+
+/** `oldest` is the first offset that can be read, `next` the one that the next append gets; equal when empty. */
+export interface LogRange {
+  oldest: number
+  next: number
+}
+
+/**
+ * A reader of one partition that follows its tail. It survives a lost connection by itself; it never skips a record
+ * and never repeats one.
+ */
+export interface LogReader {
+  /**
+   * Waits until at least one record is there and returns all that is ready, in order, at most `readBatchMax` of
+   * them. Rejects with `out_of_range` when the place to read from is not in the log (any more), and with `closed`
+   * after close(). One call at a time.
+   */
+  next(): Promise<LogRecord[]>
+  /** True when next() would return at once. */
+  readonly ready: boolean
+  close(): void
+}
+
+export interface Log {
+  /** Makes the topics that are missing; rejects with `topic_mismatch` when one exists with other settings. */
+  createTopics(topics: TopicSpec[]): Promise<void>
+  /**
+   * Appends the entries next to each other and in order, all or none, and returns the offset of the first. When it
+   * rejects with `unavailable`, the entries may or may not be in the log.
+   */
+  append(topic: string, partition: number, entries: LogEntry[]): Promise<number>
+  range(topic: string, partition: number): Promise<LogRange>
+  /** Starts at offset `from`, which may be the end of the log. */
+  read(topic: string, partition: number, from: number): LogReader
+  /** Removes what lies before `before`: retention, made explicit. */
+  trim(topic: string, partition: number, before: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** Records that one LogReader.next() returns at most. */
+export const readBatchMax = 2_000
+
+/** Bytes that a reader holds ready at most, before the adapter stops fetching for it. */
+export const readBufferBytesMax = 8 * 1024 * 1024
+
+export const logErrorCodes = [
+  'unavailable', // no answer: for an append the outcome is unknown
+  'out_of_range', // the place to read from is older than `oldest` or newer than `next`
+  'unknown_topic',
+  'topic_mismatch',
+  'closed',
+] as const
+export type LogErrorCode = (typeof logErrorCodes)[number]
+
+export class LogError extends Error {
+  readonly code: LogErrorCode
+  constructor(code: LogErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'LogError'
+    this.code = code
+  }
+}

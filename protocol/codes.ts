@@ -1,0 +1,58 @@
+/**
+ * The client protocol's tables of codes: errors, unsubscribes and disconnects. Numbers and texts follow Centrifugo
+ * (centrifuge errors.go, unsubscribe.go, disconnect.go), so that every SDK reacts as its users know it.
+ */
+
+export interface ClientError {
+  code: number
+  message: string
+  /** The SDK may send the same command again by itself. */
+  temporary?: true
+}
+
+export const errors = {
+  internal: { code: 100, message: 'internal server error', temporary: true },
+  unauthorized: { code: 101, message: 'unauthorized' },
+  unknownChannel: { code: 102, message: 'unknown channel' },
+  permissionDenied: { code: 103, message: 'permission denied' },
+  methodNotFound: { code: 104, message: 'method not found' },
+  alreadySubscribed: { code: 105, message: 'already subscribed' },
+  limitExceeded: { code: 106, message: 'limit exceeded' },
+  badRequest: { code: 107, message: 'bad request' },
+  notAvailable: { code: 108, message: 'not available' },
+  tokenExpired: { code: 109, message: 'token expired' },
+  expired: { code: 110, message: 'expired' },
+  tooManyRequests: { code: 111, message: 'too many requests', temporary: true },
+  unrecoverablePosition: { code: 112, message: 'unrecoverable position' },
+  /** Ours: the command made the app fail; it had no effect and is kept as a dead letter. */
+  deadLetter: { code: 1000, message: 'command set aside' },
+} as const satisfies Record<string, ClientError>
+
+export interface CloseReason {
+  code: number
+  reason: string
+}
+
+/** Sent as a push; from 2500 on the client subscribes again by itself. */
+export const unsubscribes = {
+  server: { code: 2000, reason: 'server unsubscribe' },
+  insufficient: { code: 2500, reason: 'insufficient state' },
+  invalidated: { code: 2502, reason: 'state invalidated' },
+} as const satisfies Record<string, CloseReason>
+
+/** Sent as WebSocket close codes: 3000–3499 reconnect, 3500–3999 are final. */
+export const disconnects = {
+  closed: { code: 3000, reason: 'connection closed' },
+  shutdown: { code: 3001, reason: 'shutdown' },
+  serverError: { code: 3004, reason: 'internal server error' },
+  expired: { code: 3005, reason: 'connection expired' },
+  slow: { code: 3008, reason: 'slow' },
+  forceReconnect: { code: 3011, reason: 'force reconnect' },
+  noPong: { code: 3012, reason: 'no pong' },
+  tooManyRequests: { code: 3013, reason: 'too many requests' },
+  invalidToken: { code: 3500, reason: 'invalid token' },
+  badRequest: { code: 3501, reason: 'bad request' },
+  stale: { code: 3502, reason: 'stale' },
+  inappropriateProtocol: { code: 3506, reason: 'inappropriate protocol' },
+  notAvailable: { code: 3508, reason: 'not available' },
+} as const satisfies Record<string, CloseReason>

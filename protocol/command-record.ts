@@ -1,0 +1,94 @@
+import { FormatError, decodeEnvelope, encodeEnvelope } from './envelope.ts'
+
+/**
+ * A command on its way from a proxy to the slot of its channel. Time and seed are fixed when it enters the log and
+ * everything that is made from it (ids, times, channel epochs) derives from them, so replay gives the same result.
+ */
+export interface CommandRecord {
+  /** Who numbers: a proxy generation, `instance.generation`, or a controller. */
+  producer: string
+  /** Rises per producer and slot; a worker drops what is not above the last one it saw. */
+  n: number
+  /** Where replies go. */
+  instance: string
+  /** Empty for commands of the proxy itself. */
+  session: string
+  user: string
+  /** Empty where a command concerns the whole slot. */
+  channel: string
+  /** `subscribe`, `close`, `tops`, `gone` are the runtime's; every other one is the app's. */
+  method: string
+  /** Milliseconds since 1970 when it entered. */
+  time: number
+  /** Hex; the source of every id made from this command. */
+  seed: string
+  /** What the namespace of the channel allows history to show. */
+  history: { size: number; ttlMs: number }
+  /** JSON of the connection's info, or null. */
+  connInfo: string | null
+  payload: Buffer
+}
+
+interface Header {
+  p: string
+  n: number
+  i: string
+  s: string
+  u: string
+  c: string
+  m: string
+  t: number
+  r: string
+  h: [number, number]
+  ci?: string
+}
+
+export function encodeCommand(command: CommandRecord): Buffer {
+  const header: Header = {
+    p: command.producer,
+    n: command.n,
+    i: command.instance,
+    s: command.session,
+    u: command.user,
+    c: command.channel,
+    m: command.method,
+    t: command.time,
+    r: command.seed,
+    h: [command.history.size, command.history.ttlMs],
+  }
+  if (command.connInfo !== null) header.ci = command.connInfo
+  return encodeEnvelope(header, command.payload)
+}
+
+function isHeader(value: unknown): value is Header {
+  const h = value as Partial<Header> | null
+  return (
+    typeof h === 'object' &&
+    h !== null &&
+    [h.p, h.i, h.s, h.u, h.c, h.m, h.r].every((member) => typeof member === 'string') &&
+    Number.isSafeInteger(h.n) &&
+    Number.isSafeInteger(h.t) &&
+    Array.isArray(h.h) &&
+    h.h.length === 2
+  )
+}
+
+/** Throws FormatError. */
+export function decodeCommand(value: Buffer): CommandRecord {
+  const { header, payload } = decodeEnvelope(value)
+  if (!isHeader(header)) throw new FormatError('record is not a command')
+  return {
+    producer: header.p,
+    n: header.n,
+    instance: header.i,
+    session: header.s,
+    user: header.u,
+    channel: header.c,
+    method: header.m,
+    time: header.t,
+    seed: header.r,
+    history: { size: header.h[0], ttlMs: header.h[1] },
+    connInfo: header.ci ?? null,
+    payload,
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * The `store` seam: leases, the worker's commit, channels and messages, interest, the outbox, controller state.
+ * Adapters: `mysql` (later), `embedded`, `memory`; all pass test/contract/store.ts. Every method is one request and
+ * one transaction: nothing stays open between two, so a frozen process never holds a lock.
+ *
+ * Every adapter keeps names, ids and keys binary: no collation folds two of them into one.
+ */
+
+/** `group/partition`, for example `default/7`. */
+export type SlotId = string
+
+/** Who owns a slot and how far it has been handled. The token fences every other process out. */
+export interface Lease {
+  slot: SlotId
+  /** Random for each acquisition, null before the first. Survives a release, so that a release can be told apart. */
+  token: string | null
+  /** Null after a clean release. */
+  owner: string | null
+  /** Version of the owner (of the last one after a release). */
+  version: string | null
+  /** Rises by one with each acquisition. */
+  epoch: number
+  /** Log offset of the first record whose effects are not in the store. */
+  nextOffset: number
+  /** Raised by a person's `slots reset`; orders positions across a log that started anew. */
+  incarnation: number
+  /** Hash of the record at nextOffset - 1; null before the first. */
+  fingerprint: string | null
+  /** Offset that a careful owner was about to show the app. */
+  trying: number | null
+  /** Unclean take-overs since the slot last made progress. */
+  attempts: number
+}
+
+/** A channel as its slot keeps it; `interest` are the instances that have it open. */
+export interface ChannelState {
+  name: string
+  epoch: string
+  /** Offset of the newest publication, 0 before the first. */
+  top: number
+  /** Milliseconds since 1970; no later message is older. */
+  lastTime: number
+  interest: string[]
+}
+
+export type MessageKind = 'message'
+
+/** One publication, stored for good. */
+export interface Message {
+  channel: string
+  offset: number
+  id: string
+  kind: MessageKind
+  user: string
+  /** The payload's JSON as it came. */
+  data: Buffer
+  /** JSON of the sender's ClientInfo, or null. */
+  info: string | null
+  /** JSON object of strings, or null. */
+  tags: string | null
+  time: number
+  /** 16-byte hash of (user or device, key), unique per channel; null without a key. */
+  idem: Buffer | null
+}
+
+/** A stored message that a key led to, with what tells whether the payload was the same. */
+export interface IdemHit {
+  channel: string
+  idem: Buffer
+  message: Message
+}
+
+export interface OutboxRow {
+  /** nextOffset of the batch that wrote it. */
+  batchEnd: number
+  part: number
+  inboxes: string[]
+  body: Buffer
+}
+
+export interface DeadLetter {
+  offset: number
+  reason: string
+  record: Buffer
+}
+
+/** Everything one batch of a slot changes. Applied in one transaction or not at all. */
+export interface Commit {
+  slot: SlotId
+  token: string
+  /** The lease's nextOffset as this owner last knew it; another value there fences the commit. */
+  expected: number
+  next: number
+  fingerprint: string | null
+  /** Made or advanced. */
+  channels: { name: string; epoch: string; top: number; lastTime: number }[]
+  messages: Message[]
+  /** (channel, instance) pairs, in this order: added ones after removed ones never name the same pair. */
+  interestAdded: [channel: string, instance: string][]
+  interestRemoved: [channel: string, instance: string][]
+  /** A producer is `instance.generation`; one without a dot belongs to no instance. */
+  producers: [producer: string, lastN: number][]
+  /** Retired instances: their producer rows go, a tombstone stays. */
+  gone: string[]
+  outbox: OutboxRow[]
+  /** Rows all of whose appends are acknowledged. */
+  outboxDone: { batchEnd: number; part: number }[]
+  /** Rows that lose inboxes because their backlog overflowed; `inboxes` are those that stay. */
+  outboxNarrowed: { batchEnd: number; part: number; inboxes: string[] }[]
+  deadLetters: DeadLetter[]
+}
+
+/** `fenced`: another owner has the slot, or nextOffset is not as expected. Nothing was changed. */
+export type CommitResult = 'committed' | 'fenced'
+
+export interface Acquire {
+  slot: SlotId
+  /** The lease as it was seen; the acquisition fails when token or epoch are others by now. */
+  seen: { token: string | null; epoch: number }
+  token: string
+  owner: string
+  version: string
+}
+
+/** What a new owner must know that is not keyed by one channel. */
+export interface SlotState {
+  lease: Lease
+  /** True when the owner before did not release the slot. */
+  unclean: boolean
+  /** Log offset that the previous owner was trying, as it stood before this acquisition. */
+  tried: number | null
+  producers: [producer: string, lastN: number][]
+  tombstones: { instance: string; pruned: boolean }[]
+  /** In the order in which they were committed. */
+  outbox: OutboxRow[]
+}
+
+export interface MessageQuery {
+  channel: string
+  /** Exclusive bounds on the offset. */
+  after: number
+  before: number | null
+  /** Only messages at or after this time (ms). */
+  since: number
+  limit: number
+  /** Newest first. */
+  reverse: boolean
+  /** Stops after this many bytes of payload, but always returns one message. */
+  bytesMax: number
+}
+
+export type InstanceState = 'live' | 'retired' | 'gone'
+
+export interface Leadership {
+  term: number
+  leader: string
+}
+
+export interface Store {
+  migrate(): Promise<void>
+
+  /** Pins the number of slots of a group and makes its leases; returns the pinned number, which may be another. */
+  createGroup(group: string, slots: number): Promise<number>
+  groups(): Promise<{ group: string; slots: number }[]>
+  leases(): Promise<Lease[]>
+  /** Read so that no commit under way can still change it afterwards: used to learn the outcome of a commit. */
+  lease(slot: SlotId): Promise<Lease>
+  /**
+   * Compare-and-set; null when the lease has moved on. An unclean acquisition of a slot (the owner before did not
+   * release it) adds one to `attempts`, but once `carefulFrom` attempts are reached only when `trying` equals
+   * nextOffset. Sets `trying` to null in the lease, and reports what it was in `tried`.
+   */
+  acquire(acquire: Acquire): Promise<SlotState | null>
+  /** Owner becomes null, the token stays; false when fenced. */
+  release(slot: SlotId, token: string): Promise<boolean>
+  /** Notes the record that a careful owner is about to handle; false when fenced. */
+  markTrying(slot: SlotId, token: string, offset: number): Promise<boolean>
+  /**
+   * A person's decision: incarnation + 1, a new place in the log, no token, no owner, no attempts. Outbox rows that are
+   * left keep their order and get a `batchEnd` below zero, so that no later batch can end where one of them does.
+   */
+  resetSlot(slot: SlotId, nextOffset: number): Promise<Lease>
+
+  /**
+   * Fences first, then applies. Progress (next > expected) clears `trying` and `attempts`.
+   * Rejects with `duplicate` when a (channel, offset) or (channel, idem) exists, and with `unavailable` when the
+   * outcome is unknown.
+   */
+  commit(commit: Commit): Promise<CommitResult>
+  /** Removes up to `limit` interest rows of a retired instance; true when none is left (the tombstone says so then). */
+  pruneInterest(slot: SlotId, token: string, instance: string, limit: number): Promise<'more' | 'done' | 'fenced'>
+
+  /** Channels that exist among `names`, with their interest. */
+  channels(slot: SlotId, names: string[]): Promise<ChannelState[]>
+  /** The most recently active channels that anybody has open: what a new owner warms up with. */
+  activeChannels(slot: SlotId, limit: number): Promise<ChannelState[]>
+  idempotent(slot: SlotId, keys: { channel: string; idem: Buffer }[]): Promise<IdemHit[]>
+  messages(slot: SlotId, query: MessageQuery): Promise<Message[]>
+  deadLetters(slot: SlotId): Promise<DeadLetter[]>
+
+  /** Version that owns slots, null before the first. */
+  servingVersion(): Promise<string | null>
+  /** Compare-and-set; false when it was another than `seen`. */
+  setServingVersion(seen: string | null, version: string): Promise<boolean>
+
+  /** Registers instances that are not known yet as live. */
+  registerInstances(ids: string[]): Promise<void>
+  /** Compare-and-set from one state to the next; false when it was not in `from`. */
+  moveInstance(id: string, from: InstanceState, to: InstanceState): Promise<boolean>
+  /** Instances that are not gone, and those that only interest or producer rows still name (as live). */
+  instances(): Promise<{ id: string; state: InstanceState }[]>
+
+  /**
+   * Takes or renews the leadership for `ttlMs` by the store's own clock. Returns who leads now: the caller when it
+   * held the term, the term was free or had run out; the term rises with each change of leader.
+   */
+  lead(candidate: string, ttlMs: number): Promise<Leadership>
+
+  close(): Promise<void>
+}
+
+/** Unclean take-overs after which a slot's records are shown to the app one at a time (delivery: poison). */
+export const carefulFrom = 2
+
+export const storeErrorCodes = [
+  'unavailable', // no answer: for a write the outcome is unknown
+  'duplicate', // a row that must be new exists: a cache above is wrong
+  'unknown_slot',
+  'damaged', // the data cannot be read as what it should be
+] as const
+export type StoreErrorCode = (typeof storeErrorCodes)[number]
+
+export class StoreError extends Error {
+  readonly code: StoreErrorCode
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StoreError'
+    this.code = code
+  }
+}
