@@ -1,0 +1,159 @@
+import type { Clock, Timer } from '../platform/clock.ts'
+import { LogError } from './log.ts'
+import type { Log, LogEntry } from './log.ts'
+
+/** Back-off between two tries of one append. */
+export const appendRetryMs = { first: 20, max: 500 }
+
+/** What one append carries at most. */
+export const appendBatchMax = { entries: 500, bytes: 950_000 }
+
+export interface LaneItem {
+  entry: LogEntry
+  /** Called once the log has acknowledged the entry. */
+  appended?: (offset: number) => void
+  /** Called when the entry is about to be sent for the first time: from then on it may be in the log. */
+  sending?: () => void
+}
+
+export interface LaneOptions {
+  log: Log
+  clock: Clock
+  topic: string
+  partition: number
+  /** Called for each try: how long it took, in ms, and its error if it failed. */
+  tried?: (durationMs: number, error: unknown) => void
+}
+
+/**
+ * A FIFO into one partition with one append outstanding, retries included: the next goes only after the last was
+ * acknowledged, so whatever a retry repeats is never overtaken. What is pushed meanwhile forms the next append.
+ */
+export class AppendLane<Item extends LaneItem = LaneItem> {
+  readonly #options: LaneOptions
+  #queue: Item[] = []
+  #sending: Item[] = []
+  #queuedBytes = 0
+  #scheduled = false
+  #stopped = false
+  #retry: Timer | null = null
+  #wakeRetry: (() => void) | null = null
+  #idleWaiters: (() => void)[] = []
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+  }
+
+  /** Bytes that wait behind the append under way. */
+  get queuedBytes(): number {
+    return this.#queuedBytes
+  }
+
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && this.#sending.length === 0
+  }
+
+  push(item: Item): void {
+    if (this.#stopped) return
+    this.#queue.push(item)
+    this.#queuedBytes += sizeOf(item)
+    // At the end of this turn, so that what is pushed together goes together.
+    if (!this.#scheduled && this.#sending.length === 0) {
+      this.#scheduled = true
+      queueMicrotask(() => void this.#drain())
+    }
+  }
+
+  /** Takes back what has not been sent yet and fits; returns it in order. */
+  remove(fits: (item: Item) => boolean): Item[] {
+    const removed = this.#queue.filter(fits)
+    if (removed.length > 0) {
+      this.#queue = this.#queue.filter((item) => !removed.includes(item))
+      for (const item of removed) this.#queuedBytes -= sizeOf(item)
+      this.#notifyIdle()
+    }
+    return removed
+  }
+
+  /** Resolves when nothing waits or is under way; also when the lane is stopped. */
+  idle(): Promise<void> {
+    if (this.isIdle || this.#stopped) return Promise.resolve()
+    return new Promise((resolve) => this.#idleWaiters.push(resolve))
+  }
+
+  /** Drops what waits; an append under way may still reach the log. */
+  stop(): void {
+    this.#stopped = true
+    this.#queue = []
+    this.#queuedBytes = 0
+    this.#retry?.cancel()
+    this.#wakeRetry?.()
+    this.#notifyIdle()
+  }
+
+  async #drain(): Promise<void> {
+    this.#scheduled = false
+    while (this.#queue.length > 0 && !this.#stopped) {
+      this.#sending = this.#take()
+      for (const item of this.#sending) item.sending?.()
+      const first = await this.#appendUntilAcknowledged(this.#sending.map((item) => item.entry))
+      if (first === null) break
+      const sent = this.#sending
+      this.#sending = []
+      sent.forEach((item, index) => item.appended?.(first + index))
+    }
+    this.#sending = []
+    this.#notifyIdle()
+  }
+
+  #take(): Item[] {
+    let bytes = 0
+    let count = 0
+    for (const item of this.#queue) {
+      bytes += sizeOf(item)
+      if (count > 0 && (bytes > appendBatchMax.bytes || count === appendBatchMax.entries)) break
+      count++
+      this.#queuedBytes -= sizeOf(item)
+    }
+    return this.#queue.splice(0, count)
+  }
+
+  /** Null when the lane was stopped meanwhile. */
+  async #appendUntilAcknowledged(entries: LogEntry[]): Promise<number | null> {
+    const { log, clock, topic, partition, tried } = this.#options
+    let pauseMs = appendRetryMs.first
+    while (!this.#stopped) {
+      const start = clock.monotonic()
+      try {
+        const offset = await log.append(topic, partition, entries)
+        tried?.(clock.monotonic() - start, null)
+        return offset
+      } catch (error) {
+        tried?.(clock.monotonic() - start, error)
+        if (!(error instanceof LogError)) throw error
+        if (error.code === 'closed') return null
+      }
+      await this.#pause(pauseMs)
+      pauseMs = Math.min(pauseMs * 2, appendRetryMs.max)
+    }
+    return null
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakeRetry = resolve
+      this.#retry = this.#options.clock.after(ms, resolve)
+    })
+  }
+
+  #notifyIdle(): void {
+    if (!this.isIdle && !this.#stopped) return
+    const waiters = this.#idleWaiters
+    this.#idleWaiters = []
+    for (const resolve of waiters) resolve()
+  }
+}
+
+function sizeOf(item: LaneItem): number {
+  return item.entry.value.length + (item.entry.key?.length ?? 0)
+}

@@ -1,0 +1,85 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+
+/**
+ * Every metric of every process, declared in one place. Base units are seconds and bytes; labels are bounded: never a
+ * channel, user, session or message. A process registers all of them and moves those of its role.
+ */
+
+const latencyBuckets = [0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+export function createMetrics(registry = new Registry()) {
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter({ name: `holdfast_${name}`, help, labelNames, registers })
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge({ name: `holdfast_${name}`, help, labelNames, registers })
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], buckets = latencyBuckets) =>
+    new Histogram({ name: `holdfast_${name}`, help, labelNames, buckets, registers })
+
+  return {
+    registry,
+
+    // proxy
+    connectionsActive: gauge('connections_active', 'Sessions held by this proxy', ['protocol']),
+    connectionsOpened: counter('connections_opened_total', 'Connections accepted', ['protocol']),
+    connectionsClosed: counter('connections_closed_total', 'Connections closed, by disconnect code', ['code']),
+    commands: counter('commands_total', 'Commands answered, by the version that handled them', [
+      'method',
+      'destination_version',
+      'result',
+    ]),
+    commandDuration: histogram('command_duration_seconds', 'Command received to reply written', [
+      'method',
+      'destination_version',
+      'result',
+    ]),
+    published: counter('published_total', 'Publications accepted (publish and chat.send)', ['destination_version']),
+    deliveries: counter('deliveries_total', 'Publications written to sessions'),
+    fanOutDelay: histogram('fan_out_delay_seconds', 'Message time to written to the sessions of this proxy', [
+      'destination_version',
+    ]),
+    inFlight: gauge('commands_in_flight', 'Commands sent or waiting for their slot, without an answer yet'),
+    rejected: counter('commands_rejected_total', 'Commands refused at the proxy, by error code', ['code']),
+    readRetries: counter('read_retries_total', 'Reads sent again because no answer came'),
+    insufficient: counter('positions_insufficient_total', 'Channels whose sessions were told to recover', ['reason']),
+    eventsDropped: counter('events_dropped_total', 'Events dropped at the inbox', ['reason']),
+    slowConsumers: counter('slow_consumers_total', 'Sessions closed because their send buffer was full'),
+
+    // worker
+    slotsOwned: gauge('slots_owned', 'Slots that this worker owns', ['version']),
+    batchRecords: histogram('batch_records', 'Records of one slot batch', ['version'], [1, 2, 5, 10, 25, 50, 100, 250, 500]),
+    commitDuration: histogram('commit_duration_seconds', 'One store transaction of a batch', ['version', 'outcome']),
+    recordsHandled: counter('records_handled_total', 'Records of the command log handled', ['version', 'method', 'result']),
+    recordsDuplicate: counter('records_duplicate_total', 'Records dropped as already handled', ['reason']),
+    commitsUnknown: counter('commits_unknown_total', 'Commits whose outcome had to be looked up'),
+    readsDropped: counter('reads_dropped_total', 'Reads left to the proxy to ask again'),
+    fenced: counter('fenced_total', 'Slots lost to another owner while at work', ['stage']),
+    deadLetters: counter('dead_letters_total', 'Records set aside', ['reason']),
+    laneBacklogBytes: gauge('lane_backlog_bytes', 'Bytes waiting to be appended to the inbox topic'),
+    laneResyncs: counter('lane_resyncs_total', 'Inboxes told to recover because their backlog was full'),
+    readsWaiting: gauge('reads_waiting', 'Reads waiting for the store'),
+    slotsHalted: gauge('slots_halted', 'Slots halted because the log and the store do not fit together'),
+    cachedChannels: gauge('cached_channels', 'Channels in the cache of the owned slots'),
+
+    // controller
+    leader: gauge('controller_leader', '1 while this controller leads'),
+    slotsUnowned: gauge('slots_unowned', 'Slots without a live owner'),
+    members: gauge('members_live', 'Live processes', ['role', 'version']),
+    handoffs: counter('handoffs_total', 'Slots moved', ['result']),
+    handoffPause: histogram('handoff_pause_seconds', 'Old owner stopped to new owner started', ['kind']),
+    retired: counter('instances_retired_total', 'Proxy instances declared dead'),
+    httpDuration: histogram('http_request_duration_seconds', 'HTTP requests', ['route', 'status']),
+
+    // every process
+    appendDuration: histogram('log_append_duration_seconds', 'One append to the log', ['topic']),
+    appendRetries: counter('log_append_retries_total', 'Appends sent again', ['topic']),
+    requestRetries: counter('request_retries_total', 'Requests to the store or the log made again'),
+  }
+}
+
+/** Adds Node's own metrics (event loop, memory, GC) to the registry of a real process. */
+export function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry })
+}

@@ -1,0 +1,66 @@
+import { AppendLane } from '../log/append-lane.ts'
+import type { LaneItem } from '../log/append-lane.ts'
+import { encodeJson } from '../protocol/status-record.ts'
+import type { Heartbeat, StatusRecord } from '../protocol/status-record.ts'
+import { statusTopic } from '../protocol/topics.ts'
+import type { Timer } from './clock.ts'
+import type { Env } from './env.ts'
+import { laneMetrics } from './lane-metrics.ts'
+
+/**
+ * Tells the cluster about this process: a heartbeat at an interval and single announcements between, in order, on the
+ * status topic. While the log is away only the newest heartbeat waits.
+ */
+export class Announcer {
+  readonly #env: Env
+  readonly #lane: AppendLane
+  #timer: Timer | null = null
+  #waitingBeat: LaneItem | null = null
+  #beat = 0
+  readonly #describe: (beat: number) => Heartbeat
+
+  constructor(env: Env, describe: (beat: number) => Heartbeat) {
+    this.#env = env
+    this.#describe = describe
+    this.#lane = new AppendLane({
+      log: env.log,
+      clock: env.clock,
+      topic: statusTopic,
+      partition: 0,
+      tried: laneMetrics(env.metrics, statusTopic),
+    })
+  }
+
+  start(intervalMs: number): void {
+    this.beat()
+    this.#timer = this.#env.clock.every(intervalMs, () => this.beat())
+  }
+
+  /** Sends a heartbeat now, in place of one that still waits. */
+  beat(): void {
+    if (this.#waitingBeat) this.#lane.remove((item) => item === this.#waitingBeat)
+    const item: LaneItem = {
+      entry: { key: null, value: encodeJson(this.#describe(++this.#beat)) },
+      sending: () => (this.#waitingBeat = null),
+    }
+    this.#waitingBeat = item
+    this.#lane.push(item)
+  }
+
+  announce(record: StatusRecord): void {
+    this.#lane.push({ entry: { key: null, value: encodeJson(record) } })
+  }
+
+  /** Stops the heartbeats, says goodbye and waits until all of it is in the log, for at most `deadlineMs`. */
+  async leave(goodbye: StatusRecord, deadlineMs: number): Promise<void> {
+    this.#timer?.cancel()
+    this.announce(goodbye)
+    await Promise.race([this.#lane.idle(), this.#env.clock.sleep(deadlineMs)])
+    this.#lane.stop()
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#lane.stop()
+  }
+}

@@ -1,0 +1,30 @@
+/** How our processes end, after sysexits.h where it has a word for it. */
+export const exitCodes = {
+  ok: 0,
+  /** Crashed, or a command failed: trying again may help. */
+  failure: 1,
+  damagedData: 65,
+  /** Cannot work here, for a reason that has no code of its own. */
+  unusable: 70,
+  portInUse: 71,
+  badConfig: 78,
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** Ends that starting again does not mend: a supervisor gives up on a process that ends so before it was ever ready. */
+export const fatalStartCodes: readonly number[] = [
+  exitCodes.damagedData,
+  exitCodes.unusable,
+  exitCodes.portInUse,
+  exitCodes.badConfig,
+]
+
+/** What a shell reports for a process that a signal ended. */
+export const signalExitCode = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+
+/** Ends the process with one clear line. `who` is the process or command, for example `worker`. */
+export function fatal(who: string, code: ExitCode, message: string): never {
+  process.stderr.write(`${who}: ${message.replaceAll('\n', ' ')}\n`)
+  process.exit(code)
+}

@@ -1,0 +1,36 @@
+import type { AddressInfo } from 'node:net'
+import fastify from 'fastify'
+import type { Registry } from 'prom-client'
+
+export interface InternalListener {
+  host: string
+  port: number
+  close(): Promise<void>
+}
+
+export interface InternalOptions {
+  host: string
+  /** 0 takes a free port. */
+  port: number
+  registry: Registry
+  /** True while this process should get work; the reason why not goes to the caller otherwise. */
+  ready: () => true | string
+}
+
+/** What every process serves to operators and never to clients: liveness, readiness, metrics. */
+export async function startInternalListener(options: InternalOptions): Promise<InternalListener> {
+  const app = fastify({ forceCloseConnections: true })
+  for (const path of ['/health', '/healthz']) app.get(path, () => ({ status: 'ok' }))
+  for (const path of ['/ready', '/readyz']) {
+    app.get(path, (_request, reply) => {
+      const ready = options.ready()
+      return ready === true ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reason: ready })
+    })
+  }
+  app.get('/metrics', async (_request, reply) => {
+    return reply.type(options.registry.contentType).send(await options.registry.metrics())
+  })
+  await app.listen({ host: options.host, port: options.port })
+  const { address, port } = app.server.address() as AddressInfo
+  return { host: address, port, close: () => app.close() }
+}

@@ -1,0 +1,5 @@
+/**
+ * Variable that marks a process whose supervisor orders its stop. Its value is that process's whole configuration as
+ * JSON, so that secrets never stand on a command line and a child need not load the schema.
+ */
+export const resolvedConfigVariable = 'HOLDFAST_RESOLVED_CONFIG'
