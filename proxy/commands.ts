@@ -1,0 +1,286 @@
+import type { Config } from '../config/config.ts'
+import type { Env } from '../platform/env.ts'
+import { ProtocolError, commandLines, parseCommand } from '../protocol/client-command.ts'
+import type { ClientCommand } from '../protocol/client-command.ts'
+import { errorText, replyText } from '../protocol/client-frame.ts'
+import type { ConnectResult } from '../protocol/client-frame.ts'
+import { disconnects, errors } from '../protocol/codes.ts'
+import type { ClientError } from '../protocol/codes.ts'
+import type { Hub } from './hub.ts'
+import { Namespaces, isHistoryOn } from './namespaces.ts'
+import type { Permission } from './namespaces.ts'
+import type { Output } from './output.ts'
+import type { Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
+import { takeToken } from './token-bucket.ts'
+import type { TokenVerifier, Verdict } from './tokens.ts'
+import type { Outcome, Uplink } from './uplink.ts'
+
+type CommandOf<M extends ClientCommand['method']> = Extract<ClientCommand, { method: M }>
+
+/** Calls that are routed by the channel in their data, and what they need there. */
+const rpcs: Record<string, { permission: Permission; isRead: boolean }> = {
+  'chat.send': { permission: 'publish', isRead: false },
+  'chat.messages': { permission: 'history', isRead: true },
+}
+
+export interface CommandsDeps {
+  env: Env
+  config: Config
+  version: string
+  hub: Hub
+  uplink: Uplink
+  output: Output
+  sessions: Sessions
+  tokens: TokenVerifier
+}
+
+/** What a proxy does with the commands of its sessions, strictly in the order in which each session sent them. */
+export class Commands {
+  readonly #deps: CommandsDeps
+  readonly #namespaces: Namespaces
+
+  constructor(deps: CommandsDeps) {
+    this.#deps = deps
+    this.#namespaces = new Namespaces(deps.config)
+  }
+
+  /** One frame of a client: any number of commands. */
+  frame(session: Session, text: string): void {
+    for (const line of commandLines(text)) {
+      if (session.phase === 'authenticating') session.waiting.push(line)
+      else this.#line(session, line)
+    }
+  }
+
+  #line(session: Session, line: string): void {
+    if (session.phase === 'closed') return
+    const { config, env, sessions } = this.#deps
+    let command: ClientCommand
+    try {
+      command = parseCommand(line, config.websocket.json_depth_limit)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      env.logger.info({ session: session.id, problem: error.message }, 'client broke the protocol')
+      return sessions.close(session, disconnects.badRequest)
+    }
+    if (command.method === 'pong') {
+      if (!sessions.pong(session)) sessions.close(session, disconnects.badRequest)
+      return
+    }
+    if (command.method === 'connect' ? session.phase !== 'new' : session.phase !== 'connected') {
+      return sessions.close(session, disconnects.badRequest)
+    }
+    const { command_rate: rate, command_burst: burst } = config.client
+    if (!takeToken(session.bucket, env.clock.monotonic(), rate, burst)) {
+      return 'id' in command ? this.#refuse(session, command.id, errors.tooManyRequests) : undefined
+    }
+    this.#command(session, command)
+  }
+
+  #command(session: Session, command: Exclude<ClientCommand, { method: 'pong' }>): void {
+    switch (command.method) {
+      case 'send':
+        return this.#deps.sessions.close(session, disconnects.notAvailable)
+      case 'connect':
+        return void this.#connect(session, command)
+      case 'refresh':
+        return void this.#refresh(session, command)
+      case 'subscribe':
+        return this.#subscribe(session, command)
+      case 'unsubscribe':
+        return this.#unsubscribe(session, command)
+      case 'publish':
+        return this.#publish(session, command)
+      case 'history':
+        return this.#history(session, command)
+      case 'rpc':
+        return this.#rpc(session, command)
+      case 'presence':
+      case 'presence_stats':
+      case 'sub_refresh':
+        return this.#refuse(session, command.id, errors.notAvailable)
+    }
+  }
+
+  #refuse(session: Session, id: number, error: ClientError): void {
+    this.#deps.env.metrics.rejected.inc({ code: String(error.code) })
+    this.#deps.output.send(session, errorText(id, error))
+  }
+
+  async #connect(session: Session, { id, token }: CommandOf<'connect'>): Promise<void> {
+    const { config, env, sessions, output } = this.#deps
+    if (token === '' && !config.client.insecure) return sessions.close(session, disconnects.badRequest)
+    session.phase = 'authenticating'
+    if (token !== '') {
+      session.socket.pause()
+      const verdict = await this.#verify(session, token)
+      session.socket.resume()
+      if (session.phase !== 'authenticating' || verdict === null) return
+      if ('refused' in verdict) {
+        if (verdict.refused === 'invalid') return sessions.close(session, disconnects.invalidToken)
+        // The connection is of no use any more; the client comes back with a new token.
+        session.phase = 'refused'
+        return this.#refuse(session, id, errors.tokenExpired)
+      }
+      Object.assign(session, verdict.identity)
+    }
+    sessions.connected(session)
+    const result: ConnectResult = { client: session.id, version: this.#deps.version, ...this.#ttl(session) }
+    result.ping = Math.round(config.client.ping_interval / 1000)
+    result.pong = true
+    output.send(session, replyText(id, 'connect', JSON.stringify(result)))
+    const waiting = session.waiting
+    session.waiting = []
+    for (const line of waiting) this.#line(session, line)
+    env.logger.debug({ session: session.id, user: session.user }, 'connected')
+  }
+
+  async #refresh(session: Session, { id, token }: CommandOf<'refresh'>): Promise<void> {
+    const { sessions, output } = this.#deps
+    if (token === '') return sessions.close(session, disconnects.badRequest)
+    const verdict = await this.#verify(session, token)
+    if (session.phase !== 'connected' || verdict === null) return
+    if ('refused' in verdict) {
+      if (verdict.refused === 'invalid') return sessions.close(session, disconnects.invalidToken)
+      this.#refuse(session, id, errors.tokenExpired)
+    } else if (verdict.identity.user !== session.user) {
+      return sessions.close(session, disconnects.invalidToken)
+    } else {
+      session.expiresAt = verdict.identity.expiresAt
+      session.connInfo = verdict.identity.connInfo
+      const result: ConnectResult = { client: session.id, version: this.#deps.version, ...this.#ttl(session) }
+      output.send(session, replyText(id, 'refresh', JSON.stringify(result)))
+    }
+  }
+
+  /** Null when checking itself failed; the session is closed then. */
+  async #verify(session: Session, token: string): Promise<Verdict | null> {
+    const { env, sessions, tokens } = this.#deps
+    try {
+      return await tokens.verify(token, env.clock.now())
+    } catch (error) {
+      env.logger.error({ err: error }, 'token could not be checked')
+      sessions.close(session, disconnects.serverError)
+      return null
+    }
+  }
+
+  #ttl(session: Session): { expires?: true; ttl?: number } {
+    if (session.expiresAt === 0) return {}
+    return { expires: true, ttl: Math.max(1, Math.ceil((session.expiresAt - this.#deps.env.clock.now()) / 1000)) }
+  }
+
+  #subscribe(session: Session, command: CommandOf<'subscribe'>): void {
+    const { config, hub, output, sessions } = this.#deps
+    const { id, channel } = command
+    if (channel === '') return sessions.close(session, disconnects.badRequest)
+    const refusal = this.#namespaces.refusal(session, channel, 'subscribe')
+    if (refusal) return this.#refuse(session, id, refusal)
+    if (session.channels.has(channel)) return this.#refuse(session, id, errors.alreadySubscribed)
+    if (session.channels.size >= config.client.channel_limit) return this.#refuse(session, id, errors.limitExceeded)
+    const options = this.#namespaces.optionsOf(channel)!
+    const isRecoverable = isHistoryOn(options) && options.force_recovery
+    session.channels.add(channel)
+    const started = this.#deps.env.clock.monotonic()
+    hub.subscribe(session, channel, {
+      recover: isRecoverable ? command.recover : null,
+      rejectUnrecovered: command.rejectUnrecovered,
+      isRecoverable,
+      isPositioned: isRecoverable || options.force_positioning,
+      history: { size: options.history_size, ttlMs: options.history_ttl },
+      done: (outcome) => {
+        this.#measure('subscribe', '', 'error' in outcome ? outcome.error : null, started)
+        if ('error' in outcome) {
+          session.channels.delete(channel)
+          this.#refuse(session, id, outcome.error)
+        } else output.send(session, outcome.text(id))
+      },
+    })
+  }
+
+  #unsubscribe(session: Session, { id, channel }: CommandOf<'unsubscribe'>): void {
+    const { hub, output, sessions } = this.#deps
+    if (channel === '') return sessions.close(session, disconnects.badRequest)
+    if (session.channels.delete(channel)) hub.leave(session, channel)
+    output.send(session, replyText(id, 'unsubscribe', '{}'))
+  }
+
+  #publish(session: Session, { id, channel, data }: CommandOf<'publish'>): void {
+    if (channel === '') return this.#deps.sessions.close(session, disconnects.badRequest)
+    const refusal = this.#namespaces.refusal(session, channel, 'publish')
+    if (refusal) return this.#refuse(session, id, refusal)
+    this.#forward(session, id, 'publish', 'publish', channel, data, false)
+  }
+
+  #history(session: Session, command: CommandOf<'history'>): void {
+    const { id, channel, limit, since, reverse } = command
+    if (channel === '') return this.#deps.sessions.close(session, disconnects.badRequest)
+    const refusal = this.#namespaces.refusal(session, channel, 'history')
+    if (refusal) return this.#refuse(session, id, refusal)
+    if (!isHistoryOn(this.#namespaces.optionsOf(channel)!)) return this.#refuse(session, id, errors.notAvailable)
+    const most = this.#deps.config.client.recovery_max_publication_limit
+    const query = { limit: limit < 0 ? most : Math.min(limit, most), since, reverse }
+    this.#forward(session, id, 'history', 'history', channel, JSON.stringify(query), true)
+  }
+
+  #rpc(session: Session, { id, name, data }: CommandOf<'rpc'>): void {
+    const rpc = Object.hasOwn(rpcs, name) ? rpcs[name] : undefined
+    if (!rpc) return this.#refuse(session, id, errors.methodNotFound)
+    const channel = (JSON.parse(data) as { channel?: unknown } | null)?.channel
+    if (typeof channel !== 'string' || channel === '') return this.#refuse(session, id, errors.badRequest)
+    // Everything is stored for good: reading it needs the right to, not that recent history is on.
+    const refusal = this.#namespaces.refusal(session, channel, rpc.permission)
+    if (refusal) return this.#refuse(session, id, refusal)
+    this.#forward(session, id, 'rpc', name, channel, data, rpc.isRead)
+  }
+
+  /** Sends a command to its slot and answers the client with what comes of it. */
+  #forward(
+    session: Session,
+    id: number,
+    reply: 'publish' | 'history' | 'rpc',
+    method: string,
+    channel: string,
+    payload: string,
+    isRead: boolean,
+  ): void {
+    const { env, uplink, output } = this.#deps
+    const options = this.#namespaces.optionsOf(channel)!
+    const started = env.clock.monotonic()
+    const n = uplink.send({
+      method,
+      channel,
+      session: session.id,
+      user: session.user,
+      connInfo: session.connInfo,
+      history: { size: options.history_size, ttlMs: options.history_ttl },
+      payload: Buffer.from(payload),
+      isRead,
+      isExempt: false,
+      settle: (outcome) => {
+        this.#measure(method, outcome.version, outcome.error, started)
+        if (!isRead && !outcome.error) env.metrics.published.inc({ destination_version: outcome.version })
+        output.send(session, outcome.error ? errorText(id, clientError(outcome.error)) : replyText(id, reply, result(reply, outcome)))
+      },
+    })
+    if (n === null) this.#refuse(session, id, errors.tooManyRequests)
+  }
+
+  #measure(method: string, version: string, error: { code: number } | null, started: number): void {
+    const { metrics, clock } = this.#deps.env
+    const labels = { method, destination_version: version, result: error ? String(error.code) : 'ok' }
+    metrics.commands.inc(labels)
+    metrics.commandDuration.observe(labels, (clock.monotonic() - started) / 1000)
+  }
+}
+
+function result(reply: 'publish' | 'history' | 'rpc', { body }: Outcome): string {
+  return reply === 'rpc' ? `{"data":${body.toString()}}` : body.toString()
+}
+
+/** Codes of the worker as clients know them; only these two may be tried again as they are. */
+function clientError(error: { code: number; message: string }): ClientError {
+  const temporary = error.code === errors.internal.code || error.code === errors.tooManyRequests.code
+  return temporary ? { ...error, temporary } : error
+}

@@ -1,0 +1,362 @@
+import type { Env } from '../platform/env.ts'
+import { publicationText, subscribeText, unsubscribeText } from '../protocol/client-frame.ts'
+import type { SubscribeResult } from '../protocol/client-frame.ts'
+import { errors, unsubscribes } from '../protocol/codes.ts'
+import type { ClientError, CloseReason } from '../protocol/codes.ts'
+import type { RecoverFrom } from '../protocol/client-command.ts'
+import type { SlotEvent } from '../protocol/event-record.ts'
+import type { SlotId } from '../store/store.ts'
+import type { Audience, Output } from './output.ts'
+import { decideRecovery } from './recovery.ts'
+import type { Session } from './session.ts'
+import type { Outcome, Uplink } from './uplink.ts'
+
+/** Publications that one session may miss while its recovery is under way, by count; beyond it tries again. */
+export const recoveryBufferMax = 1_000
+
+const nothing = Buffer.alloc(0)
+const noHistory = { size: 0, ttlMs: 0 }
+
+export interface SubscribeRequest {
+  recover: RecoverFrom | null
+  rejectUnrecovered: boolean
+  isRecoverable: boolean
+  isPositioned: boolean
+  history: { size: number; ttlMs: number }
+  /** Called once: with the reply's message, or with the error that ends the subscription. */
+  done: (outcome: { text: (id: number) => string } | { error: ClientError }) => void
+}
+
+interface Joining extends SubscribeRequest {
+  session: Session
+  /** Monotonic ms. */
+  deadlineAt: number
+  /** Publications above the top at which the session joined, once that is known. */
+  buffer: string[] | null
+}
+
+interface Channel extends Audience {
+  name: string
+  slot: SlotId
+  /** Number of the subscribe that opens it. */
+  opening: number | null
+  /** Monotonic ms when it opened. */
+  openedAt: number
+  epoch: string
+  top: number
+  sessions: Set<Session>
+  joining: Map<Session, Joining>
+}
+
+export interface HubOptions {
+  replyDeadlineMs: number
+  recoveryLimit: number
+  /** Called when the subscription of a session ended without its asking. */
+  dropped: (session: Session, channel: string) => void
+}
+
+/**
+ * Which sessions have which channel, and what of it they get. Towards its slot a channel is closed, opening or open;
+ * the first session opens it, the last one closes it, and the order of the log does the rest (delivery: subscribe,
+ * recover, detect gaps).
+ */
+export class Hub {
+  readonly #env: Env
+  readonly #uplink: Uplink
+  readonly #output: Output
+  readonly #options: HubOptions
+  readonly #channels = new Map<string, Channel>()
+  /** Channels whose close is on its way: events that still come for them need no other one. */
+  readonly #closing = new Map<string, number>()
+  /** When which tops were asked for, by number, monotonic ms: a channel that opened later is not compared. */
+  readonly #asked = new Map<SlotId, Map<number, number>>()
+
+  constructor(env: Env, uplink: Uplink, output: Output, options: HubOptions) {
+    this.#env = env
+    this.#uplink = uplink
+    this.#output = output
+    this.#options = options
+  }
+
+  /** The session must not have the channel yet. */
+  subscribe(session: Session, name: string, request: SubscribeRequest): void {
+    const channel = this.#channels.get(name) ?? this.#open(name)
+    if (!channel) return request.done({ error: errors.tooManyRequests })
+    const deadlineAt = this.#env.clock.monotonic() + this.#options.replyDeadlineMs
+    const joining: Joining = { ...request, session, deadlineAt, buffer: null }
+    if (channel.opening === null) this.#admit(channel, joining)
+    else channel.joining.set(session, joining)
+  }
+
+  leave(session: Session, name: string): void {
+    const channel = this.#channels.get(name)
+    if (!channel) return
+    this.#output.settle(channel)
+    channel.sessions.delete(session)
+    channel.joining.delete(session)
+    this.#closeIfEmpty(channel)
+  }
+
+  /** Publications, subscribed and tops, in the order of their positions. */
+  handle(event: SlotEvent, version: string): void {
+    switch (event.kind) {
+      case 'publication':
+        return this.#publication(event, version)
+      case 'subscribed':
+        return this.#subscribed(event)
+      case 'tops':
+        for (const [name, epoch, top] of event.tops) this.#checkTop(name, epoch, top, event.n)
+        return
+      case 'reply':
+        return
+    }
+  }
+
+  /** Everybody in this slot's channels is told that their position is insufficient. */
+  resync(slot: SlotId): void {
+    for (const channel of [...this.#channels.values()]) {
+      if (channel.slot === slot) this.#insufficient(channel, unsubscribes.insufficient, 'resync')
+    }
+  }
+
+  /** Ends subscribes that got no answer in time. */
+  expire(): void {
+    const now = this.#env.clock.monotonic()
+    for (const channel of [...this.#channels.values()]) {
+      for (const joining of [...channel.joining.values()]) {
+        if (joining.deadlineAt <= now) this.#fail(channel, joining, errors.internal)
+      }
+    }
+  }
+
+  /** Asks every slot for the tops of its open channels: a lost event is found even where nobody speaks. */
+  checkPositions(): void {
+    const bySlot = new Map<SlotId, string[]>()
+    for (const channel of this.#channels.values()) {
+      if (channel.opening === null) bySlot.getOrInsertComputed(channel.slot, () => []).push(channel.name)
+    }
+    for (const [slot, names] of bySlot) {
+      // A slot that has not answered the last time is not asked again: nothing piles up where it stands still.
+      if (this.#asked.has(slot)) continue
+      for (let at = 0; at < names.length; at += topsMax) this.#askTops(slot, names.slice(at, at + topsMax))
+    }
+  }
+
+  #askTops(slot: SlotId, names: string[]): void {
+    const asked = this.#asked.getOrInsertComputed(slot, () => new Map())
+    const n = this.#send('tops', slot, '', Buffer.from(JSON.stringify(names)), () => {
+      if (n !== null) asked.delete(n)
+      if (asked.size === 0) this.#asked.delete(slot)
+    })
+    if (n !== null) asked.set(n, this.#env.clock.monotonic())
+  }
+
+  #open(name: string): Channel | null {
+    const slot = this.#uplink.slotOf(name)
+    const opening = this.#send('subscribe', slot, name, nothing, (outcome) => {
+      const channel = this.#channels.get(name)
+      if (outcome.error === null || channel === undefined || channel.opening !== opening) return
+      for (const joining of [...channel.joining.values()]) this.#fail(channel, joining, errors.internal)
+    })
+    if (opening === null) return null
+    const channel: Channel = {
+      name,
+      slot,
+      opening,
+      openedAt: 0,
+      epoch: '',
+      top: 0,
+      sessions: new Set(),
+      joining: new Map(),
+      pieces: [],
+    }
+    this.#channels.set(name, channel)
+    return channel
+  }
+
+  #closeIfEmpty(channel: Channel): void {
+    if (channel.sessions.size > 0 || channel.joining.size > 0) return
+    if (this.#channels.get(channel.name) !== channel) return
+    this.#channels.delete(channel.name)
+    const neverSent = channel.opening !== null && this.#uplink.cancel(channel.slot, channel.opening)
+    if (!neverSent) this.#close(channel.name)
+  }
+
+  #close(name: string): void {
+    const n = this.#send('close', this.#uplink.slotOf(name), name, nothing, () => {
+      if (this.#closing.get(name) === n) this.#closing.delete(name)
+    })
+    if (n !== null) this.#closing.set(name, n)
+  }
+
+  /** Commands of the proxy itself. What tidies up must always get through; a subscribe waits its turn. */
+  #send(
+    method: 'subscribe' | 'close' | 'tops',
+    slot: SlotId,
+    channel: string,
+    payload: Buffer,
+    settle: (outcome: Outcome) => void,
+  ): number | null {
+    return this.#uplink.send({
+      method,
+      channel,
+      slot,
+      session: '',
+      user: '',
+      connInfo: null,
+      history: noHistory,
+      payload,
+      isRead: false,
+      isExempt: method !== 'subscribe',
+      settle,
+    })
+  }
+
+  #publication(event: SlotEvent & { kind: 'publication' }, version: string): void {
+    const channel = this.#channels.get(event.channel)
+    if (!channel) {
+      this.#env.metrics.eventsDropped.inc({ reason: 'channel_closed' })
+      if (!this.#closing.has(event.channel)) this.#close(event.channel)
+      return
+    }
+    if (channel.opening !== null) return
+    if (event.epoch !== channel.epoch) return this.#insufficient(channel, unsubscribes.invalidated, 'epoch')
+    if (event.top <= channel.top) return
+    if (event.top !== channel.top + 1) return this.#insufficient(channel, unsubscribes.insufficient, 'gap')
+    channel.top = event.top
+    const text = publicationText(channel.name, event.body.toString())
+    if (channel.sessions.size > 0) this.#output.publish(channel, text)
+    for (const joining of channel.joining.values()) this.#buffer(channel, joining, text)
+    this.#env.metrics.deliveries.inc(channel.sessions.size)
+    this.#env.metrics.fanOutDelay.observe({ destination_version: version }, (this.#env.clock.now() - event.time) / 1000)
+  }
+
+  #buffer(channel: Channel, joining: Joining, text: string): void {
+    if (joining.buffer === null) return
+    if (joining.buffer.push(text) > recoveryBufferMax) this.#fail(channel, joining, errors.internal)
+  }
+
+  #subscribed(event: SlotEvent & { kind: 'subscribed' }): void {
+    const channel = this.#channels.get(event.channel)
+    if (!channel) {
+      if (!this.#closing.has(event.channel)) this.#close(event.channel)
+      return
+    }
+    // One that was asked for before the last close is not the one that opens it.
+    if (channel.opening !== event.n) return
+    channel.opening = null
+    channel.openedAt = this.#env.clock.monotonic()
+    channel.epoch = event.epoch
+    channel.top = event.top
+    const joining = [...channel.joining.values()]
+    channel.joining.clear()
+    for (const each of joining) this.#admit(channel, each)
+  }
+
+  /** Joins a session to an open channel at its present top. */
+  #admit(channel: Channel, joining: Joining): void {
+    const decision = decideRecovery(joining.recover, channel)
+    switch (decision) {
+      case 'fresh':
+      case 'level':
+        return this.#join(channel, joining, { offset: channel.top, recovered: decision === 'level' }, '')
+      case 'behind':
+        return this.#recover(channel, joining, joining.recover!.offset)
+      case 'lost':
+        return this.#lost(channel, joining)
+    }
+  }
+
+  #lost(channel: Channel, joining: Joining): void {
+    if (joining.rejectUnrecovered) this.#fail(channel, joining, errors.unrecoverablePosition)
+    else this.#join(channel, joining, { offset: channel.top, recovered: false }, '')
+  }
+
+  #join(channel: Channel, joining: Joining, at: { offset: number; recovered: boolean }, publications: string): void {
+    this.#output.settle(channel)
+    channel.joining.delete(joining.session)
+    channel.sessions.add(joining.session)
+    const result: SubscribeResult = {}
+    if (joining.isRecoverable) result.recoverable = true
+    if (joining.isPositioned) result.positioned = true
+    if (joining.isRecoverable || joining.isPositioned) {
+      result.epoch = channel.epoch
+      result.offset = at.offset
+    }
+    if (joining.recover) {
+      result.was_recovering = true
+      if (at.recovered) result.recovered = true
+    }
+    joining.done({ text: (id) => subscribeText(id, result, publications) })
+  }
+
+  /** Reads what was missed up to the present top, and keeps what is published meanwhile. */
+  #recover(channel: Channel, joining: Joining, after: number): void {
+    this.#output.settle(channel)
+    joining.buffer = []
+    channel.joining.set(joining.session, joining)
+    const n = this.#uplink.send({
+      method: 'recover',
+      channel: channel.name,
+      session: joining.session.id,
+      user: joining.session.user,
+      connInfo: null,
+      history: joining.history,
+      payload: Buffer.from(JSON.stringify({ after, upTo: channel.top, limit: this.#options.recoveryLimit })),
+      isRead: true,
+      isExempt: false,
+      settle: (outcome) => this.#recovered(channel, joining, after, outcome),
+    })
+    if (n === null) this.#fail(channel, joining, errors.tooManyRequests)
+  }
+
+  #recovered(channel: Channel, joining: Joining, after: number, outcome: Outcome): void {
+    if (channel.joining.get(joining.session) !== joining || joining.buffer === null) return
+    if (outcome.error?.code === errors.unrecoverablePosition.code) {
+      // Recovery starts anew at the top of now: what was buffered is below it.
+      return this.#lost(channel, joining)
+    }
+    if (outcome.error) return this.#fail(channel, joining, errors.internal)
+    const buffered = joining.buffer
+    this.#join(channel, joining, { offset: after, recovered: true }, outcome.body.toString())
+    for (const text of buffered) this.#output.send(joining.session, text)
+  }
+
+  #fail(channel: Channel, joining: Joining, error: ClientError): void {
+    channel.joining.delete(joining.session)
+    this.#options.dropped(joining.session, channel.name)
+    joining.done({ error })
+    this.#closeIfEmpty(channel)
+  }
+
+  #checkTop(name: string, epoch: string, top: number, n: number): void {
+    const channel = this.#channels.get(name)
+    const asked = channel && this.#asked.get(channel.slot)?.get(n)
+    if (!channel || channel.opening !== null || asked === undefined || channel.openedAt > asked) return
+    if (channel.epoch !== epoch) this.#insufficient(channel, unsubscribes.invalidated, 'epoch')
+    else if (channel.top !== top) this.#insufficient(channel, unsubscribes.insufficient, 'top')
+  }
+
+  /** The sessions of a channel must recover, or start anew; the channel starts anew with them. */
+  #insufficient(channel: Channel, reason: CloseReason, why: string): void {
+    this.#env.metrics.insufficient.inc({ reason: why })
+    this.#env.logger.warn({ slot: channel.slot, why }, 'position insufficient, subscribers recover')
+    this.#output.settle(channel)
+    const sessions = [...channel.sessions]
+    const joining = [...channel.joining.values()]
+    channel.sessions.clear()
+    channel.joining.clear()
+    for (const session of sessions) {
+      this.#options.dropped(session, channel.name)
+      this.#output.send(session, unsubscribeText(channel.name, reason))
+    }
+    for (const each of joining) {
+      this.#options.dropped(each.session, channel.name)
+      each.done({ error: errors.internal })
+    }
+    this.#closeIfEmpty(channel)
+  }
+}
+
+/** Channels asked for in one tops command. */
+export const topsMax = 1_000

@@ -1,0 +1,97 @@
+import type { LogReader, LogRecord } from '../log/log.ts'
+import type { Env } from '../platform/env.ts'
+import { follow } from '../platform/follow.ts'
+import { FormatError } from '../protocol/envelope.ts'
+import { decodeInbox } from '../protocol/event-record.ts'
+import type { EventBatch, InboxRecord } from '../protocol/event-record.ts'
+import { isAfter } from '../protocol/position.ts'
+import type { Position } from '../protocol/position.ts'
+import { inboxTopic } from '../protocol/topics.ts'
+import type { SlotId } from '../store/store.ts'
+import type { Hub } from './hub.ts'
+import type { Uplink } from './uplink.ts'
+
+export interface InboxOptions {
+  instance: string
+  partition: number
+  hub: Hub
+  uplink: Uplink
+  /** This instance was declared dead. */
+  retired: () => void
+}
+
+const nothing = Buffer.alloc(0)
+
+/**
+ * What workers tell this instance: every event is taken once and in the order of its slot, however often and by
+ * whomever it is emitted.
+ */
+export class Inbox {
+  readonly #env: Env
+  readonly #options: InboxOptions
+  readonly #positions = new Map<SlotId, Position>()
+  #reader: LogReader | null = null
+  /** Next offset to read. */
+  offset = 0
+
+  constructor(env: Env, options: InboxOptions) {
+    this.#env = env
+    this.#options = options
+  }
+
+  /** Reads from offset `from` until stopped; rejects when the log no longer holds what comes next. */
+  async run(from: number): Promise<void> {
+    this.offset = from
+    this.#reader = this.#env.log.read(inboxTopic, this.#options.partition, from)
+    await follow(this.#reader, (records) => {
+      for (const record of records) this.#take(record)
+      this.offset = records.at(-1)!.offset + 1
+    })
+  }
+
+  stop(): void {
+    this.#reader?.close()
+  }
+
+  #take(record: LogRecord): void {
+    try {
+      const message = decodeInbox(record.value, this.#options.instance)
+      if (message) this.#handle(message)
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      // What it held is missed by the positions of its channels, and they recover.
+      this.#env.metrics.eventsDropped.inc({ reason: 'format' })
+      this.#env.logger.error({ err: error, offset: record.offset }, 'unreadable record in the inbox')
+    }
+  }
+
+  #handle(message: InboxRecord): void {
+    const { hub, uplink, retired } = this.#options
+    switch (message.type) {
+      case 'events':
+        return this.#events(message)
+      case 'answer':
+        return uplink.answer(message.slot, message.n, message)
+      case 'resync':
+        uplink.resync(message.slot)
+        return hub.resync(message.slot)
+      case 'retired':
+        return retired()
+    }
+  }
+
+  #events({ slot, incarnation, version, events }: EventBatch): void {
+    const { hub, uplink } = this.#options
+    for (const event of events) {
+      const position = { incarnation, offset: event.offset, index: event.index }
+      if (!isAfter(position, this.#positions.get(slot))) {
+        this.#env.metrics.eventsDropped.inc({ reason: 'duplicate' })
+        continue
+      }
+      this.#positions.set(slot, position)
+      hub.handle(event, version)
+      if (event.kind === 'reply') uplink.answer(slot, event.n, { error: event.error, body: event.body, version })
+      else if (event.kind !== 'publication') uplink.answer(slot, event.n, { error: null, body: nothing, version })
+    }
+  }
+}

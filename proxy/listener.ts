@@ -1,0 +1,69 @@
+import websocket from '@fastify/websocket'
+import fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from '../config/config.ts'
+import type { Logger } from 'pino'
+import { disconnects } from '../protocol/codes.ts'
+import type { Proxy } from './proxy.ts'
+import { webSocketOf } from './socket.ts'
+
+export const websocketPath = '/connection/websocket'
+
+const jsonSubprotocol = 'centrifuge-json'
+const protobufSubprotocol = 'centrifuge-protobuf'
+
+/** The public listener: clients' WebSockets. Does not listen yet. */
+export async function buildListener(proxy: Proxy, config: Config, logger: Logger): Promise<FastifyInstance> {
+  const app = fastify({ forceCloseConnections: true })
+  await app.register(websocket, {
+    options: {
+      maxPayload: config.websocket.message_size_limit,
+      perMessageDeflate: false,
+      clientTracking: false,
+      handleProtocols: (offered: Set<string>) =>
+        [jsonSubprotocol, protobufSubprotocol].find((protocol) => offered.has(protocol)) ?? false,
+    },
+    // The proxy closes its sessions itself, with a code that tells clients to come back.
+    preClose: (done: () => void) => done(),
+  })
+  app.get(
+    websocketPath,
+    {
+      websocket: true,
+      preValidation: async (request, reply) => {
+        if (proxy.ready !== true) return reply.code(503).header('retry-after', '1').send({ code: 'not_ready', message: proxy.ready })
+        const { origin, host } = request.headers
+        if (!isAllowedOrigin(origin, host, config.client.allowed_origins)) {
+          logger.info({ origin }, 'origin refused')
+          return reply.code(403).send({ code: 'origin', message: 'origin is not in client.allowed_origins' })
+        }
+      },
+    },
+    (ws, request) => {
+      const query = request.query as Record<string, string | undefined>
+      const format = query['format'] ?? query['cf_protocol'] ?? ''
+      if (ws.protocol === protobufSubprotocol || format === 'protobuf') {
+        const { code, reason } = disconnects.inappropriateProtocol
+        return ws.close(code, reason)
+      }
+      const session = proxy.open(webSocketOf(ws, request.raw.socket))
+      ws.on('message', (data: Buffer, isBinary: boolean) => {
+        if (isBinary) proxy.sessions.close(session, disconnects.badRequest)
+        else proxy.frame(session, data.toString())
+      })
+      ws.on('error', (error) => logger.debug({ err: error, session: session.id }, 'socket failed'))
+      ws.on('close', () => proxy.sessions.gone(session))
+    },
+  )
+  return app
+}
+
+/** Requests without an origin do not come from a browser. `*` stands for any run of characters. */
+export function isAllowedOrigin(origin: string | undefined, host: string | undefined, allowed: string[]): boolean {
+  if (origin === undefined) return true
+  if (allowed.length === 0) return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase()
+  return allowed.some((pattern) => {
+    const parts = pattern.toLowerCase().split('*').map(RegExp.escape)
+    return new RegExp(`^${parts.join('.*')}$`).test(origin.toLowerCase())
+  })
+}

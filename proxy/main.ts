@@ -1,0 +1,44 @@
+import type { Config } from '../config/config.ts'
+import { logUrl } from '../config/config.ts'
+import { openLog } from '../log/open.ts'
+import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
+import { startInternalListener } from '../platform/internal-listener.ts'
+import { packageVersion } from '../platform/package-version.ts'
+import { runProcess } from '../platform/process.ts'
+import { systemClock } from '../platform/clock.ts'
+import { systemRandom } from '../platform/random.ts'
+import { buildListener } from './listener.ts'
+import { Proxy } from './proxy.ts'
+
+/** The proxy process: the log, the two listeners, the life cycle. */
+export async function runProxy(config: Config): Promise<void> {
+  await runProcess('proxy', config, async ({ logger, stop }) => {
+    const metrics = createMetrics()
+    collectProcessMetrics(metrics.registry)
+    const log = openLog(logUrl(config))
+    const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
+    let proxy: Proxy | null = null
+    const internal = await startInternalListener({
+      host: config.http_server.internal_address,
+      port: config.http_server.internal_port,
+      registry: metrics.registry,
+      ready: () => proxy?.ready ?? 'starting',
+    })
+    proxy = new Proxy(env, { config, version: packageVersion, pid: process.pid, internal, ended: stop })
+    const listener = await buildListener(proxy, config, logger)
+    if (config.dev.active) {
+      const { page } = await import('./page/plugin.ts')
+      await listener.register(page, { secret: config.client.token.hmac_secret_key, dev: true })
+    }
+    await proxy.start()
+    await listener.listen({ host: config.http_server.address, port: config.http_server.port })
+    logger.info({ id: proxy.id, port: config.http_server.port }, 'proxy is up')
+    return {
+      async stop() {
+        await proxy.drain()
+        await Promise.all([listener.close(), internal.close()])
+        await log.close()
+      },
+    }
+  })
+}

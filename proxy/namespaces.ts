@@ -1,0 +1,67 @@
+import type { Config } from '../config/config.ts'
+import { errors } from '../protocol/codes.ts'
+import type { ClientError } from '../protocol/codes.ts'
+import type { Session } from './session.ts'
+
+type ChannelOptions = Config['channel']['without_namespace']
+
+/** What clients may do in a channel; names follow Centrifugo's channel options. */
+export type Permission = 'subscribe' | 'publish' | 'history'
+
+const namespaceBoundary = ':'
+/** Channels of this prefix need a subscription token, which this proxy does not take yet. */
+const privatePrefix = '$'
+
+/** Options of channels by their namespace. */
+export class Namespaces {
+  readonly #without: ChannelOptions
+  readonly #byName: Map<string, ChannelOptions>
+  readonly #insecure: boolean
+  readonly #maxLength: number
+
+  constructor(config: Config) {
+    this.#without = config.channel.without_namespace
+    this.#byName = new Map(config.channel.namespaces.map((namespace) => [namespace.name, namespace]))
+    this.#insecure = config.client.insecure
+    this.#maxLength = config.channel.max_length
+  }
+
+  /** Undefined when the namespace does not exist. */
+  optionsOf(channel: string): ChannelOptions | undefined {
+    const at = channel.indexOf(namespaceBoundary)
+    return at === -1 ? this.#without : this.#byName.get(channel.slice(0, at))
+  }
+
+  /** Why the session may not, or null when it may. */
+  refusal(session: Session, channel: string, permission: Permission): ClientError | null {
+    if (channel.length > this.#maxLength) return errors.badRequest
+    const options = this.optionsOf(channel)
+    if (!options) return errors.unknownChannel
+    if (this.#insecure) return null
+    if (permission === 'subscribe' && channel.startsWith(privatePrefix)) return errors.permissionDenied
+    return isAllowed(session, channel, permission, options) ? null : errors.permissionDenied
+  }
+}
+
+export function isHistoryOn(options: ChannelOptions): boolean {
+  return options.history_size > 0 && options.history_ttl > 0
+}
+
+function isAllowed(session: Session, channel: string, permission: Permission, options: ChannelOptions): boolean {
+  const anonymous = session.user === ''
+  const subscriber = session.channels.has(channel)
+  switch (permission) {
+    case 'subscribe':
+      return options.allow_subscribe_for_client && (!anonymous || options.allow_subscribe_for_anonymous)
+    case 'publish':
+      return (
+        (options.allow_publish_for_subscriber && subscriber) ||
+        (options.allow_publish_for_client && (!anonymous || options.allow_publish_for_anonymous))
+      )
+    case 'history':
+      return (
+        (options.allow_history_for_subscriber && subscriber) ||
+        (options.allow_history_for_client && (!anonymous || options.allow_history_for_anonymous))
+      )
+  }
+}

@@ -1,0 +1,202 @@
+import type { Config } from '../config/config.ts'
+import { Announcer } from '../platform/announcer.ts'
+import type { Timer } from '../platform/clock.ts'
+import type { Env } from '../platform/env.ts'
+import { LogError } from '../log/log.ts'
+import { disconnects } from '../protocol/codes.ts'
+import { partitionOf } from '../protocol/partition.ts'
+import type { Address, ProxyState } from '../protocol/status-record.ts'
+import { clusterTopics, inboxTopic } from '../protocol/topics.ts'
+import { Commands } from './commands.ts'
+import { Echo } from './echo.ts'
+import { Hub } from './hub.ts'
+import { Inbox } from './inbox.ts'
+import { Output } from './output.ts'
+import { Sessions, sessionSweepMs } from './sessions.ts'
+import type { Session } from './session.ts'
+import type { ClientSocket } from './socket.ts'
+import { TokenVerifier } from './tokens.ts'
+import { Uplink } from './uplink.ts'
+
+export interface ProxyOptions {
+  config: Config
+  /** Of the software. */
+  version: string
+  pid: number
+  internal: Address
+  /** This proxy has given up (declared dead, or cut off for too long) and has closed its sessions. */
+  ended: (why: string) => void
+}
+
+/** Missed echoes of its own heartbeats after which a proxy takes no new clients. */
+export const isolatedAfterBeats = 3
+
+/** One proxy generation without its listeners: sessions, and their way to the slots and back. */
+export class Proxy {
+  readonly id: string
+  readonly generation = 1
+  state: ProxyState = 'starting'
+  readonly sessions: Sessions
+  readonly #env: Env
+  readonly #options: ProxyOptions
+  readonly #uplink: Uplink
+  readonly #hub: Hub
+  readonly #output: Output
+  readonly #commands: Commands
+  readonly #inbox: Inbox
+  readonly #echo: Echo
+  readonly #announcer: Announcer
+  readonly #timers: Timer[] = []
+
+  constructor(env: Env, options: ProxyOptions) {
+    const { config } = options
+    this.#env = env
+    this.#options = options
+    this.id = `p-${env.random.hex(6)}`
+    this.#uplink = new Uplink(env, {
+      instance: this.id,
+      producer: `${this.id}.${this.generation}`,
+      slots: config.topics.slots,
+      inFlightMax: config.proxy.in_flight_max,
+      replyDeadlineMs: config.client.reply_deadline,
+    })
+    this.sessions = new Sessions(
+      env,
+      {
+        pingIntervalMs: config.client.ping_interval,
+        pongTimeoutMs: config.client.pong_timeout,
+        staleCloseDelayMs: config.client.stale_close_delay,
+        expiredCloseDelayMs: config.client.expired_close_delay,
+        commandBurst: config.client.command_burst,
+      },
+      () => this.#hub,
+    )
+    this.#output = new Output(env, config.client.queue_max_size, (session, why) => this.sessions.close(session, why))
+    this.#hub = new Hub(env, this.#uplink, this.#output, {
+      replyDeadlineMs: config.client.reply_deadline,
+      recoveryLimit: config.client.recovery_max_publication_limit,
+      dropped: (session, channel) => session.channels.delete(channel),
+    })
+    this.#commands = new Commands({
+      env,
+      config,
+      version: options.version,
+      hub: this.#hub,
+      uplink: this.#uplink,
+      output: this.#output,
+      sessions: this.sessions,
+      tokens: new TokenVerifier(config.client.token.hmac_secret_key, config.client.insecure),
+    })
+    this.#inbox = new Inbox(env, {
+      instance: this.id,
+      partition: partitionOf(this.id, config.topics.inbox_partitions),
+      hub: this.#hub,
+      uplink: this.#uplink,
+      retired: () => void this.#giveUp('declared dead by the controller'),
+    })
+    this.#echo = new Echo(env, this.id)
+    this.#announcer = new Announcer(env, (beat) => ({
+      type: 'heartbeat',
+      role: 'proxy',
+      id: this.id,
+      pid: options.pid,
+      version: options.version,
+      internal: options.internal,
+      beat,
+      state: this.state,
+      generation: this.generation,
+      sessions: this.sessions.size,
+      inboxOffset: this.#inbox.offset,
+    }))
+  }
+
+  /** Resolves when clients can be served. */
+  async start(): Promise<void> {
+    const { config } = this.#options
+    const { clock, log } = this.#env
+    await log.createTopics(clusterTopics(config.topics.slots, config.topics.inbox_partitions))
+    const { next } = await log.range(inboxTopic, partitionOf(this.id, config.topics.inbox_partitions))
+    this.#run(this.#inbox.run(next))
+    this.#run(this.#echo.run())
+    this.#announcer.start(config.proxy.heartbeat_interval)
+    this.#timers.push(
+      clock.every(sessionSweepMs, () => {
+        this.sessions.sweep()
+        this.#hub.expire()
+      }),
+      clock.every(config.proxy.heartbeat_interval, () => this.#watchEcho()),
+      clock.every(config.proxy.position_check_interval, () => this.#hub.checkPositions()),
+    )
+    this.state = 'live'
+    this.#announcer.beat()
+  }
+
+  /** True, or why no new clients should come. */
+  get ready(): true | string {
+    return this.state === 'live' ? true : this.state
+  }
+
+  open(socket: ClientSocket): Session {
+    return this.sessions.open(crypto.randomUUID(), socket)
+  }
+
+  frame(session: Session, text: string): void {
+    this.#commands.frame(session, text)
+  }
+
+  /** Not ready, then every client is told to go elsewhere, spread over the jitter. */
+  async drain(): Promise<void> {
+    const { shutdown } = this.#options.config
+    this.state = 'draining'
+    this.#announcer.beat()
+    await this.sessions.closeAll(disconnects.shutdown, shutdown.jitter, shutdown.timeout)
+    await this.#announcer.leave({ type: 'left', role: 'proxy', id: this.id }, goodbyeMs)
+    this.#stop()
+  }
+
+  /** Ends everything at once, as a crash would. */
+  kill(): void {
+    this.#announcer.stop()
+    this.#stop()
+  }
+
+  #stop(): void {
+    for (const timer of this.#timers) timer.cancel()
+    this.#uplink.stop()
+    this.#inbox.stop()
+    this.#echo.stop()
+  }
+
+  #run(reading: Promise<void>): void {
+    reading.catch((error: unknown) => {
+      this.#env.logger.error({ err: error }, 'proxy can no longer follow the log')
+      const why = error instanceof LogError && error.code === 'out_of_range' ? 'its inbox was trimmed' : String(error)
+      void this.#giveUp(why)
+    })
+  }
+
+  #watchEcho(): void {
+    if (this.state !== 'live' && this.state !== 'isolated') return
+    const { heartbeat_interval: interval, isolation_timeout: timeout } = this.#options.config.proxy
+    const silentMs = this.#env.clock.monotonic() - this.#echo.lastAt
+    const isIsolated = silentMs > interval * isolatedAfterBeats
+    if (isIsolated !== (this.state === 'isolated')) {
+      this.state = isIsolated ? 'isolated' : 'live'
+      this.#env.logger.warn({ silentMs }, isIsolated ? 'cut off from the log, taking no new clients' : 'back on the log')
+    }
+    if (silentMs > timeout) void this.#giveUp('cut off from the log')
+  }
+
+  async #giveUp(why: string): Promise<void> {
+    if (this.state === 'draining') return
+    this.state = 'draining'
+    this.#env.logger.error({ why, sessions: this.sessions.size }, 'proxy gives up, its clients resume elsewhere')
+    const { shutdown } = this.#options.config
+    await this.sessions.closeAll(disconnects.forceReconnect, shutdown.jitter, shutdown.timeout)
+    this.kill()
+    this.#options.ended(why)
+  }
+}
+
+/** How long a farewell may take to reach the log. */
+const goodbyeMs = 500

@@ -1,0 +1,43 @@
+import type { ClientSocket } from './socket.ts'
+
+/** One live connection of a client: plain values, nothing about it lives in a closure or a timer of its own. */
+export interface Session {
+  readonly id: string
+  readonly socket: ClientSocket
+  phase: 'new' | 'authenticating' | 'connected' | 'refused' | 'closed'
+  user: string
+  /** JSON that the token carries about the connection, or null. */
+  connInfo: string | null
+  /** When the token ends, ms since 1970; 0 for never. */
+  expiresAt: number
+  /** Subscriptions asked for and given; what is pending counts for permissions, since commands take effect in order. */
+  channels: Set<string>
+  bucket: { tokens: number; at: number }
+  /** Monotonic ms; when the next ping goes, and by when its pong must be there (0: none outstanding). */
+  pingAt: number
+  pongBy: number
+  /** Monotonic ms by which the session must be connected. */
+  connectBy: number
+  /** Lines that arrived while the token was being checked. */
+  waiting: string[]
+  /** Messages for the next frame. */
+  out: string[]
+}
+
+export function newSession(id: string, socket: ClientSocket, now: number, connectBy: number, burst: number): Session {
+  return {
+    id,
+    socket,
+    phase: 'new',
+    user: '',
+    connInfo: null,
+    expiresAt: 0,
+    channels: new Set(),
+    bucket: { tokens: burst, at: now },
+    pingAt: 0,
+    pongBy: 0,
+    connectBy,
+    waiting: [],
+    out: [],
+  }
+}

@@ -1,0 +1,119 @@
+import type { Env } from '../platform/env.ts'
+import { disconnectText, pingText } from '../protocol/client-frame.ts'
+import { disconnects } from '../protocol/codes.ts'
+import type { CloseReason } from '../protocol/codes.ts'
+import type { Hub } from './hub.ts'
+import { newSession } from './session.ts'
+import type { Session } from './session.ts'
+import { textFrame } from './socket.ts'
+import type { ClientSocket } from './socket.ts'
+
+export interface SessionsOptions {
+  pingIntervalMs: number
+  pongTimeoutMs: number
+  staleCloseDelayMs: number
+  expiredCloseDelayMs: number
+  commandBurst: number
+}
+
+/** How often pings, pongs and expiries are looked at; what a session's deadlines are precise to. */
+export const sessionSweepMs = 500
+/** A client that does not answer a close is cut off after this time. */
+export const closeGraceMs = 1_000
+
+const pingFrame = textFrame(pingText)
+
+/** All live sessions: their beginning, their end, and what time does to them. One sweep serves all. */
+export class Sessions {
+  readonly #env: Env
+  readonly #options: SessionsOptions
+  readonly #all = new Set<Session>()
+  readonly #hub: () => Hub
+
+  constructor(env: Env, options: SessionsOptions, hub: () => Hub) {
+    this.#env = env
+    this.#options = options
+    this.#hub = hub
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  open(id: string, socket: ClientSocket): Session {
+    const now = this.#env.clock.monotonic()
+    const session = newSession(id, socket, now, now + this.#options.staleCloseDelayMs, this.#options.commandBurst)
+    this.#all.add(session)
+    this.#env.metrics.connectionsOpened.inc({ protocol: 'websocket' })
+    this.#env.metrics.connectionsActive.set({ protocol: 'websocket' }, this.#all.size)
+    return session
+  }
+
+  /** Called once the session's identity is known. */
+  connected(session: Session): void {
+    session.phase = 'connected'
+    // The first ping comes at a random time, so that pings of many that connected together spread.
+    const half = this.#options.pingIntervalMs / 2
+    session.pingAt = this.#env.clock.monotonic() + half + this.#env.random.float() * half
+  }
+
+  /** Tells the client why and ends the connection. */
+  close(session: Session, reason: CloseReason): void {
+    if (session.phase === 'closed') return
+    if (session.phase === 'connected') session.socket.write(textFrame(disconnectText(reason)))
+    this.#end(session, String(reason.code))
+    session.socket.close(reason.code, reason.reason)
+    this.#env.clock.after(closeGraceMs, () => session.socket.terminate())
+  }
+
+  /** The connection is gone. */
+  gone(session: Session): void {
+    if (session.phase !== 'closed') this.#end(session, 'client')
+  }
+
+  /** Spreads the closing of all over `jitterMs`; resolves when none is left or `deadlineMs` has passed. */
+  async closeAll(reason: CloseReason, jitterMs: number, deadlineMs: number): Promise<void> {
+    const { clock, random } = this.#env
+    for (const session of this.#all) clock.after(random.float() * jitterMs, () => this.close(session, reason))
+    const end = clock.monotonic() + deadlineMs
+    while (this.#all.size > 0 && clock.monotonic() < end) await clock.sleep(20)
+    for (const session of this.#all) session.socket.terminate()
+  }
+
+  pong(session: Session): boolean {
+    if (session.pongBy === 0) return false
+    session.pongBy = 0
+    return true
+  }
+
+  sweep(): void {
+    const now = this.#env.clock.monotonic()
+    const wallNow = this.#env.clock.now()
+    for (const session of this.#all) this.#look(session, now, wallNow)
+  }
+
+  #look(session: Session, now: number, wallNow: number): void {
+    if (session.phase !== 'connected') {
+      if (session.connectBy <= now) this.close(session, disconnects.stale)
+    } else if (session.pongBy !== 0 && session.pongBy <= now) {
+      this.close(session, disconnects.noPong)
+    } else if (session.expiresAt !== 0 && session.expiresAt + this.#options.expiredCloseDelayMs <= wallNow) {
+      this.close(session, disconnects.expired)
+    } else if (session.pingAt <= now) {
+      session.pingAt = now + this.#options.pingIntervalMs
+      session.pongBy = now + this.#options.pongTimeoutMs
+      session.socket.write(pingFrame)
+    }
+  }
+
+  #end(session: Session, code: string): void {
+    session.phase = 'closed'
+    this.#all.delete(session)
+    session.waiting = []
+    session.out = []
+    for (const channel of session.channels) this.#hub().leave(session, channel)
+    session.channels.clear()
+    this.#env.metrics.connectionsClosed.inc({ code })
+    this.#env.metrics.connectionsActive.set({ protocol: 'websocket' }, this.#all.size)
+  }
+}

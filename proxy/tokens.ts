@@ -1,0 +1,44 @@
+import { errors as joseErrors, jwtVerify } from 'jose'
+
+/** What a connection token says (claims as Centrifugo's). */
+export interface Identity {
+  user: string
+  /** JSON of the claim `info`, or null. */
+  connInfo: string | null
+  /** ms since 1970, 0 for never. */
+  expiresAt: number
+}
+
+export type Verdict = { identity: Identity } | { refused: 'invalid' | 'expired' }
+
+/** Verifies HS256 connection tokens. */
+export class TokenVerifier {
+  readonly #key: Uint8Array
+  /** In insecure mode a token is still verified, but its expiry is not looked at. */
+  readonly #ignoreExpiry: boolean
+
+  constructor(secret: string, ignoreExpiry: boolean) {
+    this.#key = new TextEncoder().encode(secret)
+    this.#ignoreExpiry = ignoreExpiry
+  }
+
+  async verify(token: string, nowMs: number): Promise<Verdict> {
+    if (this.#key.length === 0) return { refused: 'invalid' }
+    try {
+      const currentDate = new Date(this.#ignoreExpiry ? 0 : nowMs)
+      const { payload } = await jwtVerify(token, this.#key, { algorithms: ['HS256'], currentDate })
+      if (payload.sub !== undefined && typeof payload.sub !== 'string') return { refused: 'invalid' }
+      return {
+        identity: {
+          user: payload.sub ?? '',
+          connInfo: payload['info'] === undefined ? null : JSON.stringify(payload['info']),
+          expiresAt: payload.exp === undefined || this.#ignoreExpiry ? 0 : payload.exp * 1000,
+        },
+      }
+    } catch (error) {
+      if (error instanceof joseErrors.JWTExpired) return { refused: 'expired' }
+      if (error instanceof joseErrors.JOSEError) return { refused: 'invalid' }
+      throw error
+    }
+  }
+}

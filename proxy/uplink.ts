@@ -1,0 +1,254 @@
+import { AppendLane } from '../log/append-lane.ts'
+import type { LaneItem } from '../log/append-lane.ts'
+import type { Timer } from '../platform/clock.ts'
+import type { Env } from '../platform/env.ts'
+import { laneMetrics } from '../platform/lane-metrics.ts'
+import { encodeCommand } from '../protocol/command-record.ts'
+import type { CommandRecord } from '../protocol/command-record.ts'
+import { errors } from '../protocol/codes.ts'
+import type { EventError } from '../protocol/event-record.ts'
+import { partitionOf } from '../protocol/partition.ts'
+import { commandTopic, defaultGroup, parseSlot, slotId } from '../protocol/topics.ts'
+import type { SlotId } from '../store/store.ts'
+
+/** What a command came to. `version` is that of the worker that handled it, '' when none did. */
+export interface Outcome {
+  error: EventError | null
+  body: Buffer
+  version: string
+}
+
+export interface Request {
+  method: string
+  /** Empty when `slot` is named and the command concerns all of it. */
+  channel: string
+  slot?: SlotId
+  session: string
+  user: string
+  connInfo: string | null
+  history: { size: number; ttlMs: number }
+  payload: Buffer
+  /** Reads have no effect: they are sent again until their deadline. */
+  isRead: boolean
+  /** Not counted and without a deadline: what tidies up must always get through. */
+  isExempt: boolean
+  settle: (outcome: Outcome) => void
+}
+
+interface Pending extends Request {
+  slotId: SlotId
+  /** Numbers under which it went into the log; reads may have several. */
+  numbers: number[]
+  sent: boolean
+  settled: boolean
+  deadlineAt: number
+  retryAt: number
+}
+
+interface SlotUplink {
+  lane: AppendLane<LaneItem & { pending: Pending }>
+  nextNumber: number
+  byNumber: Map<number, Pending>
+  counted: number
+  countedByChannel: Map<string, number>
+}
+
+export interface UplinkOptions {
+  instance: string
+  producer: string
+  slots: number
+  inFlightMax: number
+  replyDeadlineMs: number
+}
+
+/** A read without an answer is asked again after this time. */
+export const readRetryMs = 1_000
+/** How often deadlines are looked at. */
+export const deadlineSweepMs = 100
+/** One channel may use this share of what its slot may have in flight. */
+export const channelShare = 1 / 4
+
+const nothing = Buffer.alloc(0)
+
+/**
+ * The way of commands into the log: per slot one append outstanding and numbers that rise, in-flight limits,
+ * deadlines, and who waits for which answer (delivery: into the log).
+ */
+export class Uplink {
+  readonly #env: Env
+  readonly #options: UplinkOptions
+  readonly #slots = new Map<SlotId, SlotUplink>()
+  readonly #reads = new Set<Pending>()
+  readonly #timer: Timer
+
+  constructor(env: Env, options: UplinkOptions) {
+    this.#env = env
+    this.#options = options
+    this.#timer = env.clock.every(deadlineSweepMs, () => this.#sweep())
+  }
+
+  slotOf(channel: string): SlotId {
+    return slotId(defaultGroup, partitionOf(channel, this.#options.slots))
+  }
+
+  /**
+   * Sends a command; `settle` is called exactly once unless the command is taken back. Returns its number, or null
+   * when as much as allowed is in flight already.
+   */
+  send(request: Request): number | null {
+    const slot = request.slot ?? this.slotOf(request.channel)
+    const uplink = this.#slots.get(slot) ?? this.#open(slot)
+    if (!request.isExempt && this.#isFull(uplink, request.channel)) return null
+    const now = this.#env.clock.monotonic()
+    const pending: Pending = {
+      ...request,
+      slotId: slot,
+      numbers: [],
+      sent: false,
+      settled: false,
+      deadlineAt: now + this.#options.replyDeadlineMs,
+      retryAt: now + readRetryMs,
+    }
+    if (!request.isExempt) this.#count(uplink, pending, 1)
+    if (request.isRead) this.#reads.add(pending)
+    return this.#append(uplink, pending)
+  }
+
+  /** Takes a command back; false when it may be in the log already. */
+  cancel(slot: SlotId, n: number): boolean {
+    const uplink = this.#slots.get(slot)
+    const pending = uplink?.byNumber.get(n)
+    if (!uplink || !pending || pending.sent) return false
+    uplink.lane.remove((item) => item.pending === pending)
+    this.#forget(uplink, pending)
+    return true
+  }
+
+  /** An answer came: of a write at its position, or of a read. */
+  answer(slot: SlotId, n: number, outcome: Outcome): void {
+    const uplink = this.#slots.get(slot)
+    const pending = uplink?.byNumber.get(n)
+    if (!uplink || !pending) return
+    this.#forget(uplink, pending)
+    this.#settle(pending, outcome)
+  }
+
+  /** The slot could not tell this instance everything: the outcome of what was sent stays unknown. */
+  resync(slot: SlotId): void {
+    const uplink = this.#slots.get(slot)
+    if (!uplink) return
+    for (const pending of new Set(uplink.byNumber.values())) {
+      if (!pending.sent || pending.isRead) continue
+      this.#forget(uplink, pending)
+      this.#settle(pending, { error: errors.internal, body: nothing, version: '' })
+    }
+  }
+
+  stop(): void {
+    this.#timer.cancel()
+    for (const { lane } of this.#slots.values()) lane.stop()
+  }
+
+  #open(slot: SlotId): SlotUplink {
+    const { group, partition } = parseSlot(slot)
+    const topic = commandTopic(group)
+    const uplink: SlotUplink = {
+      lane: new AppendLane({
+        log: this.#env.log,
+        clock: this.#env.clock,
+        topic,
+        partition,
+        tried: laneMetrics(this.#env.metrics, topic),
+      }),
+      nextNumber: 1,
+      byNumber: new Map(),
+      counted: 0,
+      countedByChannel: new Map(),
+    }
+    this.#slots.set(slot, uplink)
+    return uplink
+  }
+
+  #isFull(uplink: SlotUplink, channel: string): boolean {
+    const max = this.#options.inFlightMax
+    return uplink.counted >= max || (uplink.countedByChannel.get(channel) ?? 0) >= Math.ceil(max * channelShare)
+  }
+
+  #count(uplink: SlotUplink, { channel }: Pending, change: 1 | -1): void {
+    uplink.counted += change
+    const ofChannel = (uplink.countedByChannel.get(channel) ?? 0) + change
+    if (ofChannel === 0) uplink.countedByChannel.delete(channel)
+    else uplink.countedByChannel.set(channel, ofChannel)
+    this.#env.metrics.inFlight.inc(change)
+  }
+
+  #append(uplink: SlotUplink, pending: Pending): number {
+    const n = uplink.nextNumber++
+    pending.numbers.push(n)
+    uplink.byNumber.set(n, pending)
+    const { instance, producer } = this.#options
+    const command: CommandRecord = {
+      producer,
+      n,
+      instance,
+      session: pending.session,
+      user: pending.user,
+      channel: pending.channel,
+      method: pending.method,
+      time: this.#env.clock.now(),
+      seed: this.#env.random.hex(12),
+      history: pending.history,
+      connInfo: pending.connInfo,
+      payload: pending.payload,
+    }
+    uplink.lane.push({
+      entry: { key: Buffer.from(pending.channel), value: encodeCommand(command) },
+      pending,
+      sending: () => (pending.sent = true),
+    })
+    return n
+  }
+
+  #forget(uplink: SlotUplink, pending: Pending): void {
+    for (const n of pending.numbers) uplink.byNumber.delete(n)
+    this.#reads.delete(pending)
+    if (!pending.isExempt) this.#count(uplink, pending, -1)
+  }
+
+  #settle(pending: Pending, outcome: Outcome): void {
+    if (pending.settled) return
+    pending.settled = true
+    pending.settle(outcome)
+  }
+
+  #sweep(): void {
+    const now = this.#env.clock.monotonic()
+    for (const uplink of this.#slots.values()) {
+      // In the order of numbers, hence of deadlines: the first that has time left ends the look.
+      for (const pending of uplink.byNumber.values()) {
+        if (pending.isExempt || pending.settled) continue
+        if (pending.deadlineAt > now) break
+        this.#expire(uplink, pending)
+      }
+    }
+    for (const pending of this.#reads) {
+      if (pending.sent && pending.retryAt <= now) this.#askAgain(pending, now)
+    }
+  }
+
+  /**
+   * The client hears that the outcome is unknown. A write that was sent stays in flight until its answer, so that a
+   * slot that stands still ends in "too many requests" and not in a pile.
+   */
+  #expire(uplink: SlotUplink, pending: Pending): void {
+    if (!pending.sent) uplink.lane.remove((item) => item.pending === pending)
+    if (!pending.sent || pending.isRead) this.#forget(uplink, pending)
+    this.#settle(pending, { error: errors.internal, body: nothing, version: '' })
+  }
+
+  #askAgain(pending: Pending, now: number): void {
+    pending.retryAt = now + readRetryMs
+    this.#env.metrics.readRetries.inc()
+    this.#append(this.#slots.get(pending.slotId)!, pending)
+  }
+}
