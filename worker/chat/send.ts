@@ -1,0 +1,20 @@
+import { hash } from 'node:crypto'
+import { errors } from '../../protocol/codes.ts'
+import { CommandRefused } from '../app/app.ts'
+
+/** Characters that an idempotency key has at most. */
+export const keyLengthMax = 128
+
+/** `chat.send {channel, data, key?}`; throws CommandRefused. */
+export function parseSend(text: string): { key: string | null } {
+  const { data, key } = JSON.parse(text) as { data?: unknown; key?: unknown }
+  if (data === undefined) throw new CommandRefused(errors.badRequest)
+  if (key === undefined || key === null) return { key: null }
+  if (typeof key !== 'string' || key === '' || key.length > keyLengthMax) throw new CommandRefused(errors.badRequest)
+  return { key }
+}
+
+/** A key counts per user: 16 bytes that stand for both. */
+export function idemHash(user: string, key: string): Buffer {
+  return hash('sha256', JSON.stringify([user, key]), 'buffer').subarray(0, 16)
+}

@@ -1,0 +1,113 @@
+import { AppendLane } from '../log/append-lane.ts'
+import type { LaneItem } from '../log/append-lane.ts'
+import type { Timer } from '../platform/clock.ts'
+import type { Env } from '../platform/env.ts'
+import { laneMetrics } from '../platform/lane-metrics.ts'
+import { encodeAnswer } from '../protocol/event-record.ts'
+import type { AnswerRecord } from '../protocol/event-record.ts'
+import { partitionOf } from '../protocol/partition.ts'
+import { inboxTopic } from '../protocol/topics.ts'
+import type { OutboxRow } from '../store/store.ts'
+
+/** An outbox row on its way into one lane. */
+interface RowItem extends LaneItem {
+  /** Token of the ownership that put it here, '' for answers: one process may own a slot twice in a row. */
+  owner: string
+  row: OutboxRow | null
+}
+
+/** How often the backlog metric is taken. */
+const backlogSampleMs = 1_000
+
+/**
+ * The worker's way out: one FIFO lane per partition of the inbox topic, shared by all its slots. Rows of the outbox
+ * are put in after their commit, in order; a row is done when every lane it went into has it in the log.
+ */
+export class Lanes {
+  readonly #env: Env
+  readonly #partitions: number
+  readonly #backlogMaxBytes: number
+  readonly #lanes = new Map<number, AppendLane<RowItem>>()
+  readonly #timer: Timer
+
+  constructor(env: Env, partitions: number, backlogMaxBytes: number) {
+    this.#env = env
+    this.#partitions = partitions
+    this.#backlogMaxBytes = backlogMaxBytes
+    this.#timer = env.clock.every(backlogSampleMs, () => {
+      let bytes = 0
+      for (const lane of this.#lanes.values()) bytes += lane.queuedBytes
+      env.metrics.laneBacklogBytes.set(bytes)
+    })
+  }
+
+  /** Puts a row into the lanes of its inboxes; `done` is called once all of them have it. */
+  emit(owner: string, row: OutboxRow, done: () => void): void {
+    const partitions = new Set(row.inboxes.map((inbox) => this.#partitionOf(inbox)))
+    let remaining = partitions.size
+    if (remaining === 0) return done()
+    const appended = () => {
+      if (--remaining === 0) done()
+    }
+    for (const partition of partitions) {
+      this.#lane(partition).push({ entry: { key: null, value: row.body }, owner, row, appended })
+    }
+  }
+
+  /** Out of band: no row stands behind it, the proxy asks again if it is lost. */
+  answer(answer: AnswerRecord): void {
+    const value = encodeAnswer(answer)
+    this.#lane(this.#partitionOf(answer.to)).push({ entry: { key: null, value }, owner: '', row: null })
+  }
+
+  /**
+   * Takes this owner's rows out of lanes whose backlog is full, apart from what is being appended. The instances
+   * named have missed something then.
+   */
+  takeOverflow(owner: string): { row: OutboxRow; inboxes: string[] }[] {
+    const taken: { row: OutboxRow; inboxes: string[] }[] = []
+    for (const [partition, lane] of this.#lanes) {
+      if (lane.queuedBytes <= this.#backlogMaxBytes) continue
+      for (const item of lane.remove((each) => each.owner === owner && each.row !== null)) {
+        const inboxes = item.row!.inboxes.filter((inbox) => this.#partitionOf(inbox) === partition)
+        taken.push({ row: item.row!, inboxes })
+        // This lane has nothing more to do with the row.
+        item.appended?.(-1)
+      }
+    }
+    if (taken.length > 0) this.#env.metrics.laneResyncs.inc()
+    return taken
+  }
+
+  /** The slot has another owner: what is still waiting stands in the outbox, and that owner sends it. */
+  drop(owner: string): void {
+    for (const lane of this.#lanes.values()) lane.remove((item) => item.owner === owner)
+  }
+
+  get isIdle(): boolean {
+    return this.#lanes.values().every((lane) => lane.isIdle)
+  }
+
+  stop(): void {
+    this.#timer.cancel()
+    for (const lane of this.#lanes.values()) lane.stop()
+  }
+
+  #partitionOf(inbox: string): number {
+    return partitionOf(inbox, this.#partitions)
+  }
+
+  #lane(partition: number): AppendLane<RowItem> {
+    return this.#lanes.getOrInsertComputed(
+      partition,
+      () =>
+        new AppendLane<RowItem>({
+          log: this.#env.log,
+          clock: this.#env.clock,
+          topic: inboxTopic,
+          partition,
+          tried: laneMetrics(this.#env.metrics, inboxTopic),
+        }),
+    )
+  }
+}

@@ -1,0 +1,40 @@
+import type { Config } from '../config/config.ts'
+import { logUrl, storeUrl } from '../config/config.ts'
+import { openLog } from '../log/open.ts'
+import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
+import { systemClock } from '../platform/clock.ts'
+import { startInternalListener } from '../platform/internal-listener.ts'
+import { runProcess } from '../platform/process.ts'
+import { systemRandom } from '../platform/random.ts'
+import { openStore } from '../store/open.ts'
+import { loadApp } from './app/load.ts'
+import { Worker } from './worker.ts'
+
+/** The worker process: the log, the store, the app, the internal listener, the life cycle. */
+export async function runWorker(config: Config): Promise<void> {
+  await runProcess('worker', config, async ({ logger, stop }) => {
+    const metrics = createMetrics()
+    collectProcessMetrics(metrics.registry)
+    const [app, log, store] = [await loadApp(config.worker.app), openLog(logUrl(config)), openStore(storeUrl(config))]
+    const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }
+    let worker: Worker | null = null
+    const internal = await startInternalListener({
+      host: config.http_server.internal_address,
+      port: config.http_server.internal_port,
+      registry: metrics.registry,
+      ready: () => worker?.ready ?? 'starting',
+    })
+    const ended = (why: 'drained' | 'broken') => (why === 'drained' ? stop(why) : process.exit(1))
+    worker = new Worker(env, { config, app, version: config.worker.version, pid: process.pid, internal, ended })
+    await store.migrate()
+    await worker.start()
+    logger.info({ id: worker.id, version: config.worker.version }, 'worker is up')
+    return {
+      async stop() {
+        await worker.drain(config.shutdown.timeout / 3)
+        await internal.close()
+        await Promise.all([log.close(), store.close()])
+      },
+    }
+  })
+}

@@ -1,0 +1,363 @@
+import { LogError } from '../log/log.ts'
+import type { LogReader, LogRecord } from '../log/log.ts'
+import type { Timer } from '../platform/clock.ts'
+import type { StoreEnv } from '../platform/env.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
+import { errors } from '../protocol/codes.ts'
+import { StoreError } from '../store/store.ts'
+import type { CommitResult, Commit, SlotId } from '../store/store.ts'
+import { CommandRefused, idemKey } from './app/app.ts'
+import type { App, AppState, Stream } from './app/app.ts'
+import { channelsOf, isAppCommand, newChannel, planBatch, readBatch } from './batch.ts'
+import type { BatchItem, BatchPlan } from './batch.ts'
+import { commitBatch, emptyCommit } from './commit.ts'
+import { handleCommands } from './handle.ts'
+import type { Lanes } from './lanes.ts'
+import type { Mutex } from './mutex.ts'
+import { Outbox } from './outbox.ts'
+import type { Reads } from './reads.ts'
+import { channelFrom } from './slot-state.ts'
+import type { Channel, ChannelCache, SlotMemory } from './slot-state.ts'
+import type { TakenSlot } from './takeover.ts'
+
+export interface SlotDeps {
+  env: StoreEnv
+  app: App
+  lanes: Lanes
+  reads: Reads
+  worker: string
+  version: string
+  batchMax: number
+  /** Held while a careful slot tries one record, so that no other one can be blamed for what that record does. */
+  careful: Mutex
+}
+
+/** Interest rows of a retired instance removed in one transaction. */
+export const pruneChunk = 500
+/** An idle slot deletes acknowledged outbox rows after this time. */
+export const idleFlushMs = 250
+
+/** How ownership ended: let go in order, or lost to another owner. */
+export type SlotEnd = 'released' | 'fenced'
+
+class FencedOut extends Error {
+  override name = 'FencedOut'
+}
+
+/**
+ * One owned slot: reads its log, shows commands to the app, commits, and puts what came of it into the lanes. A batch
+ * is whatever arrived while the one before was under way.
+ */
+export class Slot {
+  readonly id: SlotId
+  readonly #deps: SlotDeps
+  readonly #memory: SlotMemory
+  readonly #cache: ChannelCache
+  readonly #reader: LogReader
+  readonly #outbox: Outbox
+  #records: LogRecord[]
+  #reading: Promise<void> | null = null
+  #carefulUntil: number | null
+  #setAside: number | null
+  #prune: string[]
+  #isStopping = false
+  #isCrashed = false
+  #wake: (() => void) | null = null
+  #flush: Timer | null = null
+  #readError: unknown = null
+  /** Monotonic ms since which records wait without a commit; null when none do. */
+  #waitingSince: number | null = null
+  /** When this owner stopped handling records, by its clock. */
+  stoppedAt = 0
+
+  constructor(deps: SlotDeps, taken: TakenSlot) {
+    this.#deps = deps
+    this.id = taken.memory.lease.slot
+    this.#memory = taken.memory
+    this.#cache = taken.cache
+    this.#reader = taken.reader
+    this.#records = taken.records
+    this.#carefulUntil = taken.carefulUntil
+    this.#setAside = taken.setAside
+    this.#prune = taken.state.tombstones.filter(({ pruned }) => !pruned).map(({ instance }) => instance)
+    this.#outbox = new Outbox(this.id, this.#memory.token, deps.lanes, () => this.#acknowledged())
+    // What was committed and perhaps not delivered goes first, before anything of our own.
+    this.#outbox.emit(taken.state.outbox)
+  }
+
+  get epoch(): number {
+    return this.#memory.lease.epoch
+  }
+
+  get nextOffset(): number {
+    return this.#memory.nextOffset
+  }
+
+  get outboxRows(): number {
+    return this.#outbox.size
+  }
+
+  get inFlight(): number {
+    return this.#records.length
+  }
+
+  get cachedChannels(): number {
+    return this.#cache.size
+  }
+
+  get waitingMs(): number {
+    return this.#waitingSince === null ? 0 : this.#deps.env.clock.monotonic() - this.#waitingSince
+  }
+
+  /** Handles records until stop(), then empties the outbox and lets go. Rejects when the log or store is damaged. */
+  async run(): Promise<SlotEnd> {
+    try {
+      while (!this.#isStopping) await this.#step()
+      this.stoppedAt = this.#deps.env.clock.now()
+      return await this.#letGo()
+    } catch (error) {
+      if (error instanceof FencedOut) return 'fenced'
+      throw error
+    } finally {
+      this.#reader.close()
+      this.#flush?.cancel()
+      this.#deps.lanes.drop(this.#memory.token)
+    }
+  }
+
+  /** Finishes the batch under way and lets go. */
+  stop(): void {
+    this.#isStopping = true
+    this.#wake?.()
+  }
+
+  /** Stops without letting go, as a crash would. */
+  crash(): void {
+    this.#isCrashed = true
+    this.stop()
+  }
+
+  async #step(): Promise<void> {
+    if (this.#records.length === 0) await this.#waitForWork()
+    if (this.#readError) throw this.#readError
+    if (this.#isStopping) return
+    if (this.#records.length > 0) await this.#handleNext()
+    else if (this.#prune.length > 0) await this.#pruneNext()
+    else if (this.#outbox.hasDone) await this.#flushOutbox()
+  }
+
+  async #waitForWork(): Promise<void> {
+    if (this.#prune.length > 0) return
+    this.#reading ??= this.#read()
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    this.#wake = null
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const records = await this.#reader.next()
+      this.#records.push(...records)
+      this.#waitingSince ??= this.#deps.env.clock.monotonic()
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== 'closed') this.#readError = error
+    }
+    this.#reading = null
+    this.#wake?.()
+  }
+
+  /** Acknowledged rows are deleted with the next commit; when none comes soon, in a transaction of their own. */
+  #acknowledged(): void {
+    if (this.#isStopping) return this.#wake?.()
+    if (!this.#outbox.isAcknowledged) return
+    this.#flush ??= this.#deps.env.clock.after(idleFlushMs, () => {
+      this.#flush = null
+      this.#wake?.()
+    })
+  }
+
+  async #handleNext(): Promise<void> {
+    const first = this.#records[0]!
+    if (this.#carefulUntil === null) return this.#handle(this.#records.slice(0, this.#deps.batchMax))
+    if (first.offset >= this.#carefulUntil) {
+      this.#carefulUntil = null
+      return
+    }
+    const { env, careful } = this.#deps
+    await careful.run(async () => {
+      const { token } = this.#memory
+      const mark = () => env.store.markTrying(this.id, token, first.offset)
+      if (!(await untilAnswered(env, mark, () => this.#isCrashed))) throw new FencedOut()
+      await this.#handle([first])
+    })
+  }
+
+  async #handle(records: LogRecord[]): Promise<void> {
+    const { env, version, reads } = this.#deps
+    const plan = await this.#plan(readBatch(this.#memory, records))
+    this.#outbox.prepare(plan.commit)
+    await this.#commit(plan.commit)
+    this.#records = this.#records.slice(records.length)
+    this.#waitingSince = this.#records.length > 0 ? env.clock.monotonic() : null
+    this.#remember(plan)
+    this.#outbox.settle(plan.commit)
+    this.#outbox.emit(plan.commit.outbox)
+    for (const read of plan.reads) reads.add(this.id, read)
+    env.metrics.batchRecords.observe({ version }, records.length)
+  }
+
+  async #plan(items: BatchItem[]): Promise<BatchPlan> {
+    const { app, worker, version } = this.#deps
+    this.#countDropped(items)
+    const { channels, created } = await this.#loadChannels(items)
+    const handled = items.filter(isAppCommand)
+    // A record that was tried too often is not shown to the app again.
+    const shown = handled.filter(({ offset }) => offset !== this.#setAside)
+    const state = await this.#appState(shown, channels)
+    const result = await handleCommands(app, state, shown.map(({ command }) => command))
+    const poisoned = new Map([...result.failed].map(([index, reason]) => [shown[index]!.offset, reason]))
+    const effects = result.effects
+    const setAside = handled.findIndex(({ offset }) => offset === this.#setAside)
+    if (setAside !== -1) {
+      effects.splice(setAside, 0, [{ type: 'fail', error: errors.deadLetter }])
+      poisoned.set(this.#setAside!, 'ended the process each time it was handled')
+    }
+    this.#countHandled(handled, poisoned)
+    return planBatch({ memory: this.#memory, worker, version, items, channels, created, effects, poisoned })
+  }
+
+  async #loadChannels(items: BatchItem[]): Promise<{ channels: Map<string, Channel>; created: Set<string> }> {
+    const { env } = this.#deps
+    const channels = new Map<string, Channel>()
+    const missing: string[] = []
+    for (const name of channelsOf(items)) {
+      const cached = this.#cache.get(name)
+      if (cached) channels.set(name, cached)
+      else missing.push(name)
+    }
+    if (missing.length > 0) {
+      const loaded = await this.#untilAnswered(() => env.store.channels(this.id, missing))
+      for (const state of loaded) channels.set(state.name, channelFrom(state, this.#memory.tombstones))
+    }
+    const created = new Set<string>()
+    for (const { command, dropped } of items) {
+      if (!command || dropped || command.channel === '' || channels.has(command.channel)) continue
+      channels.set(command.channel, newChannel(command))
+      created.add(command.channel)
+    }
+    return { channels, created }
+  }
+
+  async #appState(items: (BatchItem & { command: { channel: string } })[], channels: Map<string, Channel>): Promise<AppState> {
+    const { env, app, worker, version } = this.#deps
+    const streams = new Map<string, Stream>()
+    const keys: { channel: string; idem: Buffer }[] = []
+    for (const { command } of items) {
+      if (!command) continue
+      const { epoch, top, lastTime } = channels.get(command.channel)!
+      streams.set(command.channel, { epoch, top, lastTime })
+      try {
+        const idem = app.idem(command)
+        if (idem) keys.push({ channel: command.channel, idem })
+      } catch (error) {
+        // The app refuses or chokes on it again when it handles it, and answers for it there.
+        if (!(error instanceof CommandRefused)) env.logger.debug({ err: error, slot: this.id }, 'app has no key for a command')
+      }
+    }
+    const hits = keys.length === 0 ? [] : await this.#untilAnswered(() => env.store.idempotent(this.id, keys))
+    const known = new Map(hits.map((hit) => [idemKey(hit.channel, hit.idem), hit.message]))
+    return { worker, version, channels: streams, known }
+  }
+
+  async #untilAnswered<T>(request: () => Promise<T>): Promise<T> {
+    const answer = await untilAnswered(this.#deps.env, request, () => this.#isCrashed)
+    if (answer === null) throw new FencedOut()
+    return answer
+  }
+
+  async #commit(commit: Commit): Promise<void> {
+    const { env, version } = this.#deps
+    const start = env.clock.monotonic()
+    let outcome: CommitResult | 'duplicate'
+    try {
+      outcome = await commitBatch(env, commit, () => this.#isCrashed)
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'duplicate') throw error
+      // What this owner believes of a channel is wrong. It steps down; the next one starts from the rows.
+      env.logger.error({ err: error, slot: this.id }, 'a row exists that must be new, giving the slot up')
+      outcome = 'duplicate'
+    }
+    env.metrics.commitDuration.observe({ version, outcome }, (env.clock.monotonic() - start) / 1000)
+    if (outcome === 'committed') return
+    env.metrics.fenced.inc({ stage: 'commit' })
+    if (outcome === 'duplicate') await this.#untilAnswered(() => env.store.release(this.id, this.#memory.token))
+    throw new FencedOut()
+  }
+
+  #remember({ commit, channels, gone }: BatchPlan): void {
+    const memory = this.#memory
+    memory.nextOffset = commit.next
+    memory.fingerprint = commit.fingerprint
+    for (const [producer, n] of commit.producers) memory.producers.set(producer, n)
+    for (const channel of channels.values()) this.#cache.set(channel)
+    for (const instance of gone) {
+      memory.tombstones.add(instance)
+      for (const producer of memory.producers.keys()) if (producer.startsWith(`${instance}.`)) memory.producers.delete(producer)
+      this.#cache.forgetInstance(instance)
+      this.#prune.push(instance)
+    }
+  }
+
+  /** Interest of a retired instance goes chunk by chunk, between batches. */
+  async #pruneNext(): Promise<void> {
+    const { env } = this.#deps
+    const instance = this.#prune[0]!
+    const result = await this.#untilAnswered(() => env.store.pruneInterest(this.id, this.#memory.token, instance, pruneChunk))
+    if (result === 'fenced') throw new FencedOut()
+    if (result === 'done') this.#prune.shift()
+  }
+
+  async #flushOutbox(): Promise<void> {
+    const { token, nextOffset, fingerprint } = this.#memory
+    const commit = emptyCommit(this.id, token, nextOffset, fingerprint)
+    this.#outbox.prepare(commit)
+    await this.#commit(commit)
+    this.#outbox.settle(commit)
+    this.#outbox.emit(commit.outbox)
+  }
+
+  async #letGo(): Promise<SlotEnd> {
+    if (this.#isCrashed) return 'fenced'
+    while (this.#outbox.size > 0) {
+      if (this.#outbox.hasDone) await this.#flushOutbox()
+      else await new Promise<void>((resolve) => (this.#wake = resolve))
+      if (this.#isCrashed) return 'fenced'
+    }
+    const { env } = this.#deps
+    const released = await this.#untilAnswered(() => env.store.release(this.id, this.#memory.token))
+    return released ? 'released' : 'fenced'
+  }
+
+  #countDropped(items: BatchItem[]): void {
+    const { env } = this.#deps
+    for (const { dropped, offset } of items) {
+      if (dropped === null) continue
+      if (dropped === 'format') env.logger.error({ slot: this.id, offset }, 'unreadable record set aside')
+      env.metrics.recordsDuplicate.inc({ reason: dropped })
+    }
+  }
+
+  #countHandled(items: (BatchItem & { command: { method: string } })[], poisoned: Map<number, string>): void {
+    const { env, version } = this.#deps
+    for (const { command, offset } of items) {
+      const reason = poisoned.get(offset)
+      const result = reason === undefined ? 'ok' : 'dead_letter'
+      env.metrics.recordsHandled.inc({ version, method: command.method, result })
+      if (reason === undefined) continue
+      env.metrics.deadLetters.inc({ reason: 'app' })
+      env.logger.error({ slot: this.id, offset, reason }, 'command set aside')
+    }
+  }
+}
+

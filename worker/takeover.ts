@@ -1,0 +1,148 @@
+import type { LogRange, LogReader, LogRecord } from '../log/log.ts'
+import type { StoreEnv } from '../platform/env.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
+import { commandTopic, parseSlot } from '../protocol/topics.ts'
+import type { SlotId, SlotState } from '../store/store.ts'
+import { carefulFrom } from '../store/store.ts'
+import { channelsOf, fingerprintOf, readBatch } from './batch.ts'
+import { ChannelCache, channelFrom, memoryOf } from './slot-state.ts'
+import type { SlotMemory } from './slot-state.ts'
+
+/** Times that a record may be tried alone before it is set aside (delivery: poison). */
+export const triesMax = 3
+
+/** A slot that is about to be taken over: its state loaded and its log followed, but nothing handled. */
+export interface WarmSlot {
+  slot: SlotId
+  /** Where reading began; the record before the place to go on from is needed too. */
+  from: number
+  reader: LogReader
+  cache: ChannelCache
+}
+
+/** Null when stopped meanwhile. */
+export async function warm(
+  env: StoreEnv,
+  slot: SlotId,
+  cacheMax: number,
+  stopped: () => boolean,
+): Promise<WarmSlot | null> {
+  const { group, partition } = parseSlot(slot)
+  const request = () =>
+    Promise.all([
+      env.store.lease(slot),
+      env.store.activeChannels(slot, cacheMax),
+      env.log.range(commandTopic(group), partition),
+    ])
+  const answers = await untilAnswered(env, request, stopped)
+  if (answers === null) return null
+  const [lease, active, range] = answers
+  const from = Math.min(Math.max(lease.nextOffset - 1, range.oldest), range.next)
+  const cache = new ChannelCache(cacheMax)
+  for (const channel of active) cache.set(channelFrom(channel, new Set()))
+  return { slot, from, reader: env.log.read(commandTopic(group), partition, from), cache }
+}
+
+/** A slot that is owned and ready to go on. */
+export interface TakenSlot {
+  memory: SlotMemory
+  state: SlotState
+  cache: ChannelCache
+  reader: LogReader
+  /** Records read already, from nextOffset on. */
+  records: LogRecord[]
+  /** One record at a time up to this offset, because owners before died here; null when there is no suspicion. */
+  carefulUntil: number | null
+  /** This record has been tried often enough. */
+  setAside: number | null
+}
+
+/** The log and the store do not fit together: a person must decide. */
+export class Halted extends Error {
+  override name = 'Halted'
+}
+
+/** Why the log does not go on where the store ends, or null. */
+export function haltReason(nextOffset: number, range: LogRange): string | null {
+  if (range.next < nextOffset) return `the log ends at ${range.next}, before the next record ${nextOffset}`
+  if (range.oldest > nextOffset) return `the log begins at ${range.oldest}, after the next record ${nextOffset}`
+  return null
+}
+
+/**
+ * Becomes the owner, if the lease is still at `epoch`. Null when it is not. Rejects with Halted when the slot is ours
+ * but cannot go on.
+ */
+export async function take(
+  env: StoreEnv,
+  warmed: WarmSlot,
+  as: { owner: string; version: string; epoch: number },
+  stopped: () => boolean,
+): Promise<TakenSlot | null> {
+  const { slot, reader, cache } = warmed
+  const state = await acquire(env, slot, as, stopped)
+  if (state === null) return null
+  const memory = memoryOf(state)
+  const { nextOffset, fingerprint } = memory
+  const { group, partition } = parseSlot(slot)
+  const range = await untilAnswered(env, () => env.log.range(commandTopic(group), partition), stopped)
+  if (range === null) return null
+  const halt = haltReason(nextOffset, range)
+  if (halt) throw new Halted(halt)
+
+  // What was handled since warming began has changed the channels it names.
+  const records = await readUpTo(reader, warmed.from, nextOffset)
+  const handled = records.filter((record) => record.offset < nextOffset)
+  const before = handled.at(-1)
+  if (range.oldest < nextOffset && fingerprint !== null && before && fingerprintOf(before.value) !== fingerprint) {
+    throw new Halted(`the record at ${nextOffset - 1} is not the one that was handled`)
+  }
+  const touched = readBatch({ ...memory, producers: new Map(), tombstones: new Set() }, handled)
+  if (touched.some((item) => item.command?.method === 'gone')) cache.clear()
+  else for (const name of channelsOf(touched)) cache.delete(name)
+  for (const instance of memory.tombstones) cache.forgetInstance(instance)
+
+  const hasRecord = range.next > nextOffset
+  const { attempts } = state.lease
+  const suspect = state.tried === nextOffset && attempts >= carefulFrom + triesMax
+  return {
+    memory,
+    state,
+    cache,
+    reader,
+    records: records.filter((record) => record.offset >= nextOffset),
+    carefulUntil: attempts >= carefulFrom && hasRecord ? range.next : null,
+    setAside: suspect ? nextOffset : null,
+  }
+}
+
+async function acquire(
+  env: StoreEnv,
+  slot: SlotId,
+  { owner, version, epoch }: { owner: string; version: string; epoch: number },
+  stopped: () => boolean,
+): Promise<SlotState | null> {
+  const token = env.random.hex(16)
+  const lease = await untilAnswered(env, () => env.store.lease(slot), stopped)
+  if (lease === null || lease.epoch !== epoch) return null
+  const seen = { token: lease.token, epoch }
+  const state = await untilAnswered(env, () => env.store.acquire({ slot, seen, token, owner, version }), stopped)
+  if (state !== null) return state
+  // Lost, or ours with the answer lost on the way: the lease tells.
+  const now = await untilAnswered(env, () => env.store.lease(slot), stopped)
+  if (now === null || now.token !== token) return null
+  const again = { token, epoch: now.epoch }
+  return untilAnswered(env, () => env.store.acquire({ slot, seen: again, token: env.random.hex(16), owner, version }), stopped)
+}
+
+/** Reads until the record before `nextOffset` has been seen; from there on the reader is left to its owner. */
+async function readUpTo(reader: LogReader, from: number, nextOffset: number): Promise<LogRecord[]> {
+  const records: LogRecord[] = []
+  let at = from
+  while (at < nextOffset) {
+    const more = await reader.next()
+    records.push(...more)
+    at = more.at(-1)!.offset + 1
+  }
+  return records
+}

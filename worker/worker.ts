@@ -1,0 +1,268 @@
+import type { Config } from '../config/config.ts'
+import { LogError } from '../log/log.ts'
+import type { LogReader } from '../log/log.ts'
+import { Announcer } from '../platform/announcer.ts'
+import type { Timer } from '../platform/clock.ts'
+import type { StoreEnv } from '../platform/env.ts'
+import { follow } from '../platform/follow.ts'
+import { decodeControl, decodeStatus } from '../protocol/status-record.ts'
+import type { Address, ControlRecord, StatusRecord, WorkerState } from '../protocol/status-record.ts'
+import { clusterTopics, controlTopic, statusTopic } from '../protocol/topics.ts'
+import type { SlotId } from '../store/store.ts'
+import type { App } from './app/app.ts'
+import { Lanes } from './lanes.ts'
+import { Moves } from './moves.ts'
+import { Mutex } from './mutex.ts'
+import { Reads } from './reads.ts'
+import { Slot } from './slot.ts'
+import type { SlotDeps } from './slot.ts'
+import { Halted, take, warm } from './takeover.ts'
+
+type Move = Extract<ControlRecord, { type: 'move' }>
+
+export interface WorkerOptions {
+  config: Config
+  app: App
+  version: string
+  pid: number
+  internal: Address
+  /** The worker owns nothing any more and was asked to leave, or it can not go on. */
+  ended: (why: 'drained' | 'broken') => void
+}
+
+/** How often a draining worker looks whether it is done. */
+const drainLookMs = 20
+
+/** A worker process without its listeners: takes slots over and lets them go as the controller hints. */
+export class Worker {
+  readonly id: string
+  state: WorkerState = 'live'
+  readonly #env: StoreEnv
+  readonly #options: WorkerOptions
+  readonly #slots = new Map<SlotId, Slot>()
+  readonly #warming = new Set<SlotId>()
+  readonly #halted = new Set<SlotId>()
+  readonly #moves: Moves
+  readonly #lanes: Lanes
+  readonly #deps: SlotDeps
+  readonly #announcer: Announcer
+  readonly #timers: Timer[] = []
+  #readers: LogReader[] = []
+  #term = 0
+  #isStopped = false
+
+  constructor(env: StoreEnv, options: WorkerOptions) {
+    const { config, app, version } = options
+    this.#env = env
+    this.#options = options
+    this.id = `w-${env.random.hex(6)}`
+    this.#lanes = new Lanes(env, config.topics.inbox_partitions, config.worker.lane_backlog_max)
+    const as = { worker: this.id, version }
+    this.#deps = {
+      ...as,
+      env,
+      app,
+      lanes: this.#lanes,
+      reads: new Reads(env, app, this.#lanes, { ...as, concurrency: config.worker.reads_max }),
+      batchMax: config.worker.batch_max,
+      careful: new Mutex(),
+    }
+    this.#moves = new Moves(env.clock)
+    this.#announcer = new Announcer(env, (beat) => ({
+      type: 'heartbeat',
+      role: 'worker',
+      id: this.id,
+      pid: options.pid,
+      version,
+      internal: options.internal,
+      beat,
+      state: this.state,
+      slots: [...this.#slots.values()].map((slot) => ({
+        slot: slot.id,
+        epoch: slot.epoch,
+        nextOffset: slot.nextOffset,
+        waitingMs: Math.round(slot.waitingMs),
+      })),
+      inFlight: sum(this.#slots.values(), (slot) => slot.inFlight),
+      outbox: sum(this.#slots.values(), (slot) => slot.outboxRows),
+    }))
+  }
+
+  /** Resolves when the worker is known to the cluster. Rejects when the log or store is laid out otherwise. */
+  async start(): Promise<void> {
+    const { config, version } = this.#options
+    const { log, clock, metrics } = this.#env
+    await log.createTopics(clusterTopics(config.topics.slots, config.topics.inbox_partitions))
+    const [status, control] = await Promise.all([log.range(statusTopic, 0), log.range(controlTopic, 0)])
+    this.#follow(statusTopic, status.next, (value) => this.#onStatus(decodeStatus(value)))
+    this.#follow(controlTopic, control.oldest, (value) => this.#onControl(decodeControl(value)))
+    this.#announcer.start(config.worker.heartbeat_interval)
+    this.#timers.push(
+      clock.every(config.worker.heartbeat_interval, () => {
+        metrics.slotsOwned.set({ version }, this.#slots.size)
+        metrics.slotsHalted.set(this.#halted.size)
+        metrics.cachedChannels.set(sum(this.#slots.values(), (slot) => slot.cachedChannels))
+      }),
+    )
+  }
+
+  get ready(): true | string {
+    return this.state === 'live' ? true : this.state
+  }
+
+  /** Asks for its slots to be taken over; when nobody does within `deadlineMs`, lets them go by itself. */
+  async drain(deadlineMs: number): Promise<void> {
+    const { clock } = this.#env
+    this.#startDraining()
+    const end = clock.monotonic() + deadlineMs
+    while (!this.#isEmpty && clock.monotonic() < end) await clock.sleep(drainLookMs)
+    for (const slot of this.#slots.values()) slot.stop()
+    while (!this.#isEmpty && clock.monotonic() < end + deadlineMs) await clock.sleep(drainLookMs)
+    await this.#announcer.leave({ type: 'left', role: 'worker', id: this.id }, goodbyeMs)
+    this.kill()
+  }
+
+  /** Ends everything at once, as a crash would: nothing is let go. */
+  kill(): void {
+    this.#isStopped = true
+    this.#announcer.stop()
+    for (const timer of this.#timers) timer.cancel()
+    for (const reader of this.#readers) reader.close()
+    for (const slot of this.#slots.values()) slot.crash()
+    this.#lanes.stop()
+  }
+
+  get #isEmpty(): boolean {
+    return this.#slots.size === 0 && this.#warming.size === 0 && this.#lanes.isIdle
+  }
+
+  #follow(topic: string, from: number, handle: (value: Buffer) => void): void {
+    const reader = this.#env.log.read(topic, 0, from)
+    this.#readers.push(reader)
+    follow(reader, (records) => {
+      for (const { value } of records) handle(value)
+    }).catch((error: unknown) => this.#broken(error))
+  }
+
+  #broken(error: unknown): void {
+    if (this.#isStopped) return
+    this.#env.logger.fatal({ err: error }, 'worker cannot go on')
+    this.kill()
+    this.#options.ended('broken')
+  }
+
+  #onControl(record: ControlRecord): void {
+    if (record.term < this.#term) return
+    this.#term = record.term
+    if (record.type === 'drain') {
+      if (record.worker === this.id) this.#startDraining()
+      return
+    }
+    this.#moves.hint(record)
+    if (record.to !== this.id) this.#halted.delete(record.slot)
+    else void this.#takeOver(record).catch((error: unknown) => this.#broken(error))
+    this.#maybeLetGo(record.slot)
+  }
+
+  #onStatus(record: StatusRecord): void {
+    if (record.type === 'warmed') {
+      this.#moves.warmed(record)
+      this.#maybeLetGo(record.slot)
+    } else if (record.type === 'released') this.#moves.released(record)
+  }
+
+  /** The owner lets go when its successor is ready, or when there is none. */
+  #maybeLetGo(id: SlotId): void {
+    const slot = this.#slots.get(id)
+    if (slot && this.#moves.mayLetGo(id, this.id, slot.epoch)) slot.stop()
+  }
+
+  async #takeOver(move: Move): Promise<void> {
+    const { slot: id, epoch, from } = move
+    const owned = this.#slots.get(id)
+    if (this.#warming.has(id) || (owned && owned.epoch > epoch) || this.state !== 'live') return
+    this.#warming.add(id)
+    try {
+      const stopped = () => this.#isStopped
+      const warmed = await warm(this.#env, id, this.#options.config.worker.cache_channels_max, stopped)
+      if (warmed === null) return
+      let stoppedAt: number | null = null
+      if (from !== null && from !== this.id) {
+        this.#announcer.announce({ type: 'warmed', slot: id, epoch, worker: this.id })
+        stoppedAt = await this.#moves.untilReleased(id, epoch, this.#options.config.worker.quiesce_timeout)
+      }
+      const isCurrent = this.#moves.isCurrent(move)
+      const taken = isCurrent ? await take(this.#env, warmed, this.#as(epoch), stopped) : null
+      if (taken === null || this.#isStopped) return warmed.reader.close()
+      this.#own(new Slot(this.#deps, taken), from, stoppedAt)
+    } catch (error) {
+      this.#halt(id, error)
+    } finally {
+      this.#warming.delete(id)
+    }
+  }
+
+  /** A slot whose log and store do not fit stands still, loudly, until a person decides; other errors go on. */
+  #halt(id: SlotId, error: unknown): void {
+    const isHalt = error instanceof Halted || (error instanceof LogError && error.code === 'out_of_range')
+    if (!isHalt) throw error
+    this.#slots.delete(id)
+    this.#halted.add(id)
+    this.#env.logger.fatal({ slot: id, reason: error.message }, 'slot halted: see holdfast slots reset')
+    this.#announcer.announce({ type: 'halted', slot: id, worker: this.id, reason: error.message })
+  }
+
+  #as(epoch: number): { owner: string; version: string; epoch: number } {
+    return { owner: this.id, version: this.#options.version, epoch }
+  }
+
+  #own(slot: Slot, from: string | null, stoppedAt: number | null): void {
+    const { clock, logger } = this.#env
+    const { id, epoch } = slot
+    this.#halted.delete(id)
+    this.#slots.get(id)?.crash()
+    this.#slots.set(id, slot)
+    const kind = stoppedAt === null ? 'takeover' : 'planned'
+    const pauseMs = stoppedAt === null ? 0 : Math.max(0, clock.now() - stoppedAt)
+    this.#announcer.announce({ type: 'acquired', slot: id, epoch, worker: this.id, from, kind, pauseMs })
+    logger.info({ slot: id, epoch, kind, pauseMs }, 'slot taken')
+    slot
+      .run()
+      .then((end) => {
+        if (this.#slots.get(id) === slot) this.#slots.delete(id)
+        logger.info({ slot: id, epoch, end }, 'slot left')
+        if (end === 'released') {
+          this.#announcer.announce({ type: 'released', slot: id, epoch, worker: this.id, stoppedAt: slot.stoppedAt })
+        }
+        this.#announcer.beat()
+      })
+      .catch((error: unknown) => this.#halt(id, error))
+      .catch((error: unknown) => this.#broken(error))
+    // A hint that came while the slot was being taken.
+    this.#maybeLetGo(id)
+  }
+
+  /** From here on the worker takes nothing over; it ends once it owns nothing. */
+  #startDraining(): void {
+    if (this.state !== 'live') return
+    this.state = 'draining'
+    this.#announcer.beat()
+    const look = this.#env.clock.every(drainLookMs, () => {
+      if (!this.#isEmpty || this.state !== 'draining') return
+      look.cancel()
+      this.state = 'drained'
+      this.#announcer.beat()
+      this.#options.ended('drained')
+    })
+    this.#timers.push(look)
+  }
+}
+
+/** How long a farewell may take to reach the log. */
+const goodbyeMs = 500
+
+function sum<T>(items: Iterable<T>, of: (item: T) => number): number {
+  let total = 0
+  for (const item of items) total += of(item)
+  return total
+}
