@@ -1,0 +1,298 @@
+import type { Config } from '../config/config.ts'
+import type { LogReader } from '../log/log.ts'
+import { Announcer } from '../platform/announcer.ts'
+import type { Timer } from '../platform/clock.ts'
+import type { StoreEnv } from '../platform/env.ts'
+import { follow } from '../platform/follow.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
+import { decodeStatus } from '../protocol/status-record.ts'
+import type { Address, StatusRecord } from '../protocol/status-record.ts'
+import { clusterTopics, defaultGroup, slotId, statusTopic } from '../protocol/topics.ts'
+import { StoreError } from '../store/store.ts'
+import type { Lease, SlotId } from '../store/store.ts'
+import { DrainRuns } from './drain-runs.ts'
+import { Hints } from './hints.ts'
+import { Instances } from './instances.ts'
+import { Members, isStuck } from './members.ts'
+import { reconcile } from './reconcile.ts'
+import type { PendingMove } from './reconcile.ts'
+
+export interface ControllerOptions {
+  config: Config
+  version: string
+  pid: number
+  internal: Address
+  /** The log or the store is laid out otherwise, or can no longer be followed. */
+  ended: (error: unknown) => void
+}
+
+/** How long a leader leads without renewing, by the store's clock; and how often it renews. */
+export const leadership = { ttlMs: 3_000, renewMs: 1_000 }
+/** How often the world is looked at when nothing is announced. */
+export const lookMs = 250
+/** Records of the status topic that are kept when it is trimmed, and how often that is. */
+export const statusKept = { records: 10_000, everyMs: 60_000 }
+
+/** The control plane without its listeners. It is never in the way of a message: without it, traffic flows on. */
+export class Controller {
+  readonly id: string
+  readonly members: Members
+  readonly drains: DrainRuns
+  leases: Lease[] = []
+  serving: string | null = null
+  readonly #env: StoreEnv
+  readonly #options: ControllerOptions
+  readonly #announcer: Announcer
+  readonly #hints: Hints
+  readonly #instances: Instances
+  readonly #pending = new Map<SlotId, PendingMove>()
+  readonly #timers: Timer[] = []
+  #reader: LogReader | null = null
+  #term: number | null = null
+  #leadUntil = 0
+  #startedAt = 0
+  #isLooking = false
+  #lookAgain = false
+  #isStopped = false
+
+  constructor(env: StoreEnv, options: ControllerOptions) {
+    const { config } = options
+    this.#env = env
+    this.#options = options
+    this.id = `c-${env.random.hex(6)}`
+    this.members = new Members(this.id, config.worker.heartbeat_interval)
+    this.drains = new DrainRuns()
+    this.#hints = new Hints(env)
+    this.#instances = new Instances(env, {
+      controller: this.id,
+      slots: Array.from({ length: config.topics.slots }, (_, partition) => slotId(defaultGroup, partition)),
+      inboxPartitions: config.topics.inbox_partitions,
+    })
+    this.#announcer = new Announcer(env, (beat) => ({
+      type: 'heartbeat',
+      role: 'controller',
+      id: this.id,
+      pid: options.pid,
+      version: options.version,
+      internal: options.internal,
+      beat,
+    }))
+  }
+
+  /** Rejects when the topics or the slot group are laid out otherwise than configured. */
+  async start(): Promise<void> {
+    const { config } = this.#options
+    const { clock, log, store } = this.#env
+    const { slots, inbox_partitions } = config.topics
+    await log.createTopics(clusterTopics(slots, inbox_partitions))
+    const pinned = await store.createGroup(defaultGroup, slots)
+    if (pinned !== slots) throw new Error(`topics.slots is ${slots}, but the cluster was made with ${pinned} slots`)
+    const { next } = await log.range(statusTopic, 0)
+    this.#startedAt = clock.monotonic()
+    this.#reader = log.read(statusTopic, 0, next)
+    follow(this.#reader, (records) => {
+      for (const { value } of records) this.#note(decodeStatus(value))
+    }).catch((error: unknown) => this.#end(error))
+    this.#announcer.start(config.worker.heartbeat_interval)
+    this.#timers.push(
+      clock.every(lookMs, () => this.#look()),
+      clock.every(statusKept.everyMs, () => void this.#trimStatus()),
+    )
+    this.#look()
+  }
+
+  get isLeader(): boolean {
+    return this.#term !== null && this.#env.clock.monotonic() < this.#leadUntil
+  }
+
+  /** Lets a worker's slots be taken over. */
+  drain(worker: string): void {
+    this.drains.start(worker)
+    this.#hints.send({ type: 'drain', term: this.#term!, worker })
+  }
+
+  async stop(): Promise<void> {
+    await this.#announcer.leave({ type: 'left', role: 'controller', id: this.id }, goodbyeMs)
+    this.kill()
+  }
+
+  kill(): void {
+    this.#isStopped = true
+    this.#announcer.stop()
+    this.#hints.stop()
+    this.#reader?.close()
+    for (const timer of this.#timers) timer.cancel()
+  }
+
+  #end(error: unknown): void {
+    if (this.#isStopped) return
+    this.kill()
+    this.#options.ended(error)
+  }
+
+  #note(record: StatusRecord): void {
+    const hasChanged = this.members.note(record, this.#env.clock.monotonic())
+    if (record.type === 'acquired') {
+      this.drains.pause(record.from, record.pauseMs)
+      this.#env.metrics.handoffs.inc({ result: record.kind })
+      if (record.kind === 'planned') this.#env.metrics.handoffPause.observe({ kind: record.kind }, record.pauseMs / 1000)
+    }
+    if (hasChanged || record.type === 'acquired' || record.type === 'released') this.#look()
+  }
+
+  /** One look at a time; what happens meanwhile is looked at right after. */
+  #look(): void {
+    if (this.#isLooking) {
+      this.#lookAgain = true
+      return
+    }
+    this.#isLooking = true
+    this.#lookAgain = false
+    this.#lookOnce()
+      .catch((error: unknown) => {
+        if (!(error instanceof StoreError) || error.code !== 'unavailable') return this.#end(error)
+        this.#env.logger.debug({ err: error }, 'store is away')
+      })
+      .finally(() => {
+        this.#isLooking = false
+        if (this.#lookAgain && !this.#isStopped) this.#look()
+      })
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { clock, metrics } = this.#env
+    await this.#lead()
+    metrics.leader.set(this.isLeader ? 1 : 0)
+    if (!this.isLeader) return
+    const now = clock.monotonic()
+    // All that are alive have been heard of after a few heartbeats; before, a plan would be made anew at once.
+    if (now - this.#startedAt < this.#options.config.worker.heartbeat_interval * settleBeats) return
+    this.#buryDead(now)
+    await this.#reconcile(now)
+    await this.#retireDead(now)
+  }
+
+  async #lead(): Promise<void> {
+    const { clock, store, logger } = this.#env
+    const now = clock.monotonic()
+    if (this.#leadUntil - leadership.ttlMs + leadership.renewMs > now) return
+    const { term, leader } = await store.lead(this.id, leadership.ttlMs)
+    if (leader !== this.id) {
+      this.#term = null
+      return
+    }
+    if (term !== this.#term) {
+      logger.info({ term }, 'leading')
+      this.#pending.clear()
+      await this.#adoptInstances()
+    }
+    this.#term = term
+    this.#leadUntil = now + leadership.ttlMs
+  }
+
+  /** Proxies that came while no controller looked, and may be gone again, are known to the slots. */
+  async #adoptInstances(): Promise<void> {
+    const instances = await this.#env.store.instances()
+    await this.#env.store.registerInstances(instances.map(({ id }) => id))
+  }
+
+  #buryDead(now: number): void {
+    const { config } = this.#options
+    for (const { beat } of this.members.workers()) {
+      if (!this.members.isDead(beat.id, config.controller.death_time, now)) continue
+      this.#env.logger.warn({ worker: beat.id, version: beat.version }, 'worker is dead, its slots go to others')
+      this.members.forget(beat.id)
+    }
+    for (const { beat } of this.members.controllers()) {
+      if (this.members.isDead(beat.id, config.controller.death_time, now)) this.members.forget(beat.id)
+    }
+  }
+
+  async #reconcile(now: number): Promise<void> {
+    const { store, logger, metrics } = this.#env
+    const { death_time: deathMs, parallel_handoffs: parallelMax } = this.#options.config.controller
+    const [leases, serving] = await Promise.all([store.leases(), store.servingVersion()])
+    this.leases = leases
+    this.serving = serving
+    const workers = this.members.workers().map(({ beat }) => beat)
+    const stuck = new Set(workers.filter((worker) => isStuck(worker, workers, deathMs)).map(({ id }) => id))
+    for (const id of stuck) logger.error({ worker: id }, 'worker does not get on, its slots go to others')
+    this.#count()
+    // An owner that has not been heard of yet, after a restart of this controller, is given its time.
+    const absent = leases.filter(({ owner }) => owner !== null && !workers.some(({ id }) => id === owner))
+    const isSilent = (lease: Lease) => absent.includes(lease) && !this.members.isDead(lease.owner!, deathMs, now)
+    const settled = leases.filter((lease) => !isSilent(lease))
+    const view = { leases: settled, workers, stuck, serving, pending: this.#pending, now }
+    const plan = reconcile(view, parallelMax)
+    for (const slot of plan.finished) this.#pending.delete(slot)
+    if (plan.serving !== null && !(await this.#serve(plan.serving))) return
+    for (const move of plan.moves) {
+      this.#pending.set(move.slot, move)
+      const { slot, epoch, from, to } = move
+      this.#hints.send({ type: 'move', term: this.#term!, slot, epoch, from, to })
+    }
+    metrics.slotsUnowned.set(leases.length - this.ownedSlots)
+  }
+
+  /** Slots with a live owner. */
+  get ownedSlots(): number {
+    const live = new Set(this.members.workers().map(({ beat }) => beat.id))
+    return this.leases.filter(({ owner }) => owner !== null && live.has(owner)).length
+  }
+
+  async #serve(version: string): Promise<boolean> {
+    const { store, logger } = this.#env
+    const before = this.serving
+    if (!(await store.setServingVersion(before, version))) return false
+    this.serving = version
+    if (before === null) logger.info({ version }, `version ${version} serves`)
+    else logger.warn({ version, before }, `no worker of version ${before} is alive: version ${version} takes over`)
+    return true
+  }
+
+  async #retireDead(now: number): Promise<void> {
+    const { store, logger } = this.#env
+    const deathMs = this.#options.config.controller.proxy_death_time
+    const heard = this.members.proxies().map(({ beat }) => beat.id)
+    const unknown = heard.filter((id) => !this.#registered.has(id))
+    if (unknown.length > 0) {
+      await store.registerInstances(unknown)
+      for (const id of unknown) this.#registered.add(id)
+    }
+    if (!this.members.trustsSilence(now) || now - this.#instancesAt < instancesLookMs) return
+    this.#instancesAt = now
+    for (const { id, state } of await store.instances()) {
+      if (state === 'live' && !this.members.isDead(id, deathMs, now)) continue
+      this.members.forget(id)
+      this.#instances.retire(id).catch((error: unknown) => logger.warn({ err: error, proxy: id }, 'retiring goes on later'))
+    }
+  }
+
+  readonly #registered = new Set<string>()
+  #instancesAt = 0
+
+  #count(): void {
+    const { metrics } = this.#env
+    metrics.members.reset()
+    for (const { beat } of [...this.members.workers(), ...this.members.proxies()]) {
+      metrics.members.inc({ role: beat.role, version: beat.version })
+    }
+  }
+
+  /** The status topic is only of use while it is new. */
+  async #trimStatus(): Promise<void> {
+    if (!this.isLeader) return
+    const { log } = this.#env
+    const stopped = () => this.#isStopped
+    const range = await untilAnswered(this.#env, () => log.range(statusTopic, 0), stopped)
+    const before = (range?.next ?? 0) - statusKept.records
+    if (range && before > range.oldest) await untilAnswered(this.#env, () => log.trim(statusTopic, 0, before), stopped)
+  }
+}
+
+/** Heartbeat intervals after which a controller that just started has heard of everybody. */
+const settleBeats = 2
+/** How often instances are looked at for dead ones. */
+const instancesLookMs = 500
+/** How long a farewell may take to reach the log. */
+const goodbyeMs = 500

@@ -1,0 +1,46 @@
+import type { Config } from '../config/config.ts'
+import { logUrl, storeUrl } from '../config/config.ts'
+import { openLog } from '../log/open.ts'
+import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
+import { systemClock } from '../platform/clock.ts'
+import { startInternalListener } from '../platform/internal-listener.ts'
+import { packageVersion } from '../platform/package-version.ts'
+import { runProcess } from '../platform/process.ts'
+import { systemRandom } from '../platform/random.ts'
+import { openStore } from '../store/open.ts'
+import { buildApi } from './api.ts'
+import { Controller } from './controller.ts'
+
+/** The controller process: the log, the store, the API and internal listeners, the life cycle. */
+export async function runController(config: Config): Promise<void> {
+  await runProcess('controller', config, async ({ logger }) => {
+    const metrics = createMetrics()
+    collectProcessMetrics(metrics.registry)
+    const [log, store] = [openLog(logUrl(config)), openStore(storeUrl(config))]
+    const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }
+    let controller: Controller | null = null
+    const internal = await startInternalListener({
+      host: config.http_server.internal_address,
+      port: config.http_server.internal_port,
+      registry: metrics.registry,
+      ready: () => (controller ? true : 'starting'),
+    })
+    const ended = (error: unknown) => {
+      logger.fatal({ err: error }, 'controller cannot go on')
+      process.exit(1)
+    }
+    controller = new Controller(env, { config, version: packageVersion, pid: process.pid, internal, ended })
+    const api = buildApi(controller, env, config, config.controller.token)
+    await store.migrate()
+    await controller.start()
+    await api.listen({ host: config.controller.address, port: config.controller.port })
+    logger.info({ id: controller.id, port: config.controller.port }, 'controller is up')
+    return {
+      async stop() {
+        await controller.stop()
+        await Promise.all([api.close(), internal.close()])
+        await Promise.all([log.close(), store.close()])
+      },
+    }
+  })
+}

@@ -1,0 +1,88 @@
+import type { ControllerBeat, Heartbeat, ProxyBeat, StatusRecord, WorkerBeat } from '../protocol/status-record.ts'
+
+export interface Member<B extends Heartbeat = Heartbeat> {
+  beat: B
+  /** Monotonic ms by this controller's clock. */
+  firstSeenAt: number
+  lastSeenAt: number
+}
+
+/** A gap between echoes of its own heartbeats longer than this many intervals makes a controller distrust silence. */
+export const echoGapBeats = 3
+
+/** Commits that do not come while records wait, for so many death times, are a sign that the app hangs. */
+export const stuckDeathTimes = 4
+
+/**
+ * Who is alive, as the status topic tells. Absence counts only over time in which this controller's own heartbeats
+ * came back: a log that stands still makes nobody dead.
+ */
+export class Members {
+  readonly #id: string
+  readonly #intervalMs: number
+  readonly #all = new Map<string, Member>()
+  /** Since when, without a gap, our own heartbeats have come back; null before the first. */
+  #echoSince: number | null = null
+  #echoAt = 0
+
+  constructor(id: string, intervalMs: number) {
+    this.#id = id
+    this.#intervalMs = intervalMs
+  }
+
+  /** Takes note of a record that came now. Returns true when somebody is new, has left, or changed state. */
+  note(record: StatusRecord, now: number): boolean {
+    if (record.type === 'left') return this.#all.delete(record.id)
+    if (record.type !== 'heartbeat') return false
+    if (record.id === this.#id) this.#echo(now)
+    const known = this.#all.get(record.id)
+    this.#all.set(record.id, { beat: record, firstSeenAt: known?.firstSeenAt ?? now, lastSeenAt: now })
+    return known === undefined || ('state' in record && 'state' in known.beat && record.state !== known.beat.state)
+  }
+
+  #echo(now: number): void {
+    if (this.#echoSince === null || now - this.#echoAt > this.#intervalMs * echoGapBeats) this.#echoSince = now
+    this.#echoAt = now
+  }
+
+  /** True when silence of others means something: our own heartbeats come back. */
+  trustsSilence(now: number): boolean {
+    return this.#echoSince !== null && now - this.#echoAt <= this.#intervalMs * echoGapBeats
+  }
+
+  /** Whether nothing was heard of `id` for `deathMs` in which it should have been heard. */
+  isDead(id: string, deathMs: number, now: number): boolean {
+    if (!this.trustsSilence(now)) return false
+    const heardAt = Math.max(this.#all.get(id)?.lastSeenAt ?? 0, this.#echoSince!)
+    return now - heardAt > deathMs
+  }
+
+  workers(): Member<WorkerBeat>[] {
+    return this.#ofRole('worker') as Member<WorkerBeat>[]
+  }
+
+  proxies(): Member<ProxyBeat>[] {
+    return this.#ofRole('proxy') as Member<ProxyBeat>[]
+  }
+
+  controllers(): Member<ControllerBeat>[] {
+    return this.#ofRole('controller') as Member<ControllerBeat>[]
+  }
+
+  forget(id: string): void {
+    this.#all.delete(id)
+  }
+
+  #ofRole(role: Heartbeat['role']): Member[] {
+    return [...this.#all.values()]
+      .filter(({ beat }) => beat.role === role)
+      .sort((a, b) => (a.beat.id < b.beat.id ? -1 : 1))
+  }
+}
+
+/** A worker whose records wait although it is alive, while others get on: its app hangs. */
+export function isStuck(worker: WorkerBeat, others: WorkerBeat[], deathMs: number): boolean {
+  const limit = deathMs * stuckDeathTimes
+  const isBehind = worker.slots.some((slot) => slot.waitingMs > limit)
+  return isBehind && others.some((other) => other.id !== worker.id && other.slots.every((slot) => slot.waitingMs <= limit))
+}
