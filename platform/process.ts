@@ -24,7 +24,7 @@ export interface Running {
 type ProcessConfig = Pick<Config, 'shutdown' | 'log_level'> & { dev: Pick<Config['dev'], 'active'> }
 
 /** What a process tells its supervisor over IPC once it serves. */
-export interface ReadyMessage {
+interface ReadyMessage {
   type: 'ready'
 }
 

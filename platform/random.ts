@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 
 /** Randomness, injected so that a seed can replay a run. */
 export interface Random {
@@ -8,7 +8,18 @@ export interface Random {
   hex(bytes: number): string
 }
 
+/** A call to the system's generator costs far more than the bytes it gives: they are fetched in bulk. */
+const pool = Buffer.alloc(8_192)
+let used = pool.length
+
 export const systemRandom: Random = {
   float: () => Math.random(),
-  hex: (bytes) => randomBytes(bytes).toString('hex'),
+  hex(bytes) {
+    if (used + bytes > pool.length) {
+      randomFillSync(pool)
+      used = 0
+    }
+    used += bytes
+    return pool.toString('hex', used - bytes, used)
+  },
 }

@@ -1,0 +1,108 @@
+import { Pool } from 'undici'
+import type { Config } from '../config/config.ts'
+import { findSecret, secretPath } from '../config/secrets.ts'
+import { ControllerError } from './controller-error.ts'
+
+/** How far a drain is. Pauses are those of the slots that it moved, in milliseconds. */
+export interface DrainState {
+  state: 'draining' | 'drained'
+  slots: number
+  in_flight: number
+  outbox: number
+  pauses_ms: number[]
+}
+
+export interface ClusterStatus {
+  ready: boolean
+  slots: { total: number; owned: number }
+  workers: number
+}
+
+/** Time that one request to the controller may take. */
+const requestTimeoutMs = 5_000
+
+/** An address as a client reaches it: a listener on all interfaces is reached on loopback. */
+export function reachableUrl(address: string, port: number): string {
+  const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** The controller's API, as the command line and the supervisor use it. Every method throws ControllerError. */
+export class ControllerClient {
+  readonly #origin: string
+  readonly #config: Config
+  readonly #pool: Pool
+
+  constructor(config: Config) {
+    this.#config = config
+    this.#origin = reachableUrl(config.controller.address, config.controller.port)
+    this.#pool = new Pool(this.#origin, { headersTimeout: requestTimeoutMs, bodyTimeout: requestTimeoutMs })
+  }
+
+  async list(kind: 'workers' | 'slots' | 'proxies'): Promise<Record<string, unknown>[]> {
+    return (await this.#request('GET', `/api/v1/${kind}`)) as Record<string, unknown>[]
+  }
+
+  async drain(id: string, force: boolean): Promise<void> {
+    await this.#request('POST', `/api/v1/workers/${encodeURIComponent(id)}/drain`, { force })
+  }
+
+  async drainState(id: string): Promise<DrainState> {
+    return (await this.#request('GET', `/api/v1/workers/${encodeURIComponent(id)}/drain`)) as DrainState
+  }
+
+  async resetSlot(slot: string, to: string | number): Promise<void> {
+    await this.#request('POST', '/api/v1/slots/reset', { slot, to })
+  }
+
+  async status(): Promise<ClusterStatus> {
+    return (await this.#request('GET', '/api/v1/status')) as ClusterStatus
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close()
+  }
+
+  async #request(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+    const token = findSecret(this.#config, 'controllerToken')
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const response = await this.#pool
+      .request({ method, path, headers, body: body === undefined ? null : JSON.stringify(body) })
+      .catch((error: Error) => this.#unreachable(error))
+    const text = await response.body.text()
+    if (response.statusCode === 401) throw this.#wrongToken()
+    const answer = parseJson(text)
+    if (response.statusCode < 300 && answer !== undefined) return answer
+    throw refusal(this.#origin, response.statusCode, answer)
+  }
+
+  #unreachable(cause: Error): never {
+    const advice = 'start the cluster with "holdfast dev", or say where it is with HOLDFAST_CONTROLLER_PORT'
+    throw new ControllerError('unreachable', `no controller answers at ${this.#origin}: ${advice}`, { cause })
+  }
+
+  #wrongToken(): ControllerError {
+    const from = this.#config.controller.token
+      ? 'HOLDFAST_CONTROLLER_TOKEN'
+      : secretPath(this.#config, 'controllerToken')
+    const advice = 'say where the data of this cluster is with HOLDFAST_DATA_DIR'
+    return new ControllerError(
+      'unauthorized',
+      `the controller at ${this.#origin} refuses the token of ${from}: ${advice}`,
+    )
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function refusal(origin: string, status: number, answer: unknown): ControllerError {
+  const { code, message } = (answer ?? {}) as { code?: unknown; message?: unknown }
+  if (typeof message === 'string') return new ControllerError(typeof code === 'string' ? code : 'refused', message)
+  return new ControllerError('bad_answer', `${origin} answered with ${status} and no reason: is it a controller?`)
+}

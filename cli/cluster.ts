@@ -1,0 +1,52 @@
+import { fileURLToPath } from 'node:url'
+import type { Config } from '../config/config.ts'
+import { resolvedConfigVariable } from '../platform/resolved-config.ts'
+import type { Role } from './roles.ts'
+import type { ChildSpec } from './supervised-child.ts'
+import type { ChildGroup } from './supervisor.ts'
+
+const launcher = fileURLToPath(new URL('holdfast.js', import.meta.url))
+
+type Environment = Record<string, string | undefined>
+
+/** The processes of `holdfast dev`: the engine first; clients are let go before the work behind them stops. */
+export function clusterGroups(config: Config, env: Environment): ChildGroup[] {
+  const group = (role: Role, count: number, startStage: number, stopStage: number): ChildGroup => ({
+    children: Array.from({ length: count }, (_, index) => child(role, index, count, config, env)),
+    startStage,
+    stopStage,
+  })
+  return [
+    group('engine', 1, 0, 3),
+    group('proxy', config.dev.proxies, 1, 0),
+    group('worker', config.dev.workers, 1, 1),
+    group('controller', 1, 1, 2),
+  ]
+}
+
+function child(role: Role, index: number, count: number, config: Config, env: Environment): ChildSpec {
+  return {
+    name: count === 1 ? role : `${role}-${index + 1}`,
+    script: launcher,
+    args: [role],
+    env: { ...withoutOurs(env), [resolvedConfigVariable]: JSON.stringify(configFor(role, index, config)) },
+  }
+}
+
+/** Without our own variables: they may hold secrets that not every role may see, and the configuration says it all. */
+function withoutOurs(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('HOLDFAST_')))
+}
+
+/** What one process may know: the store only where it is used, each secret only where it is checked. */
+function configFor(role: Role, index: number, config: Config): Config {
+  const { http_server, controller, client } = config
+  const extraProxy = role === 'proxy' && index > 0
+  return {
+    ...config,
+    store: role === 'proxy' ? '' : config.store,
+    http_server: { ...http_server, internal_port: 0, port: extraProxy ? 0 : http_server.port },
+    controller: role === 'controller' ? controller : { ...controller, token: '' },
+    client: role === 'proxy' ? client : { ...client, token: { hmac_secret_key: '' } },
+  }
+}

@@ -1,0 +1,75 @@
+import { embeddedDirectory, logUrl } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import { EngineStartError, runEngine } from '../engine/main.ts'
+import { openLog } from '../log/open.ts'
+import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
+import { Announcer } from '../platform/announcer.ts'
+import { systemClock } from '../platform/clock.ts'
+import { exitCodes } from '../platform/exit-codes.ts'
+import type { ExitCode } from '../platform/exit-codes.ts'
+import { startInternalListener } from '../platform/internal-listener.ts'
+import { packageVersion } from '../platform/package-version.ts'
+import { runProcess } from '../platform/process.ts'
+import type { Shell } from '../platform/process.ts'
+import { systemRandom } from '../platform/random.ts'
+
+/** The engine as a process: it owns the files of the embedded log and store. */
+export async function runEngineProcess(config: Config): Promise<void> {
+  await runProcess('engine', config, async (shell) => {
+    const dataDir = embeddedDirectory(logUrl(config))
+    if (dataDir === undefined)
+      return shell.fatal(exitCodes.badConfig, 'log: an engine is only needed for embedded:DIRECTORY')
+    try {
+      const engine = await runEngine({
+        dataDir,
+        sync: config.engine.sync,
+        logger: shell.logger,
+        onFatal: (error) => shell.fatal(exitCodes.failure, error.message),
+      })
+      const leave = await beFound(config, shell)
+      return {
+        async stop() {
+          await leave()
+          await engine.stop()
+        },
+      }
+    } catch (error) {
+      if (error instanceof EngineStartError) shell.fatal(startCode(error), error.message)
+      throw error
+    }
+  })
+}
+
+/** Serves health and metrics, and announces where, as every process does. Returns what ends both. */
+async function beFound(config: Config, { logger }: Shell): Promise<() => Promise<void>> {
+  const metrics = createMetrics()
+  collectProcessMetrics(metrics.registry)
+  const internal = await startInternalListener({
+    host: config.http_server.internal_address,
+    port: config.http_server.internal_port,
+    registry: metrics.registry,
+    ready: () => true,
+  })
+  const log = openLog(logUrl(config))
+  const id = `e-${systemRandom.hex(6)}`
+  const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
+  const announcer = new Announcer(env, (beat) => ({
+    type: 'heartbeat',
+    role: 'engine',
+    id,
+    pid: process.pid,
+    version: packageVersion,
+    internal,
+    beat,
+  }))
+  announcer.start(config.proxy.heartbeat_interval)
+  return async () => {
+    announcer.stop()
+    await Promise.all([log.close(), internal.close()])
+  }
+}
+
+function startCode({ code }: EngineStartError): ExitCode {
+  if (code === 'damaged') return exitCodes.damagedData
+  return code === 'in_use' ? exitCodes.portInUse : exitCodes.unusable
+}

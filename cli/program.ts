@@ -1,0 +1,191 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { parseDuration } from '../config/duration.ts'
+import type { Config } from '../config/config.ts'
+import { packageVersion } from '../platform/package-version.ts'
+import { addConfigFlags, loadCommandConfig } from './config-flags.ts'
+import type { Role } from './roles.ts'
+
+/** Sections that each long-lived process uses. */
+const roleSections: Record<Role, string[]> = {
+  engine: ['data_dir', 'log', 'log_level', 'engine', 'shutdown'],
+  proxy: [
+    'data_dir',
+    'log',
+    'log_level',
+    'http_server',
+    'client',
+    'channel',
+    'websocket',
+    'proxy',
+    'topics',
+    'shutdown',
+  ],
+  worker: ['data_dir', 'log', 'store', 'log_level', 'http_server', 'worker', 'topics', 'shutdown'],
+  controller: ['data_dir', 'log', 'store', 'log_level', 'http_server', 'controller', 'worker', 'topics', 'shutdown'],
+}
+
+const roleSummaries: Record<Role, string> = {
+  engine: 'run the embedded log and store',
+  proxy: 'run a proxy, which holds the clients',
+  worker: 'run a worker; beside "holdfast dev" it joins that cluster',
+  controller: 'run a controller, which places slots and serves the API and console',
+}
+
+const roleExamples: Record<Role, string> = {
+  engine: 'holdfast engine --data_dir /var/lib/holdfast --sync full',
+  proxy: 'holdfast proxy --http_server.port 9000',
+  worker: 'holdfast worker --version v2',
+  controller: 'holdfast controller --port 9080',
+}
+
+/** Finds the cluster: the port of its controller and the directory with the token. */
+const clusterKeys = ['data_dir', 'controller.address', 'controller.port']
+
+/** The command `holdfast`. Actions load what they need when they run. */
+export function createProgram(): Command {
+  const program = new Command('holdfast')
+    .description('Deploy a stateful chat service without closing a socket.')
+    // Without it `worker --version v2` would be the program's own --version.
+    .enablePositionalOptions()
+    .version(packageVersion)
+    .showSuggestionAfterError()
+  addDev(program)
+  for (const role of ['engine', 'proxy', 'worker', 'controller'] as const) addRole(program, role)
+  addList(program, 'workers', 'list the live workers')
+  addReset(addList(program, 'slots', 'list the slots, or reset one'))
+  addList(program, 'proxies', 'list the live proxies')
+  addDrain(program)
+  addToken(program)
+  addConfig(program)
+  return program
+}
+
+const examples = (command: Command, ...lines: string[]) =>
+  command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`)
+
+function addDev(program: Command): void {
+  const command = program.command('dev').description('run a whole cluster on this machine, and restart what dies')
+  addConfigFlags(command)
+  examples(command, 'holdfast dev', 'holdfast dev --workers 4 --http_server.port 9000')
+  command.action(async () => {
+    const loaded = loadCommandConfig(command, { dev: true })
+    await (await import('./commands/dev.ts')).dev(loaded)
+  })
+}
+
+function addRole(program: Command, role: Role): void {
+  const command = program.command(role).description(roleSummaries[role])
+  addConfigFlags(command, roleSections[role])
+  examples(command, roleExamples[role])
+  command.action(async () => {
+    const { config, warnings } = loadCommandConfig(command)
+    for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
+    const { runRole } = await import('./roles.ts')
+    await runRole(role, await withRoleSecret(role, config))
+  })
+}
+
+/** A controller keeps a token for the command line; a proxy checks tokens with the secret that `dev` may have kept. */
+async function withRoleSecret(role: Role, config: Config): Promise<Config> {
+  const { withFoundSecret, withSecret } = await import('../config/secrets.ts')
+  if (role === 'controller') return withSecret(config, 'controllerToken')
+  return role === 'proxy' ? withFoundSecret(config, 'clientSecret') : config
+}
+
+function addList(program: Command, kind: 'workers' | 'slots' | 'proxies', summary: string): Command {
+  const command = program.command(kind).description(summary).option('--json', 'print JSON')
+  addConfigFlags(command, clusterKeys)
+  examples(command, `holdfast ${kind}`, `holdfast ${kind} --json`)
+  return command.action(async () => {
+    const { config } = loadCommandConfig(command)
+    await (await import('./commands/list.ts')).list(kind, config, command.opts()['json'] === true)
+  })
+}
+
+function addReset(slots: Command): void {
+  const command = slots
+    .command('reset')
+    .description('let a halted slot go on from another place of its log')
+    .argument('<slot>', 'for example default/7')
+    .requiredOption('--to <place>', 'oldest, end, or an offset', parsePlace)
+    .option('--json', 'print JSON')
+  addConfigFlags(command, clusterKeys)
+  examples(command, 'holdfast slots reset default/7 --to oldest')
+  command.action(async (slot: string) => {
+    const { config } = loadCommandConfig(command)
+    const { to, json = false } = command.opts<{ to: string | number; json?: boolean }>()
+    await (await import('./commands/reset-slot.ts')).resetSlot(config, { slot, to, json })
+  })
+}
+
+function parsePlace(text: string): string | number {
+  if (text === 'oldest' || text === 'end') return text
+  const offset = /^\d+$/.test(text) ? Number(text) : NaN
+  if (!Number.isSafeInteger(offset)) throw new InvalidArgumentError('allowed: oldest, end, or an offset.')
+  return offset
+}
+
+function addDrain(program: Command): void {
+  const drain = program.command('drain').description('take the work from a process before it ends')
+  const command = drain
+    .command('worker')
+    .description('move every slot of a worker elsewhere; the worker then ends')
+    .argument('<id>', 'as `holdfast workers` shows it')
+    .option('--force', 'even when no other worker lives')
+    .option('--json', 'print JSON')
+  addConfigFlags(command, clusterKeys)
+  examples(command, 'holdfast drain worker 019a8c5e-worker', 'holdfast drain worker 019a8c5e-worker --force --json')
+  command.action(async (id: string) => {
+    const { config } = loadCommandConfig(command)
+    const { force = false, json = false } = command.opts<{ force?: boolean; json?: boolean }>()
+    await (await import('./commands/drain.ts')).drainWorker(config, { id, force, json })
+  })
+}
+
+function addToken(program: Command): void {
+  const command = program
+    .command('token')
+    .description('print a connection token for a user')
+    .argument('<user>', 'user id')
+    .option('--expire <duration>', 'how long it is valid', parseLifetime, parseLifetime('1h'))
+  addConfigFlags(command, ['data_dir'])
+  examples(command, 'holdfast token alice', 'holdfast token alice --expire 10m')
+  command.action(async (user: string) => {
+    const { config } = loadCommandConfig(command)
+    const { expire } = command.opts<{ expire: number }>()
+    await (await import('./commands/token.ts')).token(config, user, expire)
+  })
+}
+
+function parseLifetime(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined || ms < 1_000) throw new InvalidArgumentError('allowed: a duration of 1s or more, such as 1h.')
+  return ms
+}
+
+function addConfig(program: Command): void {
+  const config = program.command('config').description('look at the configuration')
+  const check = config
+    .command('check')
+    .description('tell whether the configuration is good')
+    .option('--json', 'print JSON')
+  addConfigFlags(check)
+  examples(check, 'holdfast config check --config holdfast.yaml')
+  check.action(async () => {
+    const loaded = loadCommandConfig(check)
+    ;(await import('./commands/config.ts')).configCheck(loaded, check.opts()['json'] === true)
+  })
+  const print = config
+    .command('print')
+    .description('print what is in force, secrets left out')
+    .option('--json', 'print JSON')
+  addConfigFlags(print)
+  examples(print, 'holdfast config print', 'HOLDFAST_LOG_LEVEL=debug holdfast config print --json')
+  print.action(async () => {
+    const loaded = loadCommandConfig(print)
+    ;(await import('./commands/config.ts')).configPrint(loaded, print.opts()['json'] === true)
+  })
+  const docs = config.command('docs').description('print the page docs/configuration.md')
+  examples(docs, 'holdfast config docs > docs/configuration.md')
+  docs.action(async () => (await import('./commands/config.ts')).printDocs())
+}

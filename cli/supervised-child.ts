@@ -1,0 +1,109 @@
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import type { Logger } from 'pino'
+import { exitCodes, fatalStartCodes } from '../platform/exit-codes.ts'
+import { BackOff } from './back-off.ts'
+
+/** One process of the cluster. */
+export interface ChildSpec {
+  /** What logs call it, for example `worker-2`. */
+  name: string
+  script: string
+  args: readonly string[]
+  env: Record<string, string | undefined>
+}
+
+/** Time on top of its own deadline that a child has to end before it is killed. */
+export const killGraceMs = 1_000
+
+/** Keeps one process running until it is stopped. */
+export class SupervisedChild {
+  /** Resolves when the process serves for the first time. */
+  readonly ready: Promise<void>
+  readonly #spec: ChildSpec
+  readonly #logger: Logger
+  readonly #gaveUp: (code: number) => void
+  readonly #resolveReady: () => void
+  readonly #backOff = new BackOff()
+  #process: ChildProcess | undefined
+  #ended: Promise<void> = Promise.resolve()
+  #restart: NodeJS.Timeout | undefined
+  #everReady = false
+  #stopping = false
+
+  /** `gaveUp` gets the exit code of a process that cannot start and never has. */
+  constructor(spec: ChildSpec, logger: Logger, gaveUp: (code: number) => void) {
+    this.#spec = spec
+    this.#logger = logger.child({ child: spec.name })
+    this.#gaveUp = gaveUp
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.ready = promise
+    this.#resolveReady = resolve
+  }
+
+  start(): void {
+    const { script, args, env } = this.#spec
+    const startedAt = performance.now()
+    // In our process group, so that a terminal's signals reach it; its output is log, so it goes to standard error.
+    const child = fork(script, args, { env, stdio: ['ignore', 2, 2, 'ipc'], execArgv: [] })
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    this.#process = child
+    this.#ended = ended
+    let wasReady = false
+    child.on('message', (message) => {
+      if ((message as { type?: unknown } | null)?.type !== 'ready') return
+      wasReady = true
+      this.#everReady = true
+      this.#resolveReady()
+    })
+    // Without a process there is no exit to wait for.
+    child.on('error', (error) => {
+      this.#logger.error({ err: error }, 'process error')
+      if (child.pid === undefined) over(null, null)
+    })
+    const over = (code: number | null, signal: NodeJS.Signals | null): void => {
+      end()
+      this.#died(code, signal, { livedMs: performance.now() - startedAt, wasReady })
+    }
+    child.once('exit', over)
+  }
+
+  #died(code: number | null, signal: string | null, life: { livedMs: number; wasReady: boolean }): void {
+    if (this.#stopping) return
+    if (!this.#everReady && code !== null && fatalStartCodes.includes(code)) return this.#gaveUp(code)
+    const delayMs = this.#backOff.delayMs(life)
+    const log = code === exitCodes.ok ? 'info' : 'warn'
+    this.#logger[log](
+      { childPid: this.#process?.pid, code, signal, livedMs: Math.round(life.livedMs), delayMs },
+      'ended, starting anew',
+    )
+    this.#restart = setTimeout(() => this.start(), delayMs)
+  }
+
+  /** From now on the process is not started anew when it ends. */
+  leaveEnded(): void {
+    this.#stopping = true
+    clearTimeout(this.#restart)
+  }
+
+  /** Asks the process to stop and waits for its end; kills it when `deadlineMs` and a grace have passed. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#abandon('SIGTERM')
+    const killing = setTimeout(() => {
+      this.#logger.error('did not stop in time, killed')
+      this.kill()
+    }, deadlineMs + killGraceMs)
+    await this.#ended
+    clearTimeout(killing)
+  }
+
+  /** Ends the process at once, for good. */
+  kill(): void {
+    this.#abandon('SIGKILL')
+  }
+
+  #abandon(signal: NodeJS.Signals): void {
+    this.leaveEnded()
+    this.#process?.kill(signal)
+  }
+}

@@ -1,0 +1,214 @@
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { parseDuration } from './duration.ts'
+
+/**
+ * The one description of every setting: types, defaults, bounds, environment names, flags, help and docs all come from
+ * here. Durations are texts (`25s`) wherever a person writes them and milliseconds in the decoded configuration.
+ * Names that mean what one of Centrifugo means are Centrifugo's.
+ */
+
+function durationMs(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined) throw new Error(`not a duration: ${text}`)
+  return ms
+}
+
+const text = (initial: string, description: string) => Type.String({ default: initial, description })
+
+/** A value that is never printed and never a flag; `NAME_FILE` in the environment names a file that holds it. */
+const secret = (description: string) => Type.String({ default: '', description, secret: true })
+
+/** `embedded:DIRECTORY`; empty stands for the data directory. Only the password in it is a secret. */
+const url = (description: string) => Type.String({ default: '', description, url: true })
+
+const toggle = (initial: boolean, description: string) => Type.Boolean({ default: initial, description })
+
+const integer = (initial: number, [minimum, maximum]: [number, number], description: string) =>
+  Type.Integer({ default: initial, minimum, maximum, description })
+
+const duration = (initial: string, [minimum, maximum]: [string, string], description: string) =>
+  Type.Integer({
+    default: durationMs(initial),
+    minimum: durationMs(minimum),
+    maximum: durationMs(maximum),
+    description,
+    duration: true,
+  })
+
+const permission = (whom: string) => toggle(false, `Allow ${whom}.`)
+
+const channelOptions = {
+  allow_subscribe_for_client: permission('authenticated clients to subscribe'),
+  allow_subscribe_for_anonymous: permission('clients without a user id to subscribe, where clients may'),
+  allow_publish_for_subscriber: permission('subscribers of a channel to publish in it'),
+  allow_publish_for_client: permission('authenticated clients to publish without a subscription'),
+  allow_publish_for_anonymous: permission('clients without a user id to publish, where clients may'),
+  allow_history_for_subscriber: permission('subscribers of a channel to read its history'),
+  allow_history_for_client: permission('authenticated clients to read history without a subscription'),
+  allow_history_for_anonymous: permission('clients without a user id to read history, where clients may'),
+  history_size: integer(0, [0, 1_000_000], 'Publications that history and recovery reach back; 0 turns both off.'),
+  history_ttl: duration('0s', ['0s', '8760h'], 'Age up to which history and recovery reach back; 0s turns both off.'),
+  force_recovery: toggle(false, 'Every subscription can recover what it missed; needs history_size and history_ttl.'),
+  force_positioning: toggle(false, 'Every subscription is told when it misses a publication.'),
+}
+
+const namespace = Type.Object({
+  name: Type.String({
+    default: '',
+    description: 'What stands before the `:` of its channels.',
+    pattern: '^[-a-zA-Z0-9_.]{2,64}$',
+    allowed: '2 to 64 letters, digits, "-", "_" or "."',
+  }),
+  ...channelOptions,
+})
+
+export const configSchema = Type.Object({
+  data_dir: Type.String({
+    default: '.holdfast',
+    description: 'Directory of the embedded log and store, and of secrets that were made.',
+    minLength: 1,
+    allowed: 'a path',
+  }),
+  log: url('Where the log is: `embedded:DIRECTORY`. Empty: `embedded:` and data_dir.'),
+  store: url('Where the store is: `embedded:DIRECTORY`. Empty: `embedded:` and data_dir.'),
+  log_level: Type.Enum(['silent', 'error', 'warn', 'info', 'debug'], {
+    default: 'info',
+    description: 'Least important log lines that are still written.',
+  }),
+  http_server: Type.Object({
+    address: text('127.0.0.1', 'Interface that a proxy listens on for clients.'),
+    port: integer(8000, [0, 65_535], 'Port that a proxy listens on for clients; 0 takes a free one.'),
+    internal_address: text(
+      '127.0.0.1',
+      'Interface of the internal listener (health, readiness, metrics) of any process.',
+    ),
+    internal_port: integer(
+      0,
+      [0, 65_535],
+      'Port of the internal listener; 0 takes a free one, as `holdfast dev` always does.',
+    ),
+  }),
+  controller: Type.Object({
+    address: text('127.0.0.1', 'Interface of the controller: its API and console.'),
+    port: integer(8080, [1, 65_535], 'Port of the controller. The command line finds the cluster here.'),
+    token: secret('Bearer token of the API. Empty: one is made and kept in data_dir/controller.token.'),
+    death_time: duration('1200ms', ['100ms', '10m'], 'Silence after which a worker counts as dead.'),
+    proxy_death_time: duration('10s', ['1s', '1h'], 'Silence after which a proxy is declared dead for good.'),
+    parallel_handoffs: integer(4, [1, 1_024], 'Slots that are moved at the same time.'),
+  }),
+  client: Type.Object({
+    token: Type.Object({
+      hmac_secret_key: secret(
+        'Secret of HS256 connection tokens; 32 bytes or more. `holdfast dev` makes one when empty.',
+      ),
+    }),
+    insecure: toggle(false, 'Let clients in without a token and allow them everything. For experiments only.'),
+    allowed_origins: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description: 'Origins whose pages may connect; `*` is any. Empty: only the origin that the proxy itself serves.',
+    }),
+    ping_interval: duration('25s', ['100ms', '1h'], 'Time between two pings to a client.'),
+    pong_timeout: duration('8s', ['50ms', '1h'], 'Time to answer a ping; shorter than client.ping_interval.'),
+    stale_close_delay: duration('10s', ['100ms', '1h'], 'Time that a connection has to authenticate itself.'),
+    expired_close_delay: duration('25s', ['0s', '1h'], 'Time that a client has to refresh an expired token.'),
+    channel_limit: integer(128, [1, 100_000], 'Channels that one client may be subscribed to.'),
+    queue_max_size: integer(
+      1_048_576,
+      [1_024, 1_073_741_824],
+      'Bytes waiting to be sent to one client before it is closed as slow.',
+    ),
+    command_rate: integer(100, [1, 1_000_000], 'Commands per second that one client may send in the long run.'),
+    command_burst: integer(200, [1, 1_000_000], 'Commands that one client may send at once.'),
+    reply_deadline: duration('4500ms', ['50ms', '1h'], 'Time after which a command without a reply gets error 100.'),
+    recovery_max_publication_limit: integer(
+      300,
+      [1, 100_000],
+      'Publications that one recovery or history reply holds at most.',
+    ),
+  }),
+  channel: Type.Object({
+    max_length: integer(255, [1, 255], 'Characters of a channel name.'),
+    without_namespace: Type.Object(channelOptions),
+    namespaces: Type.Array(namespace, {
+      default: [],
+      description: 'A list of namespaces: each has a name and the options of channel.without_namespace.',
+    }),
+  }),
+  websocket: Type.Object({
+    message_size_limit: integer(65_536, [128, 900_000], 'Bytes of one message from a client.'),
+    json_depth_limit: integer(64, [2, 1_000], 'Nesting of JSON in a message from a client.'),
+  }),
+  proxy: Type.Object({
+    in_flight_max: integer(
+      1_024,
+      [4, 1_000_000],
+      'Commands of one proxy on their way in one slot; over it, error 111.',
+    ),
+    position_check_interval: duration(
+      '25s',
+      ['100ms', '1h'],
+      'Time between two checks that open channels missed nothing.',
+    ),
+    isolation_timeout: duration(
+      '60s',
+      ['1s', '24h'],
+      'Time without its own heartbeats after which a proxy closes its clients.',
+    ),
+    heartbeat_interval: duration('1s', ['50ms', '1m'], 'Time between two heartbeats of a proxy.'),
+  }),
+  worker: Type.Object({
+    version: Type.String({
+      default: 'v1',
+      description: 'Version of the worker.',
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._+-]{0,62}$',
+      allowed: '1 to 63 letters, digits, ".", "_", "+" or "-", a letter or digit first',
+    }),
+    app: Type.String({
+      default: 'chat',
+      description: 'The app: `chat`, or a path to a module.',
+      minLength: 1,
+      allowed: '"chat" or a path to a module',
+    }),
+    batch_max: integer(500, [1, 10_000], 'Records that one transaction handles at most.'),
+    cache_channels_max: integer(10_000, [1, 10_000_000], 'Channels whose state one worker keeps in memory.'),
+    heartbeat_interval: duration('250ms', ['20ms', '1m'], 'Time between two heartbeats of a worker.'),
+    quiesce_timeout: duration('2s', ['10ms', '1m'], 'Time that a worker has to finish a batch when its slot moves.'),
+    lane_backlog_max: integer(
+      67_108_864,
+      [1_048_576, 17_179_869_184],
+      'Bytes of events waiting for one inbox partition.',
+    ),
+    reads_max: integer(16, [1, 1_024], 'Reads (history, messages) of one worker at the same time.'),
+  }),
+  topics: Type.Object({
+    slots: integer(16, [1, 1_024], 'Slots of the default group. Fixed once the cluster has started.'),
+    inbox_partitions: integer(16, [1, 1_024], 'Partitions of the inbox topic. Fixed once the cluster has started.'),
+  }),
+  engine: Type.Object({
+    sync: Type.Enum(['normal', 'full'], {
+      default: 'normal',
+      description: 'What the embedded engine survives: `normal` any crash of a process, `full` also a loss of power.',
+    }),
+  }),
+  shutdown: Type.Object({
+    timeout: duration('10s', ['100ms', '1h'], 'Time that a process has to stop in order.'),
+    jitter: duration('2s', ['0s', '1h'], 'Time over which a stopping proxy spreads the closing of its clients.'),
+  }),
+  dev: Type.Object({
+    workers: integer(2, [1, 64], 'Workers that `holdfast dev` starts.'),
+    proxies: integer(
+      1,
+      [1, 64],
+      'Proxies that `holdfast dev` starts; the first listens on http_server.port, the others on free ports.',
+    ),
+    active: Type.Boolean({
+      default: false,
+      description: 'True in the processes of `holdfast dev`, where the chat page and its token endpoint are served.',
+      internal: true,
+    }),
+  }),
+})
+
+/** The decoded configuration: every key present, durations in milliseconds. */
+export type Config = Static<typeof configSchema>

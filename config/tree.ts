@@ -1,0 +1,85 @@
+import { ConfigError } from './error.ts'
+import { isCentrifugoKey } from './centrifugo-keys.ts'
+import { decode, parseJson, refuse } from './decode.ts'
+import { configKeys, defaultsOf, keysOf } from './keys.ts'
+import type { ConfigKey } from './keys.ts'
+import { nearest } from './nearest.ts'
+
+/** Where decoded values and warnings go. */
+export interface Sink {
+  set: (key: ConfigKey, value: unknown, source: string) => void
+  warn: (message: string) => void
+}
+
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * Reads a nested mapping of keys. `prefix` stands before the paths in messages, `source` names the file. A key that
+ * only Centrifugo has is a warning, any other unknown one throws ConfigError with the nearest that exists.
+ */
+function readTree(
+  tree: Record<string, unknown>,
+  keys: readonly ConfigKey[],
+  prefix: string,
+  source: string,
+  sink: Sink,
+): void {
+  const byPath = new Map(keys.map((key) => [key.path, key]))
+  const sections = new Set(
+    keys.flatMap(({ path }) => path.split('.').map((_, i, names) => names.slice(0, i).join('.'))),
+  )
+
+  const visit = (path: string, value: unknown): void => {
+    const key = byPath.get(path)
+    const ours = key !== undefined || sections.has(path)
+    // A section left empty, and a key without a value, set nothing.
+    if (ours && value === null) return
+    if (isMapping(value) && (sections.has(path) || hasCentrifugoBelow(path, value))) {
+      for (const [name, below] of Object.entries(value)) visit(`${path}.${name}`, below)
+    } else if (key) {
+      sink.set(key, decodeKey(key, value, prefix + path, source, sink), source)
+    } else if (ours) {
+      throw new ConfigError(`${prefix}${path} (${source}): a section of keys, not a value`)
+    } else if (isCentrifugoKey(prefix + path)) {
+      sink.warn(`${prefix}${path} (${source}) is a key of Centrifugo that Holdfast does not have: ignored`)
+    } else {
+      const near = prefix + nearest(path, [...byPath.keys()])
+      throw new ConfigError(`${prefix}${path} (${source}): unknown key; the nearest is ${near}`)
+    }
+  }
+  const hasCentrifugoBelow = (path: string, value: Record<string, unknown>) =>
+    !isCentrifugoKey(prefix + path) && Object.keys(value).some((name) => isCentrifugoKey(`${prefix}${path}.${name}`))
+
+  for (const [name, value] of Object.entries(tree)) visit(name, value)
+}
+
+function decodeKey(key: ConfigKey, raw: unknown, path: string, source: string, sink: Sink): unknown {
+  if (key.kind !== 'namespaces') return decode({ ...key, path }, raw, source)
+  const list = typeof raw === 'string' ? parseJson(raw) : raw
+  if (!Array.isArray(list) || !list.every(isMapping)) refuse(key, raw, source)
+  const keys = keysOf(key.schema.items!.properties!)
+  const names = new Set<unknown>()
+  return list.map((item, index) => {
+    const namespace = defaultsOf(keys)
+    const set: Sink['set'] = ({ path }, value) => (namespace[path] = value)
+    readTree(item, keys, `${path}[${index}].`, source, { set, warn: sink.warn })
+    const { name } = namespace
+    if (name === '') throw new ConfigError(`${path}[${index}].name (${source}): missing`)
+    if (names.has(name)) throw new ConfigError(`${path}[${index}].name (${source}): ${String(name)} is there twice`)
+    names.add(name)
+    return namespace
+  })
+}
+
+/** Reads what a file holds. Throws ConfigError. */
+export function readFileTree(tree: unknown, source: string, sink: Sink): void {
+  if (tree === null || tree === undefined) return
+  if (!isMapping(tree)) throw new ConfigError(`${source}: a mapping of keys is needed`)
+  readTree(tree, configKeys, '', source, sink)
+}
+
+/** Reads one text from the environment or a flag. Throws ConfigError. */
+export function readText(key: ConfigKey, text: string, source: string, sink: Sink): void {
+  sink.set(key, decodeKey(key, text, key.path, source, sink), source)
+}
