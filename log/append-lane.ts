@@ -34,7 +34,8 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
   #queue: Item[] = []
   #sending: Item[] = []
   #queuedBytes = 0
-  #scheduled = false
+  /** From the push that starts it to the end of the queue. */
+  #isDraining = false
   #stopped = false
   #retry: Timer | null = null
   #wakeRetry: (() => void) | null = null
@@ -58,8 +59,8 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
     this.#queue.push(item)
     this.#queuedBytes += sizeOf(item)
     // At the end of this turn, so that what is pushed together goes together.
-    if (!this.#scheduled && this.#sending.length === 0) {
-      this.#scheduled = true
+    if (!this.#isDraining) {
+      this.#isDraining = true
       queueMicrotask(() => void this.#drain())
     }
   }
@@ -92,7 +93,6 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
   }
 
   async #drain(): Promise<void> {
-    this.#scheduled = false
     while (this.#queue.length > 0 && !this.#stopped) {
       this.#sending = this.#take()
       for (const item of this.#sending) item.sending?.()
@@ -103,6 +103,7 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
       sent.forEach((item, index) => item.appended?.(first + index))
     }
     this.#sending = []
+    this.#isDraining = false
     this.#notifyIdle()
   }
 

@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto'
+import { createConnection, type Socket } from 'node:net'
+import { LogError, type LogErrorCode, type LogReader } from '../log/log.ts'
+import { StoreError, type StoreErrorCode } from '../store/store.ts'
+import { FollowingReader } from './following-reader.ts'
+import { FrameDecoder, encodeFrame, type ClientMessage, type ServerMessage, type Side } from './frames.ts'
+import { readPlace } from './place.ts'
+
+/** Back-off between two tries to reach the engine; it never gives up before close(). */
+export const reconnectMs = { first: 20, max: 500 }
+
+/** How long a request waits for a connection. */
+export const connectWaitMs = 2_000
+
+/** A connection on which a request stays unanswered for this long is given up. */
+export const answerTimeoutMs = 10_000
+
+interface Pending {
+  message: ClientMessage & { 0: 'request' }
+  side: Side
+  resolve(answer: unknown): void
+  reject(error: Error): void
+  /** Monotonic time at which it was handed to the socket. */
+  sentAt: number
+  /** Runs while there is no connection to send it on. */
+  patience: NodeJS.Timeout | null
+}
+
+/**
+ * A process's connection to the engine of a data directory. It connects again by itself; readers then go on where
+ * they were. A request that was under way when the connection broke rejects with `unavailable`, since its outcome is
+ * unknown.
+ */
+export class EngineConnection {
+  readonly dataDir: string
+  #client = randomUUID()
+  #socket: Socket | null = null
+  #output: ClientMessage[] = []
+  #flushing = false
+  #lastId = 0
+  /** By id, oldest first. */
+  #pending = new Map<number, Pending>()
+  #readers = new Map<number, FollowingReader>()
+  #retryMs = reconnectMs.first
+  #retry: NodeJS.Timeout | null = null
+  #watchdog: NodeJS.Timeout | null = null
+  #closed = false
+
+  constructor(dataDir: string) {
+    this.dataDir = dataDir
+    void this.#connect()
+  }
+
+  request(side: Side, name: string, values: unknown[]): Promise<unknown> {
+    if (this.#closed) return Promise.reject(failure(side, 'the connection to the engine is closed'))
+    this.#lastId += 1
+    const id = this.#lastId
+    return new Promise((resolve, reject) => {
+      const message: Pending['message'] = ['request', id, side, name, values]
+      const pending: Pending = { message, side, resolve, reject, sentAt: 0, patience: null }
+      this.#pending.set(id, pending)
+      if (this.#socket !== null) return this.#sendRequest(pending)
+      pending.patience = setTimeout(() => {
+        this.#pending.delete(id)
+        reject(failure(side, `no engine answers for ${this.dataDir}`))
+      }, connectWaitMs)
+    })
+  }
+
+  /** `closed` is called when the reader is closed. */
+  follow(topic: string, partition: number, from: number, closed: () => void): LogReader {
+    if (this.#closed) throw new LogError('closed', 'the connection to the engine is closed')
+    this.#lastId += 1
+    const id = this.#lastId
+    const reader = new FollowingReader({
+      topic,
+      partition,
+      from,
+      credit: (bytes) => this.#send(['credit', id, bytes]),
+      closed: () => {
+        if (this.#readers.delete(id)) this.#send(['unfollow', id])
+        closed()
+      },
+    })
+    this.#readers.set(id, reader)
+    this.#sendFollow(id, reader)
+    return reader
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#retry !== null) clearTimeout(this.#retry)
+    for (const reader of this.#readers.values()) reader.close()
+    for (const pending of this.#pending.values()) {
+      if (pending.patience !== null) clearTimeout(pending.patience)
+      pending.reject(failure(pending.side, 'the connection to the engine was closed'))
+    }
+    this.#pending.clear()
+    this.#socket?.destroy()
+    this.#drop()
+  }
+
+  async #connect(): Promise<void> {
+    this.#retry = null
+    // An unreadable note is as good as none: what is wrong shows in the requests that find no engine.
+    const place = await readPlace(this.dataDir).catch(() => null)
+    if (this.#closed) return
+    if (place === null) return this.#connectLater()
+    const socket = createConnection(place.socket)
+    const decoder = new FrameDecoder<ServerMessage>()
+    socket.on('connect', () => {
+      if (this.#closed) socket.destroy()
+      else this.#connected(socket)
+    })
+    socket.on('data', (chunk) => {
+      try {
+        for (const message of decoder.push(chunk as Buffer)) this.#take(message)
+      } catch (error) {
+        socket.destroy(error as Error)
+      }
+    })
+    // 'close' follows, and with it a new try.
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      if (this.#socket === socket) this.#drop()
+      if (!this.#closed) this.#connectLater()
+    })
+  }
+
+  #connectLater(): void {
+    this.#retry = setTimeout(() => void this.#connect(), this.#retryMs).unref()
+    this.#retryMs = Math.min(this.#retryMs * 2, reconnectMs.max)
+  }
+
+  #connected(socket: Socket): void {
+    this.#socket = socket
+    this.#retryMs = reconnectMs.first
+    this.#send(['hello', this.#client])
+    for (const [id, reader] of this.#readers) this.#sendFollow(id, reader)
+    for (const pending of this.#pending.values()) {
+      if (pending.patience !== null) clearTimeout(pending.patience)
+      pending.patience = null
+      this.#sendRequest(pending)
+    }
+  }
+
+  /** The connection is gone, and with it what was under way. */
+  #drop(): void {
+    this.#socket = null
+    this.#output = []
+    if (this.#watchdog !== null) clearTimeout(this.#watchdog)
+    this.#watchdog = null
+    for (const [id, pending] of this.#pending) {
+      if (pending.patience !== null) continue
+      this.#pending.delete(id)
+      pending.reject(failure(pending.side, 'the connection to the engine broke'))
+    }
+  }
+
+  #take(message: ServerMessage): void {
+    switch (message[0]) {
+      case 'answer':
+        return this.#settle(message[1])?.resolve(message[2])
+      case 'refusal': {
+        const pending = this.#settle(message[1])
+        return pending?.reject(errorOf(pending.side, message[2], message[3]))
+      }
+      case 'records':
+        return this.#readers.get(message[1])?.deliver(message[2])
+      case 'broken': {
+        const reader = this.#readers.get(message[1])
+        this.#readers.delete(message[1])
+        reader?.fail(new LogError(message[2], message[3]))
+      }
+    }
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id)
+    this.#pending.delete(id)
+    return pending
+  }
+
+  #sendRequest(pending: Pending): void {
+    pending.sentAt = performance.now()
+    this.#send(pending.message)
+    this.#watch()
+  }
+
+  #sendFollow(id: number, reader: FollowingReader): void {
+    if (this.#socket === null) return
+    const { from, credit } = reader.resume()
+    this.#send(['follow', id, reader.topic, reader.partition, from, credit])
+  }
+
+  /** What is said in one turn of the event loop goes out as one frame. */
+  #send(message: ClientMessage): void {
+    if (this.#socket === null) return
+    this.#output.push(message)
+    if (this.#flushing) return
+    this.#flushing = true
+    setImmediate(() => {
+      this.#flushing = false
+      const output = this.#output
+      this.#output = []
+      if (output.length > 0) this.#socket?.write(encodeFrame(output))
+    })
+  }
+
+  /** One timer, for the oldest request, and only while one is unanswered. */
+  #watch(): void {
+    const [oldest] = this.#pending.values()
+    if (this.#watchdog !== null || this.#socket === null || oldest === undefined) return
+    const leftMs = oldest.sentAt + answerTimeoutMs - performance.now()
+    this.#watchdog = setTimeout(() => {
+      // A turn later: answers that came while this process was stopped are read first.
+      setImmediate(() => this.#judge())
+    }, leftMs).unref()
+  }
+
+  #judge(): void {
+    this.#watchdog = null
+    const [oldest] = this.#pending.values()
+    if (oldest !== undefined && this.#socket !== null && performance.now() - oldest.sentAt >= answerTimeoutMs) {
+      this.#socket.destroy()
+      this.#drop()
+    } else {
+      this.#watch()
+    }
+  }
+}
+
+function failure(side: Side, message: string): Error {
+  return errorOf(side, 'unavailable', message)
+}
+
+function errorOf(side: Side, code: LogErrorCode | StoreErrorCode, message: string): Error {
+  return side === 'log' ? new LogError(code as LogErrorCode, message) : new StoreError(code as StoreErrorCode, message)
+}

@@ -1,0 +1,106 @@
+import { accessSync, chmodSync, constants, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { logMigrations } from '../log/embedded/tables.ts'
+import { Sql, integer, sqliteCode } from '../store/embedded/sql.ts'
+import { NewerTablesError, applicationId, migrate, storeMigrations } from '../store/embedded/tables.ts'
+import { EngineStartError, type EngineErrorCode } from './errors.ts'
+
+/**
+ * How hard a commit is made. `normal` survives the death of any process, the engine's included; `full` survives a
+ * loss of power too, at the price of waiting for the disk at each commit.
+ */
+export type Sync = 'normal' | 'full'
+
+/** A larger file is opened without looking through all of its pages first. */
+export const quickCheckBytesMax = 256 * 1024 * 1024
+
+/** Pages that the write-ahead log grows to before it is worked into the file. */
+const checkpointPages = 4000
+
+/** One database holds both: log and store step through versions together. */
+const migrations = storeMigrations.map((tables, version) => `${tables}\n${logMigrations[version] ?? ''}`)
+
+const busy = 5
+const codes: ReadonlyMap<number, EngineErrorCode> = new Map<number, EngineErrorCode>([
+  [busy, 'in_use'],
+  [3, 'unwritable'], // SQLITE_PERM
+  [8, 'unwritable'], // SQLITE_READONLY
+  [10, 'unwritable'], // SQLITE_IOERR
+  [11, 'damaged'], // SQLITE_CORRUPT
+  [13, 'unwritable'], // SQLITE_FULL
+  [14, 'unwritable'], // SQLITE_CANTOPEN
+  [26, 'damaged'], // SQLITE_NOTADB
+])
+
+/** What an error of SQLite means for the file as a whole; undefined when it is a matter of one request. */
+export function fileErrorCode(error: unknown): EngineErrorCode | undefined {
+  return codes.get((sqliteCode(error) ?? 0) & 0xff)
+}
+
+export function databasePath(dataDir: string): string {
+  return join(dataDir, 'holdfast.db')
+}
+
+/** Opens the one file of a data directory, exclusively, and brings its tables up to date. */
+export function openFile(dataDir: string, sync: Sync): Sql {
+  openDirectory(dataDir)
+  const path = databasePath(dataDir)
+  let sql: Sql | undefined
+  try {
+    sql = new Sql(new DatabaseSync(path))
+    prepareFile(sql, path, sync)
+    return sql
+  } catch (error) {
+    sql?.close()
+    throw startError(path, error)
+  }
+}
+
+export function fileError(code: EngineErrorCode, path: string, cause: unknown): EngineStartError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const words = {
+    damaged: `${path} is damaged (${reason}); move it away or restore a copy of it`,
+    in_use: `${path} is in use by another engine`,
+    unwritable: `${path} cannot be written (${reason})`,
+  }
+  return new EngineStartError(code, words[code].replaceAll('\n', ' '), { cause })
+}
+
+function openDirectory(dataDir: string): void {
+  try {
+    // Only what we make is closed to others: the directory may be one that somebody else uses too.
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw fileError('unwritable', dataDir, error)
+  }
+}
+
+function prepareFile(sql: Sql, path: string, sync: Sync): void {
+  const { database } = sql
+  // Exclusive before the first access: then SQLite keeps the index of the write-ahead log in its own memory.
+  database.exec('PRAGMA locking_mode = EXCLUSIVE')
+  const version = integer(sql.get('PRAGMA user_version')?.['user_version'])
+  const tables = integer(sql.get('SELECT count(*) AS count FROM sqlite_schema')?.['count'])
+  const application = integer(sql.get('PRAGMA application_id')?.['application_id'])
+  if (application !== applicationId && (version !== 0 || tables !== 0)) {
+    throw fileError('damaged', path, new Error('another program made it'))
+  }
+  // The write-ahead log is made with the mode of the file.
+  chmodSync(path, 0o600)
+  database.exec(
+    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync}; PRAGMA wal_autocheckpoint = ${checkpointPages}`,
+  )
+  if (statSync(path).size <= quickCheckBytesMax) {
+    const verdict = sql.get('PRAGMA quick_check(1)')?.['quick_check']
+    if (verdict !== 'ok') throw fileError('damaged', path, new Error(String(verdict)))
+  }
+  migrate(sql, migrations)
+  sql.transaction(() => {})
+}
+
+function startError(path: string, error: unknown): unknown {
+  const code = error instanceof NewerTablesError ? 'damaged' : fileErrorCode(error)
+  return code === undefined ? error : fileError(code, path, error)
+}

@@ -1,0 +1,97 @@
+import { LogError } from '../log/log.ts'
+import { sqliteCode, type Sql } from '../store/embedded/sql.ts'
+import { StoreError } from '../store/store.ts'
+import { fileErrorCode } from './file.ts'
+import type { Appended, Request, RequestRunner } from './requests.ts'
+
+/** Requests that one transaction takes; what is beyond waits for the next turn. */
+export const groupRequestsMax = 1_000
+
+const full = 13
+
+export interface GroupCommitOptions {
+  sql: Sql
+  runner: RequestRunner
+  /** Called after the commit with what it appended, in order. */
+  committed: (appended: Appended[]) => void
+  /** The file cannot be used any more. */
+  failed: (error: unknown) => void
+}
+
+/**
+ * Runs all requests that arrived in one turn of the event loop in one transaction. Each has a savepoint, so that one
+ * that fails is undone alone; none is answered before the commit.
+ */
+export class GroupCommit {
+  #options: GroupCommitOptions
+  #waiting: Request[] = []
+  #scheduled = false
+  #over = false
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options
+  }
+
+  add(request: Request): void {
+    this.#waiting.push(request)
+    this.#schedule()
+  }
+
+  /** Takes no more requests; those that wait are left unanswered. */
+  end(): void {
+    this.#over = true
+    this.#waiting = []
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#over) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#commit(this.#waiting.splice(0, groupRequestsMax))
+      if (this.#waiting.length > 0) this.#schedule()
+    })
+  }
+
+  #commit(group: Request[]): void {
+    const { sql, runner, committed } = this.#options
+    const appended: Appended[] = []
+    const replies: (() => void)[] = []
+    try {
+      if (group.every((request) => runner.isRead(request))) {
+        for (const request of group) replies.push(this.#attempt(request, appended))
+      } else {
+        sql.transaction(() => {
+          for (const request of group) replies.push(this.#attempt(request, appended))
+        })
+      }
+    } catch (error) {
+      for (const { side, refuse } of group) refuse(unavailable(side, error))
+      if (fileErrorCode(error) === undefined || sqliteCode(error) !== full) this.#options.failed(error)
+      return
+    }
+    for (const reply of replies) reply()
+    committed(appended)
+  }
+
+  /** Returns how to reply. Throws when not this request but the whole group has failed. */
+  #attempt(request: Request, appended: Appended[]): () => void {
+    const { sql, runner } = this.#options
+    const undoable = sql.database.isTransaction && !runner.isRead(request)
+    if (undoable) sql.run('SAVEPOINT request')
+    try {
+      const answer = runner.run(request, (records) => appended.push(records))
+      if (undoable) sql.run('RELEASE request')
+      return () => request.answer(answer)
+    } catch (error) {
+      if (fileErrorCode(error) !== undefined) throw error
+      if (undoable) sql.database.exec('ROLLBACK TO request; RELEASE request')
+      return () => request.refuse(error)
+    }
+  }
+}
+
+function unavailable(side: Request['side'], cause: unknown): Error {
+  const message = `the engine could not commit: ${cause instanceof Error ? cause.message : String(cause)}`
+  return side === 'log' ? new LogError('unavailable', message) : new StoreError('unavailable', message)
+}

@@ -1,0 +1,44 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+
+/** Where a running engine is to be found, as `<data_dir>/engine.json` says. */
+export interface EnginePlace {
+  pid: number
+  socket: string
+}
+
+/** Prefix of the private directory in the system's temporary one that holds an engine's socket. */
+export const socketDirectoryPrefix = 'holdfast-engine-'
+
+const placeFile = (dataDir: string): string => join(dataDir, 'engine.json')
+
+/** Null when no engine has noted its place, or only half of it. */
+export async function readPlace(dataDir: string): Promise<EnginePlace | null> {
+  try {
+    const place = JSON.parse(await readFile(placeFile(dataDir), 'utf8')) as Partial<EnginePlace>
+    return typeof place.pid === 'number' && typeof place.socket === 'string'
+      ? { pid: place.pid, socket: place.socket }
+      : null
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Readers see the old place or the new one, nothing between. */
+export async function writePlace(dataDir: string, place: EnginePlace): Promise<void> {
+  const draft = `${placeFile(dataDir)}.new`
+  await rm(draft, { force: true })
+  await writeFile(draft, `${JSON.stringify(place)}\n`, { mode: 0o600 })
+  await rename(draft, placeFile(dataDir))
+}
+
+export async function removePlace(dataDir: string): Promise<void> {
+  await rm(placeFile(dataDir), { force: true })
+}
+
+/** Removes the socket's directory, if it is one that an engine made. */
+export async function removeSocketDirectory({ socket }: EnginePlace): Promise<void> {
+  const directory = dirname(socket)
+  if (basename(directory).startsWith(socketDirectoryPrefix)) await rm(directory, { recursive: true, force: true })
+}

@@ -1,0 +1,29 @@
+import { resolve } from 'node:path'
+import { EngineConnection } from './connection.ts'
+
+interface Shared {
+  connection: EngineConnection
+  users: number
+}
+
+const shared = new Map<string, Shared>()
+
+/** This process's one connection to the engine of a data directory. The last user to release it closes it. */
+export function shareConnection(dataDir: string): { connection: EngineConnection; release: () => Promise<void> } {
+  const path = resolve(dataDir)
+  const entry = shared.get(path) ?? { connection: new EngineConnection(path), users: 0 }
+  shared.set(path, entry)
+  entry.users += 1
+  let released = false
+  return {
+    connection: entry.connection,
+    release: async () => {
+      if (released) return
+      released = true
+      entry.users -= 1
+      if (entry.users > 0) return
+      shared.delete(path)
+      await entry.connection.close()
+    },
+  }
+}

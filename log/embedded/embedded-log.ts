@@ -1,0 +1,54 @@
+import type { EngineConnection } from '../../engine/connection.ts'
+import type { LogRequests } from '../../engine/requests.ts'
+import { LogError, type Log, type LogEntry, type LogRange, type LogReader, type TopicSpec } from '../log.ts'
+
+/** The log that the engine keeps. `release` is called once, when the log is closed. */
+export class EmbeddedLog implements Log {
+  #connection: EngineConnection
+  #release: () => Promise<void>
+  #readers = new Set<LogReader>()
+  #closed = false
+
+  constructor(connection: EngineConnection, release: () => Promise<void>) {
+    this.#connection = connection
+    this.#release = release
+  }
+
+  async createTopics(topics: TopicSpec[]): Promise<void> {
+    await this.#send('createTopics', [topics])
+  }
+
+  append(topic: string, partition: number, entries: LogEntry[]): Promise<number> {
+    return this.#send('append', [topic, partition, entries])
+  }
+
+  range(topic: string, partition: number): Promise<LogRange> {
+    return this.#send('range', [topic, partition])
+  }
+
+  async trim(topic: string, partition: number, before: number): Promise<void> {
+    await this.#send('trim', [topic, partition, before])
+  }
+
+  read(topic: string, partition: number, from: number): LogReader {
+    if (this.#closed) throw new LogError('closed', 'the log is closed')
+    const reader = this.#connection.follow(topic, partition, from, () => this.#readers.delete(reader))
+    this.#readers.add(reader)
+    return reader
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const reader of this.#readers) reader.close()
+    await this.#release()
+  }
+
+  async #send<R extends keyof LogRequests>(
+    request: R,
+    values: Parameters<LogRequests[R]>,
+  ): Promise<ReturnType<LogRequests[R]>> {
+    if (this.#closed) throw new LogError('closed', 'the log is closed')
+    return (await this.#connection.request('log', request, values)) as ReturnType<LogRequests[R]>
+  }
+}

@@ -1,0 +1,115 @@
+import { LogError, type LogEntry, type LogRange, type LogRecord, type TopicSpec } from '../log.ts'
+import { bytes, bytesOrNull, integer, type Sql } from '../../store/embedded/sql.ts'
+import { checkPlace, checkTopic, recordBytes } from '../rules.ts'
+
+/** Offsets that fit beside a partition's id in a number that JavaScript holds exactly. */
+const offsetsPerPartition = 2 ** 40
+
+interface Partition extends LogRange {
+  id: number
+  compacted: boolean
+}
+
+/**
+ * The log in a SQLite database that has its tables. Synchronous; every method runs in the caller's transaction, which
+ * must be rolled back (to where it was) when it throws.
+ */
+export class SqliteLog {
+  #sql: Sql
+
+  constructor(sql: Sql) {
+    this.#sql = sql
+  }
+
+  createTopics(topics: TopicSpec[]): void {
+    for (const { name, partitions, compacted } of topics) {
+      const found = this.#sql.get('SELECT partitions, compacted FROM log_topic WHERE name = ?', name)
+      if (found !== undefined) {
+        checkTopic({ name, partitions, compacted }, integer(found['partitions']), found['compacted'] === 1)
+        continue
+      }
+      this.#sql.run(
+        'INSERT INTO log_topic (name, partitions, compacted) VALUES (?, ?, ?)',
+        name,
+        partitions,
+        compacted ? 1 : 0,
+      )
+      for (let partition = 0; partition < partitions; partition += 1) {
+        this.#sql.run(
+          'INSERT INTO log_partition (topic_id, partition) SELECT id, ? FROM log_topic WHERE name = ?',
+          partition,
+          name,
+        )
+      }
+    }
+  }
+
+  /** Returns the offset of the first entry. */
+  append(topic: string, partition: number, entries: LogEntry[]): number {
+    const { id, next, compacted } = this.#partition(topic, partition)
+    entries.forEach(({ key, value }, index) => {
+      const place = id * offsetsPerPartition + next + index
+      this.#sql.run('INSERT INTO log_record (place, key, value) VALUES (?, ?, ?)', place, key, value)
+      if (compacted && key !== null) this.#replace(id, key, place)
+    })
+    this.#sql.run('UPDATE log_partition SET next = ? WHERE id = ?', next + entries.length, id)
+    return next
+  }
+
+  range(topic: string, partition: number): LogRange {
+    const { oldest, next } = this.#partition(topic, partition)
+    return { oldest, next }
+  }
+
+  /** Records from offset `from` on, at most `bytesMax` of them by `recordBytes`, but one at least if there is one. */
+  read(topic: string, partition: number, from: number, bytesMax: number): LogRecord[] {
+    const { id, oldest, next } = this.#partition(topic, partition)
+    checkPlace(topic, partition, from, { oldest, next })
+    const base = id * offsetsPerPartition
+    const records: LogRecord[] = []
+    let size = 0
+    const rows = this.#sql.iterate(
+      'SELECT place, key, value FROM log_record WHERE place >= ? AND place < ? ORDER BY place',
+      base + from,
+      base + next,
+    )
+    for (const row of rows) {
+      const record = { offset: integer(row['place']) - base, key: bytesOrNull(row['key']), value: bytes(row['value']) }
+      size += recordBytes(record)
+      if (records.length > 0 && size > bytesMax) break
+      records.push(record)
+    }
+    return records
+  }
+
+  trim(topic: string, partition: number, before: number): void {
+    const { id, oldest, next } = this.#partition(topic, partition)
+    const kept = Math.min(Math.max(before, oldest), next)
+    const base = id * offsetsPerPartition
+    this.#sql.run('DELETE FROM log_record WHERE place >= ? AND place < ?', base, base + kept)
+    this.#sql.run('DELETE FROM log_key WHERE partition_id = ? AND place < ?', id, base + kept)
+    this.#sql.run('UPDATE log_partition SET oldest = ? WHERE id = ?', kept, id)
+  }
+
+  #replace(id: number, key: Buffer, place: number): void {
+    const older = this.#sql.get('SELECT place FROM log_key WHERE partition_id = ? AND key = ?', id, key)
+    if (older !== undefined) this.#sql.run('DELETE FROM log_record WHERE place = ?', integer(older['place']))
+    this.#sql.run('INSERT OR REPLACE INTO log_key (partition_id, key, place) VALUES (?, ?, ?)', id, key, place)
+  }
+
+  #partition(topic: string, partition: number): Partition {
+    const row = this.#sql.get(
+      `SELECT log_partition.id, oldest, next, compacted FROM log_topic
+       JOIN log_partition ON topic_id = log_topic.id WHERE name = ? AND partition = ?`,
+      topic,
+      partition,
+    )
+    if (row === undefined) throw new LogError('unknown_topic', `the log has no ${topic}/${partition}`)
+    return {
+      id: integer(row['id']),
+      oldest: integer(row['oldest']),
+      next: integer(row['next']),
+      compacted: row['compacted'] === 1,
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import { LogError, type LogEntry, type LogRange, type TopicSpec } from './log.ts'
+
+/** What a record costs beside its key and value, so that many tiny ones are bounded too. */
+const recordOverheadBytes = 64
+
+/** Bytes that a record counts for wherever records are held ready. */
+export function recordBytes({ key, value }: LogEntry): number {
+  return recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
+}
+
+/** Throws `out_of_range` when reading cannot start at offset `from`. */
+export function checkPlace(topic: string, partition: number, from: number, { oldest, next }: LogRange): void {
+  if (from >= oldest && from <= next) return
+  throw new LogError('out_of_range', `offset ${from} is not in ${topic}/${partition}, which has ${oldest} to ${next}`)
+}
+
+/** Throws `topic_mismatch` when the topic exists with other settings than the wanted ones. */
+export function checkTopic(wanted: TopicSpec, partitions: number, compacted: boolean): void {
+  if (wanted.partitions === partitions && wanted.compacted === compacted) return
+  const words = (count: number, compact: boolean): string => `${count} partitions${compact ? ', compacted' : ''}`
+  throw new LogError(
+    'topic_mismatch',
+    `topic ${wanted.name} has ${words(partitions, compacted)}, not ${words(wanted.partitions, wanted.compacted)}`,
+  )
+}

@@ -1,0 +1,96 @@
+import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery, SlotId } from '../store.ts'
+import { bytes, bytesOrNull, integer, text, textOrNull, type Row, type Sql } from './sql.ts'
+
+/** What is read about channels: state, messages, keys, dead letters. Every method runs in the caller's transaction. */
+export class Channels {
+  #sql: Sql
+
+  constructor(sql: Sql) {
+    this.#sql = sql
+  }
+
+  channels(slot: SlotId, names: string[]): ChannelState[] {
+    return names.flatMap((name) => {
+      const row = this.#sql.get('SELECT * FROM channel WHERE slot = ? AND name = ?', slot, name)
+      return row === undefined ? [] : [this.#toState(row)]
+    })
+  }
+
+  activeChannels(slot: SlotId, limit: number): ChannelState[] {
+    return this.#sql
+      .all(
+        `SELECT * FROM channel WHERE slot = ? AND EXISTS (SELECT 1 FROM interest WHERE channel_id = channel.id)
+         ORDER BY last_time DESC LIMIT ?`,
+        slot,
+        limit,
+      )
+      .map((row) => this.#toState(row))
+  }
+
+  idempotent(slot: SlotId, keys: { channel: string; idem: Buffer }[]): IdemHit[] {
+    return keys.flatMap(({ channel, idem }) => {
+      const row = this.#sql.get(
+        `SELECT message.* FROM message JOIN channel ON channel.id = channel_id
+         WHERE slot = ? AND name = ? AND idem = ?`,
+        slot,
+        channel,
+        idem,
+      )
+      return row === undefined ? [] : [{ channel, idem, message: toMessage(channel, row) }]
+    })
+  }
+
+  messages(slot: SlotId, { channel, after, before, since, limit, reverse, bytesMax }: MessageQuery): Message[] {
+    const found: Message[] = []
+    let size = 0
+    const rows = this.#sql.iterate(
+      `SELECT message.* FROM message WHERE channel_id = (SELECT id FROM channel WHERE slot = ? AND name = ?)
+         AND offset > ? AND offset < ? AND time >= ? ORDER BY offset ${reverse ? 'DESC' : 'ASC'} LIMIT ?`,
+      slot,
+      channel,
+      after,
+      before ?? Number.MAX_SAFE_INTEGER,
+      since,
+      limit,
+    )
+    for (const row of rows) {
+      const message = toMessage(channel, row)
+      size += message.data.byteLength
+      if (found.length > 0 && size > bytesMax) break
+      found.push(message)
+    }
+    return found
+  }
+
+  deadLetters(slot: SlotId): DeadLetter[] {
+    return this.#sql
+      .all('SELECT offset, reason, record FROM dead_letter WHERE slot = ? ORDER BY id', slot)
+      .map((row) => ({ offset: integer(row['offset']), reason: text(row['reason']), record: bytes(row['record']) }))
+  }
+
+  #toState(row: Row): ChannelState {
+    const interest = this.#sql.all('SELECT instance FROM interest WHERE channel_id = ?', integer(row['id']))
+    return {
+      name: text(row['name']),
+      epoch: text(row['epoch']),
+      top: integer(row['top']),
+      lastTime: integer(row['last_time']),
+      interest: interest.map(({ instance }) => text(instance)),
+    }
+  }
+}
+
+function toMessage(channel: string, row: Row): Message {
+  return {
+    channel,
+    offset: integer(row['offset']),
+    id: text(row['id']),
+    kind: text(row['kind']) as Message['kind'],
+    user: text(row['user']),
+    data: bytes(row['data']),
+    info: textOrNull(row['info']),
+    tags: textOrNull(row['tags']),
+    time: integer(row['time']),
+    idem: bytesOrNull(row['idem']),
+  }
+}

@@ -1,0 +1,96 @@
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
+
+export type Row = Record<string, SQLOutputValue>
+
+/** A SQLite database with its statements prepared once. Synchronous: a call is over when it returns. */
+export class Sql {
+  readonly database: DatabaseSync
+  #statements = new Map<string, StatementSync>()
+
+  constructor(database: DatabaseSync) {
+    this.database = database
+  }
+
+  /** Runs a statement and returns how many rows it changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepared(sql).run(...values).changes)
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepared(sql).get(...values)
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#prepared(sql).all(...values)
+  }
+
+  iterate(sql: string, ...values: SQLInputValue[]): Iterable<Row> {
+    return this.#prepared(sql).iterate(...values)
+  }
+
+  /** Runs `work` in a transaction of its own: all of it, or nothing when it throws. */
+  transaction<T>(work: () => T): T {
+    this.run('BEGIN IMMEDIATE')
+    try {
+      const result = work()
+      this.run('COMMIT')
+      return result
+    } catch (error) {
+      // SQLite has rolled back by itself after some errors, a full disk for example.
+      if (this.database.isTransaction) this.run('ROLLBACK')
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.database.close()
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.database.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+/** SQLite's own result code (see sqlite.org/rescode.html), undefined when the error is not SQLite's. */
+export function sqliteCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined
+}
+
+// Columns come back typed as anything SQLite can hold; these read one as what its table says it is.
+
+export function text(value: SQLOutputValue | undefined): string {
+  if (typeof value !== 'string') throw new TypeError(`expected text in a column, found ${typeof value}`)
+  return value
+}
+
+export function textOrNull(value: SQLOutputValue | undefined): string | null {
+  return value === null ? null : text(value)
+}
+
+export function integer(value: SQLOutputValue | undefined): number {
+  if (typeof value !== 'number') throw new TypeError(`expected an integer in a column, found ${typeof value}`)
+  return value
+}
+
+export function integerOrNull(value: SQLOutputValue | undefined): number | null {
+  return value === null ? null : integer(value)
+}
+
+export function bytes(value: SQLOutputValue | undefined): Buffer {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`expected bytes in a column, found ${typeof value}`)
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}
+
+export function bytesOrNull(value: SQLOutputValue | undefined): Buffer | null {
+  return value === null ? null : bytes(value)
+}
+
+export function strings(value: SQLOutputValue | undefined): string[] {
+  return JSON.parse(text(value)) as string[]
+}

@@ -1,0 +1,88 @@
+import type { Store } from '../store.ts'
+import { StoreError } from '../store.ts'
+import { Channels } from './channels.ts'
+import { Cluster } from './cluster.ts'
+import { Commits } from './commits.ts'
+import { Leases } from './leases.ts'
+import { sqliteCode, type Sql } from './sql.ts'
+
+/** The requests of the seam that SQLite answers, by name. */
+export type StoreRequest = Exclude<keyof Store, 'migrate' | 'close'>
+
+export type StoreArguments<R extends StoreRequest> = Parameters<Store[R]>
+export type StoreAnswer<R extends StoreRequest> = Awaited<ReturnType<Store[R]>>
+
+type Handlers = { [R in StoreRequest]: (...values: StoreArguments<R>) => StoreAnswer<R> }
+
+/** Requests that change nothing: they need no transaction. */
+const reads: ReadonlySet<StoreRequest> = new Set<StoreRequest>([
+  'groups',
+  'leases',
+  'lease',
+  'channels',
+  'activeChannels',
+  'idempotent',
+  'messages',
+  'deadLetters',
+  'servingVersion',
+  'instances',
+])
+
+/** SQLITE_CONSTRAINT_UNIQUE and SQLITE_CONSTRAINT_PRIMARYKEY. */
+const duplicateCodes = new Set([2067, 1555])
+
+/** The store in a SQLite database that has its tables: one synchronous call for each request of the seam. */
+export class SqliteStore {
+  #handlers: Handlers
+
+  /** `now` is the store's own clock, in milliseconds. */
+  constructor(sql: Sql, now: () => number) {
+    const leases = new Leases(sql)
+    const commits = new Commits(sql, leases)
+    const channels = new Channels(sql)
+    const cluster = new Cluster(sql, now)
+    this.#handlers = {
+      createGroup: (...values) => leases.createGroup(...values),
+      groups: () => leases.groups(),
+      leases: () => leases.leases(),
+      lease: (...values) => leases.lease(...values),
+      acquire: (...values) => leases.acquire(...values),
+      release: (...values) => leases.release(...values),
+      markTrying: (...values) => leases.markTrying(...values),
+      resetSlot: (...values) => leases.resetSlot(...values),
+      commit: (...values) => commits.commit(...values),
+      pruneInterest: (...values) => commits.pruneInterest(...values),
+      channels: (...values) => channels.channels(...values),
+      activeChannels: (...values) => channels.activeChannels(...values),
+      idempotent: (...values) => channels.idempotent(...values),
+      messages: (...values) => channels.messages(...values),
+      deadLetters: (...values) => channels.deadLetters(...values),
+      servingVersion: () => cluster.servingVersion(),
+      setServingVersion: (...values) => cluster.setServingVersion(...values),
+      registerInstances: (...values) => cluster.registerInstances(...values),
+      moveInstance: (...values) => cluster.moveInstance(...values),
+      instances: () => cluster.instances(),
+      lead: (...values) => cluster.lead(...values),
+    }
+  }
+
+  has(request: string): request is StoreRequest {
+    return Object.hasOwn(this.#handlers, request)
+  }
+
+  isRead(request: StoreRequest): boolean {
+    return reads.has(request)
+  }
+
+  /** Runs one request in the caller's transaction, which must be rolled back (to where it was) when this throws. */
+  handle<R extends StoreRequest>(request: R, values: StoreArguments<R>): StoreAnswer<R> {
+    try {
+      return this.#handlers[request](...values)
+    } catch (error) {
+      if (duplicateCodes.has(sqliteCode(error) ?? 0)) {
+        throw new StoreError('duplicate', `${request}: ${(error as Error).message}`, { cause: error })
+      }
+      throw error
+    }
+  }
+}
