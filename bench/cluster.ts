@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { SignJWT } from 'jose'
+import { request } from 'undici'
+
+const secret = 'bench-secret-bench-secret-bench-secret'
+const launcher = new URL('../cli/holdfast.js', import.meta.url).pathname
+
+export interface WorkerRow {
+  id: string
+  pid: number
+  version: string
+  state: string
+  slots: number
+}
+
+/** A cluster of real processes in a directory of its own, as `npm start` runs it. */
+export class BenchCluster implements AsyncDisposable {
+  readonly dataDir: string
+  readonly websocketUrl: string
+  readonly #child: ChildProcess
+  readonly #api: string
+
+  private constructor(child: ChildProcess, dataDir: string, port: number, controllerPort: number) {
+    this.#child = child
+    this.dataDir = dataDir
+    this.websocketUrl = `ws://127.0.0.1:${port}/connection/websocket`
+    this.#api = `http://127.0.0.1:${controllerPort}/api/v1`
+  }
+
+  static async start(settings: Record<string, string> = {}): Promise<BenchCluster> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
+    const [port, controllerPort] = [await freePort(), await freePort()]
+    const child = spawn(process.execPath, [launcher, 'dev'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        ...process.env,
+        HOLDFAST_DATA_DIR: dataDir,
+        HOLDFAST_HTTP_SERVER_PORT: String(port),
+        HOLDFAST_CONTROLLER_PORT: String(controllerPort),
+        HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: secret,
+        HOLDFAST_LOG_LEVEL: 'error',
+        // The generator stands for thousands of clients with a few connections.
+        HOLDFAST_CLIENT_COMMAND_RATE: '100000',
+        HOLDFAST_CLIENT_COMMAND_BURST: '100000',
+        ...settings,
+      },
+    })
+    for await (const line of createInterface({ input: child.stdout! })) {
+      if (line.startsWith('holdfast is ready')) return new BenchCluster(child, dataDir, port, controllerPort)
+    }
+    throw new Error('the cluster ended before it was ready')
+  }
+
+  token(user: string): Promise<string> {
+    return new SignJWT({ sub: user }).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(secret))
+  }
+
+  async api<T>(path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
+    const token = await readFile(join(this.dataDir, 'controller.token'), 'utf8')
+    const headers = { authorization: `Bearer ${token.trim()}`, 'content-type': 'application/json' }
+    const response = await request(this.#api + path, method === 'GET' ? { headers } : { method, headers, body: '{}' })
+    if (response.statusCode >= 300) throw new Error(`${path}: ${await response.body.text()}`)
+    return (await response.body.json()) as T
+  }
+
+  workers(): Promise<WorkerRow[]> {
+    return this.api<WorkerRow[]>('/workers')
+  }
+
+  /** CPU time of all processes of the cluster, in ms. */
+  async cpuMs(): Promise<number> {
+    let total = 0
+    for (const pid of await descendants(this.#child.pid!)) total += await cpuOf(pid)
+    return total
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill('SIGTERM')
+    await ended
+    await rm(this.dataDir, { recursive: true, force: true })
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function descendants(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  const children = text.split(' ').filter(Boolean).map(Number)
+  return [pid, ...(await Promise.all(children.map(descendants))).flat()]
+}
+
+/** User and system time of a process: fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms. */
+async function cpuOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}

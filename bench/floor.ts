@@ -1,0 +1,50 @@
+import { openLog } from '../log/open.ts'
+import { atRate } from './stats.ts'
+
+const value = Buffer.alloc(300, 'x')
+
+/** A record appended to the cluster's own log and read back at its tail, without any of ours in between. */
+export async function logRoundTrip(dataDir: string, perSecond: number, seconds: number): Promise<number[]> {
+  const log = openLog(`embedded:${dataDir}`)
+  const topic = `bench.${perSecond}`
+  await log.createTopics([{ name: topic, partitions: 1, compacted: false }])
+  const { next } = await log.range(topic, 0)
+  const reader = log.read(topic, 0, next)
+  const sentAt = new Map<number, number>()
+  const samples: number[] = []
+  const total = perSecond * seconds
+  const reading = (async () => {
+    while (samples.length < total) {
+      for (const record of await reader.next()) {
+        samples.push(performance.now() - sentAt.get(record.value.readUInt32BE(0))!)
+      }
+    }
+  })()
+  await atRate(perSecond, seconds, async (index) => {
+    const numbered = Buffer.from(value)
+    numbered.writeUInt32BE(index, 0)
+    sentAt.set(index, performance.now())
+    await log.append(topic, 0, [{ key: null, value: numbered }])
+  })
+  await reading
+  reader.close()
+  await log.close()
+  return samples
+}
+
+/** Records per second that the cluster's log takes, several under way at once. */
+export async function logAppends(dataDir: string, seconds: number): Promise<number> {
+  const log = openLog(`embedded:${dataDir}`)
+  await log.createTopics([{ name: 'bench.appends', partitions: 16, compacted: false }])
+  const end = performance.now() + seconds * 1000
+  let appended = 0
+  const appendFor = async (partition: number) => {
+    while (performance.now() < end) {
+      await log.append('bench.appends', partition, Array.from({ length: 16 }, () => ({ key: null, value })))
+      appended += 16
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, (_, partition) => appendFor(partition)))
+  await log.close()
+  return appended / seconds
+}
