@@ -142,8 +142,8 @@ export class Commands {
     const verdict = await this.#verify(session, token)
     if (session.phase !== 'connected' || verdict === null) return
     if ('refused' in verdict) {
-      if (verdict.refused === 'invalid') return sessions.close(session, disconnects.invalidToken)
-      this.#refuse(session, id, errors.tokenExpired)
+      // SDKs take an error here for final; a connection that expired they open anew, with a new token.
+      return sessions.close(session, verdict.refused === 'invalid' ? disconnects.invalidToken : disconnects.expired)
     } else if (verdict.identity.user !== session.user) {
       return sessions.close(session, disconnects.invalidToken)
     } else {
@@ -261,7 +261,10 @@ export class Commands {
       settle: (outcome) => {
         this.#measure(method, outcome.version, outcome.error, started)
         if (!isRead && !outcome.error) env.metrics.published.inc({ destination_version: outcome.version })
-        output.send(session, outcome.error ? errorText(id, clientError(outcome.error)) : replyText(id, reply, result(reply, outcome)))
+        output.send(
+          session,
+          outcome.error ? errorText(id, clientError(outcome.error)) : replyText(id, reply, result(reply, outcome)),
+        )
       },
     })
     if (n === null) this.#refuse(session, id, errors.tooManyRequests)

@@ -93,7 +93,10 @@ export class Hub {
     if (!channel) return
     this.#output.settle(channel)
     channel.sessions.delete(session)
+    const joining = channel.joining.get(session)
     channel.joining.delete(session)
+    // A subscribe that is given up has its answer too: every id is answered once.
+    joining?.done({ error: errors.internal })
     this.#closeIfEmpty(channel)
   }
 
@@ -248,9 +251,8 @@ export class Hub {
     channel.openedAt = this.#env.clock.monotonic()
     channel.epoch = event.epoch
     channel.top = event.top
-    const joining = [...channel.joining.values()]
-    channel.joining.clear()
-    for (const each of joining) this.#admit(channel, each)
+    // They stay where they are until admitted: one that fails must not leave the channel looking empty.
+    for (const each of [...channel.joining.values()]) this.#admit(channel, each)
   }
 
   /** Joins a session to an open channel at its present top. */

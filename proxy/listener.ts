@@ -23,6 +23,11 @@ export async function buildListener(proxy: Proxy, config: Config, logger: Logger
       handleProtocols: (offered: Set<string>) =>
         [jsonSubprotocol, protobufSubprotocol].find((protocol) => offered.has(protocol)) ?? false,
     },
+    // By then the socket has sent why it closes (1009 for instance); cutting it off at once could lose that.
+    errorHandler: (error, ws) => {
+      logger.debug({ err: error }, 'socket failed')
+      proxy.cutLater(ws)
+    },
     // The proxy closes its sessions itself, with a code that tells clients to come back.
     preClose: (done: () => void) => done(),
   })
@@ -31,7 +36,8 @@ export async function buildListener(proxy: Proxy, config: Config, logger: Logger
     {
       websocket: true,
       preValidation: async (request, reply) => {
-        if (proxy.ready !== true) return reply.code(503).header('retry-after', '1').send({ code: 'not_ready', message: proxy.ready })
+        if (proxy.ready !== true)
+          return reply.code(503).header('retry-after', '1').send({ code: 'not_ready', message: proxy.ready })
         const { origin, host } = request.headers
         if (!isAllowedOrigin(origin, host, config.client.allowed_origins)) {
           logger.info({ origin }, 'origin refused')
@@ -51,7 +57,6 @@ export async function buildListener(proxy: Proxy, config: Config, logger: Logger
         if (isBinary) proxy.sessions.close(session, disconnects.badRequest)
         else proxy.frame(session, data.toString())
       })
-      ws.on('error', (error) => logger.debug({ err: error, session: session.id }, 'socket failed'))
       ws.on('close', () => proxy.sessions.gone(session))
     },
   )

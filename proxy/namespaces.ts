@@ -34,7 +34,8 @@ export class Namespaces {
 
   /** Why the session may not, or null when it may. */
   refusal(session: Session, channel: string, permission: Permission): ClientError | null {
-    if (channel.length > this.#maxLength) return errors.badRequest
+    // Half a surrogate pair has no UTF-8: two such names would be one where bytes are kept.
+    if (channel.length > this.#maxLength || !channel.isWellFormed()) return errors.badRequest
     const options = this.optionsOf(channel)
     if (!options) return errors.unknownChannel
     if (this.#insecure) return null

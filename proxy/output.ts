@@ -22,7 +22,11 @@ export class Output {
   #audiences = new Set<Audience>()
   #isScheduled = false
 
-  constructor(env: Env, queueMaxBytes: number, close: (session: Session, reason: { code: number; reason: string }) => void) {
+  constructor(
+    env: Env,
+    queueMaxBytes: number,
+    close: (session: Session, reason: { code: number; reason: string }) => void,
+  ) {
     this.#env = env
     this.#queueMaxBytes = queueMaxBytes
     this.#close = close

@@ -12,7 +12,7 @@ import { Echo } from './echo.ts'
 import { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Output } from './output.ts'
-import { Sessions, sessionSweepMs } from './sessions.ts'
+import { Sessions, closeGraceMs, sessionSweepMs } from './sessions.ts'
 import type { Session } from './session.ts'
 import type { ClientSocket } from './socket.ts'
 import { TokenVerifier } from './tokens.ts'
@@ -140,6 +140,11 @@ export class Proxy {
     return this.sessions.open(crypto.randomUUID(), socket)
   }
 
+  /** Ends a connection that is closing, should its client not do so. */
+  cutLater(connection: { terminate(): void }): void {
+    this.#env.clock.after(closeGraceMs, () => connection.terminate())
+  }
+
   frame(session: Session, text: string): void {
     this.#commands.frame(session, text)
   }
@@ -182,7 +187,10 @@ export class Proxy {
     const isIsolated = silentMs > interval * isolatedAfterBeats
     if (isIsolated !== (this.state === 'isolated')) {
       this.state = isIsolated ? 'isolated' : 'live'
-      this.#env.logger.warn({ silentMs }, isIsolated ? 'cut off from the log, taking no new clients' : 'back on the log')
+      this.#env.logger.warn(
+        { silentMs },
+        isIsolated ? 'cut off from the log, taking no new clients' : 'back on the log',
+      )
     }
     if (silentMs > timeout) void this.#giveUp('cut off from the log')
   }

@@ -60,7 +60,9 @@ export class Sessions {
   /** Tells the client why and ends the connection. */
   close(session: Session, reason: CloseReason): void {
     if (session.phase === 'closed') return
-    if (session.phase === 'connected') session.socket.write(textFrame(disconnectText(reason)))
+    // What was answered in this turn still goes out, and the push says why nothing follows.
+    const last = session.phase === 'connected' ? [...session.out, disconnectText(reason)] : session.out
+    if (last.length > 0) session.socket.write(textFrame(last.join('\n')))
     this.#end(session, String(reason.code))
     session.socket.close(reason.code, reason.reason)
     this.#env.clock.after(closeGraceMs, () => session.socket.terminate())

@@ -124,11 +124,29 @@ export class Uplink {
     return true
   }
 
-  /** An answer came: of a write at its position, or of a read. */
+  /**
+   * The answer of a write, at its position. Answers come in the order of numbers, so what is still open below this one
+   * has lost its answer on the way.
+   */
   answer(slot: SlotId, n: number, outcome: Outcome): void {
     const uplink = this.#slots.get(slot)
-    const pending = uplink?.byNumber.get(n)
-    if (!uplink || !pending) return
+    if (!uplink) return
+    for (const [number, pending] of uplink.byNumber) {
+      if (number >= n) break
+      if (!pending.isRead) this.#lose(uplink, pending)
+    }
+    this.#end(uplink, n, outcome)
+  }
+
+  /** The answer of a read: without a position, in any order. */
+  answerRead(slot: SlotId, n: number, outcome: Outcome): void {
+    const uplink = this.#slots.get(slot)
+    if (uplink) this.#end(uplink, n, outcome)
+  }
+
+  #end(uplink: SlotUplink, n: number, outcome: Outcome): void {
+    const pending = uplink.byNumber.get(n)
+    if (!pending) return
     this.#forget(uplink, pending)
     this.#settle(pending, outcome)
   }
@@ -138,10 +156,14 @@ export class Uplink {
     const uplink = this.#slots.get(slot)
     if (!uplink) return
     for (const pending of new Set(uplink.byNumber.values())) {
-      if (!pending.sent || pending.isRead) continue
-      this.#forget(uplink, pending)
-      this.#settle(pending, { error: errors.internal, body: nothing, version: '' })
+      if (pending.sent && !pending.isRead) this.#lose(uplink, pending)
     }
+  }
+
+  /** No answer will come: the outcome stays unknown. */
+  #lose(uplink: SlotUplink, pending: Pending): void {
+    this.#forget(uplink, pending)
+    this.#settle(pending, { error: errors.internal, body: nothing, version: '' })
   }
 
   stop(): void {
