@@ -28,6 +28,7 @@ export function isAppCommand(item: BatchItem): item is BatchItem & { command: Co
 /** Decodes records and drops those that were handled before, or come from an instance that is gone. Pure. */
 export function readBatch(memory: SlotMemory, records: LogRecord[]): BatchItem[] {
   const last = new Map<string, number>()
+  const gone = new Set<string>()
   return records.map(({ offset, value }) => {
     let command: CommandRecord
     try {
@@ -36,10 +37,12 @@ export function readBatch(memory: SlotMemory, records: LogRecord[]): BatchItem[]
       if (!(error instanceof FormatError)) throw error
       return { offset, value, command: null, dropped: 'format' }
     }
-    if (memory.tombstones.has(command.instance)) return { offset, value, command, dropped: 'tombstone' }
+    const isGone = memory.tombstones.has(command.instance) || gone.has(command.instance)
+    if (isGone) return { offset, value, command, dropped: 'tombstone' }
     const known = last.get(command.producer) ?? memory.producers.get(command.producer) ?? 0
     if (command.n <= known) return { offset, value, command, dropped: 'duplicate' }
     last.set(command.producer, command.n)
+    if (command.method === 'gone') gone.add(command.payload.toString())
     return { offset, value, command, dropped: null }
   })
 }
@@ -126,7 +129,8 @@ class Planner {
     for (const item of items) {
       this.#offset = item.offset
       this.#index = 0
-      if (item.dropped === 'format') this.#deadLetters.push({ offset: item.offset, reason: 'format', record: item.value })
+      if (item.dropped === 'format')
+        this.#deadLetters.push({ offset: item.offset, reason: 'format', record: item.value })
       if (!item.command || item.dropped) continue
       this.#producers.set(item.command.producer, item.command.n)
       const reason = poisoned.get(item.offset)
@@ -198,7 +202,12 @@ class Planner {
 
   #read(command: CommandRecord, query: MessageQuery | null): void {
     const { epoch, top, lastTime } = this.#channels.get(command.channel)!
-    this.#reads.push({ read: { command, stream: { epoch, top, lastTime } }, query, n: command.n, instance: command.instance })
+    this.#reads.push({
+      read: { command, stream: { epoch, top, lastTime } },
+      query,
+      n: command.n,
+      instance: command.instance,
+    })
   }
 
   #interest(name: string, instance: string, wants: boolean): Channel {
@@ -290,4 +299,3 @@ const eventOverheadBytes = 400
 export function fingerprintOf(value: Buffer): string {
   return hash('sha256', value, 'hex').slice(0, 16)
 }
-

@@ -22,7 +22,11 @@ export async function handleCommands(app: App, state: AppState, commands: Comman
   }
 }
 
-async function attempt(app: App, state: AppState, commands: CommandRecord[]): Promise<{ effects: Effect[][]; after: AppDraft }> {
+async function attempt(
+  app: App,
+  state: AppState,
+  commands: CommandRecord[],
+): Promise<{ effects: Effect[][]; after: AppDraft }> {
   const effects = await app.handle(state, commands)
   if (effects.length !== commands.length) throw new Error('an app must return one list of effects per command')
   // Checked as a whole: what one command publishes goes on from what the one before it did.

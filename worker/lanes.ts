@@ -57,7 +57,9 @@ export class Lanes {
   /** Out of band: no row stands behind it, the proxy asks again if it is lost. */
   answer(answer: AnswerRecord): void {
     const value = encodeAnswer(answer)
-    this.#lane(this.#partitionOf(answer.to)).push({ entry: { key: null, value }, owner: '', row: null })
+    const lane = this.#lane(this.#partitionOf(answer.to))
+    if (lane.queuedBytes > this.#backlogMaxBytes) return this.#env.metrics.readsDropped.inc()
+    lane.push({ entry: { key: null, value }, owner: '', row: null })
   }
 
   /**

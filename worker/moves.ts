@@ -27,6 +27,10 @@ export class Moves {
     this.#waiting.get(move.slot)?.hinted(move)
   }
 
+  latest(slot: SlotId): Move | undefined {
+    return this.#hints.get(slot)
+  }
+
   warmed(record: Warmed): void {
     this.#warm.set(record.slot, record)
   }

@@ -58,6 +58,8 @@ export class Outbox {
    */
   prepare(commit: Commit): void {
     commit.outboxDone = this.#done.slice()
+    // A resync row of a commit that stays where it is would meet the rows of the batch before.
+    if (commit.next === commit.expected) return
     const overflow = this.#lanes.takeOverflow(this.#owner)
     if (overflow.length === 0) return
     const affected = new Set(overflow.flatMap(({ inboxes }) => inboxes))
@@ -69,7 +71,10 @@ export class Outbox {
     commit.outboxNarrowed = [...narrowed.values()].map(({ batchEnd, part, inboxes }) => ({ batchEnd, part, inboxes }))
     const to = [...affected]
     const body = encodeControl({ type: 'resync', slot: this.#slot, to })
-    commit.outbox = [{ batchEnd: commit.next, part: 0, inboxes: to, body }, ...commit.outbox].map((row, part) => ({ ...row, part }))
+    commit.outbox = [{ batchEnd: commit.next, part: 0, inboxes: to, body }, ...commit.outbox].map((row, part) => ({
+      ...row,
+      part,
+    }))
   }
 
   settle(commit: Commit): void {

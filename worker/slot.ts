@@ -18,6 +18,7 @@ import { Outbox } from './outbox.ts'
 import type { Reads } from './reads.ts'
 import { channelFrom } from './slot-state.ts'
 import type { Channel, ChannelCache, SlotMemory } from './slot-state.ts'
+import { Halted } from './takeover.ts'
 import type { TakenSlot } from './takeover.ts'
 
 export interface SlotDeps {
@@ -30,6 +31,8 @@ export interface SlotDeps {
   batchMax: number
   /** Held while a careful slot tries one record, so that no other one can be blamed for what that record does. */
   careful: Mutex
+  /** Where a slot was given up because a row existed that must be new: at the same place again, it halts. */
+  steppedDown: Map<SlotId, number>
 }
 
 /** Interest rows of a retired instance removed in one transaction. */
@@ -56,13 +59,14 @@ export class Slot {
   readonly #reader: LogReader
   readonly #outbox: Outbox
   #records: LogRecord[]
-  #reading: Promise<void> | null = null
+  #isReading = false
   #carefulUntil: number | null
   #setAside: number | null
   #prune: string[]
   #isStopping = false
   #isCrashed = false
   #wake: (() => void) | null = null
+  #abandon: (() => void) | null = null
   #flush: Timer | null = null
   #readError: unknown = null
   /** Monotonic ms since which records wait without a commit; null when none do. */
@@ -79,6 +83,7 @@ export class Slot {
     this.#records = taken.records
     this.#carefulUntil = taken.carefulUntil
     this.#setAside = taken.setAside
+    if (taken.records.length > 0) this.#waitingSince = deps.env.clock.monotonic()
     this.#prune = taken.state.tombstones.filter(({ pruned }) => !pruned).map(({ instance }) => instance)
     this.#outbox = new Outbox(this.id, this.#memory.token, deps.lanes, () => this.#acknowledged())
     // What was committed and perhaps not delivered goes first, before anything of our own.
@@ -134,6 +139,7 @@ export class Slot {
   /** Stops without letting go, as a crash would. */
   crash(): void {
     this.#isCrashed = true
+    this.#abandon?.()
     this.stop()
   }
 
@@ -147,8 +153,9 @@ export class Slot {
   }
 
   async #waitForWork(): Promise<void> {
+    if (!this.#isReading) void this.#read()
     if (this.#prune.length > 0) return
-    this.#reading ??= this.#read()
+    if (this.#outbox.hasDone) this.#acknowledged()
     await new Promise<void>((resolve) => {
       this.#wake = resolve
     })
@@ -156,6 +163,7 @@ export class Slot {
   }
 
   async #read(): Promise<void> {
+    this.#isReading = true
     try {
       const records = await this.#reader.next()
       this.#records.push(...records)
@@ -163,7 +171,7 @@ export class Slot {
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== 'closed') this.#readError = error
     }
-    this.#reading = null
+    this.#isReading = false
     this.#wake?.()
   }
 
@@ -215,7 +223,13 @@ export class Slot {
     // A record that was tried too often is not shown to the app again.
     const shown = handled.filter(({ offset }) => offset !== this.#setAside)
     const state = await this.#appState(shown, channels)
-    const result = await handleCommands(app, state, shown.map(({ command }) => command))
+    const result = await this.#unlessCrashed(
+      handleCommands(
+        app,
+        state,
+        shown.map(({ command }) => command),
+      ),
+    )
     const poisoned = new Map([...result.failed].map(([index, reason]) => [shown[index]!.offset, reason]))
     const effects = result.effects
     const setAside = handled.findIndex(({ offset }) => offset === this.#setAside)
@@ -249,7 +263,10 @@ export class Slot {
     return { channels, created }
   }
 
-  async #appState(items: (BatchItem & { command: { channel: string } })[], channels: Map<string, Channel>): Promise<AppState> {
+  async #appState(
+    items: (BatchItem & { command: { channel: string } })[],
+    channels: Map<string, Channel>,
+  ): Promise<AppState> {
     const { env, app, worker, version } = this.#deps
     const streams = new Map<string, Stream>()
     const keys: { channel: string; idem: Buffer }[] = []
@@ -262,12 +279,22 @@ export class Slot {
         if (idem) keys.push({ channel: command.channel, idem })
       } catch (error) {
         // The app refuses or chokes on it again when it handles it, and answers for it there.
-        if (!(error instanceof CommandRefused)) env.logger.debug({ err: error, slot: this.id }, 'app has no key for a command')
+        if (!(error instanceof CommandRefused))
+          env.logger.debug({ err: error, slot: this.id }, 'app has no key for a command')
       }
     }
     const hits = keys.length === 0 ? [] : await this.#untilAnswered(() => env.store.idempotent(this.id, keys))
     const known = new Map(hits.map((hit) => [idemKey(hit.channel, hit.idem), hit.message]))
     return { worker, version, channels: streams, known }
+  }
+
+  /** An app that hangs must not hold an owner that lost its slot. */
+  #unlessCrashed<T>(work: Promise<T>): Promise<T> {
+    if (this.#isCrashed) throw new FencedOut()
+    return new Promise((resolve, reject) => {
+      this.#abandon = () => reject(new FencedOut())
+      work.then(resolve, reject)
+    })
   }
 
   async #untilAnswered<T>(request: () => Promise<T>): Promise<T> {
@@ -284,15 +311,24 @@ export class Slot {
       outcome = await commitBatch(env, commit, () => this.#isCrashed)
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'duplicate') throw error
-      // What this owner believes of a channel is wrong. It steps down; the next one starts from the rows.
-      env.logger.error({ err: error, slot: this.id }, 'a row exists that must be new, giving the slot up')
       outcome = 'duplicate'
     }
     env.metrics.commitDuration.observe({ version, outcome }, (env.clock.monotonic() - start) / 1000)
     if (outcome === 'committed') return
     env.metrics.fenced.inc({ stage: 'commit' })
-    if (outcome === 'duplicate') await this.#untilAnswered(() => env.store.release(this.id, this.#memory.token))
+    if (outcome === 'duplicate') await this.#stepDown()
     throw new FencedOut()
+  }
+
+  /** What this owner believes of a channel is wrong: the next one starts from the rows. Rejects with Halted. */
+  async #stepDown(): Promise<void> {
+    const { env, steppedDown } = this.#deps
+    const { nextOffset, token } = this.#memory
+    if (steppedDown.get(this.id) === nextOffset)
+      throw new Halted(`what the record at ${nextOffset} makes exists already`)
+    steppedDown.set(this.id, nextOffset)
+    env.logger.error({ slot: this.id, nextOffset }, 'a row exists that must be new, giving the slot up')
+    await this.#untilAnswered(() => env.store.release(this.id, token))
   }
 
   #remember({ commit, channels, gone }: BatchPlan): void {
@@ -303,7 +339,8 @@ export class Slot {
     for (const channel of channels.values()) this.#cache.set(channel)
     for (const instance of gone) {
       memory.tombstones.add(instance)
-      for (const producer of memory.producers.keys()) if (producer.startsWith(`${instance}.`)) memory.producers.delete(producer)
+      for (const producer of memory.producers.keys())
+        if (producer.startsWith(`${instance}.`)) memory.producers.delete(producer)
       this.#cache.forgetInstance(instance)
       this.#prune.push(instance)
     }
@@ -313,7 +350,9 @@ export class Slot {
   async #pruneNext(): Promise<void> {
     const { env } = this.#deps
     const instance = this.#prune[0]!
-    const result = await this.#untilAnswered(() => env.store.pruneInterest(this.id, this.#memory.token, instance, pruneChunk))
+    const result = await this.#untilAnswered(() =>
+      env.store.pruneInterest(this.id, this.#memory.token, instance, pruneChunk),
+    )
     if (result === 'fenced') throw new FencedOut()
     if (result === 'done') this.#prune.shift()
   }
@@ -360,4 +399,3 @@ export class Slot {
     }
   }
 }
-

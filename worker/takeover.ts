@@ -79,7 +79,7 @@ export async function take(
   as: { owner: string; version: string; epoch: number },
   stopped: () => boolean,
 ): Promise<TakenSlot | null> {
-  const { slot, reader, cache } = warmed
+  const { slot, cache } = warmed
   const state = await acquire(env, slot, as, stopped)
   if (state === null) return null
   const memory = memoryOf(state)
@@ -90,8 +90,17 @@ export async function take(
   const halt = haltReason(nextOffset, range)
   if (halt) throw new Halted(halt)
 
+  // A person's reset may have gone back since warming began: then nothing of it holds.
+  const from = Math.max(nextOffset - 1, range.oldest)
+  const isReset = from < warmed.from
+  if (isReset) {
+    warmed.reader.close()
+    cache.clear()
+  }
+  const reader = isReset ? env.log.read(commandTopic(group), partition, from) : warmed.reader
+
   // What was handled since warming began has changed the channels it names.
-  const records = await readUpTo(reader, warmed.from, nextOffset)
+  const records = await readUpTo(reader, isReset ? from : warmed.from, nextOffset)
   const handled = records.filter((record) => record.offset < nextOffset)
   const before = handled.at(-1)
   if (range.oldest < nextOffset && fingerprint !== null && before && fingerprintOf(before.value) !== fingerprint) {
@@ -132,7 +141,11 @@ async function acquire(
   const now = await untilAnswered(env, () => env.store.lease(slot), stopped)
   if (now === null || now.token !== token) return null
   const again = { token, epoch: now.epoch }
-  return untilAnswered(env, () => env.store.acquire({ slot, seen: again, token: env.random.hex(16), owner, version }), stopped)
+  return untilAnswered(
+    env,
+    () => env.store.acquire({ slot, seen: again, token: env.random.hex(16), owner, version }),
+    stopped,
+  )
 }
 
 /** Reads until the record before `nextOffset` has been seen; from there on the reader is left to its owner. */

@@ -66,6 +66,7 @@ export class Worker {
       reads: new Reads(env, app, this.#lanes, { ...as, concurrency: config.worker.reads_max }),
       batchMax: config.worker.batch_max,
       careful: new Mutex(),
+      steppedDown: new Map(),
     }
     this.#moves = new Moves(env.clock)
     this.#announcer = new Announcer(env, (beat) => ({
@@ -169,6 +170,11 @@ export class Worker {
       this.#moves.warmed(record)
       this.#maybeLetGo(record.slot)
     } else if (record.type === 'released') this.#moves.released(record)
+    else if (record.type === 'acquired') {
+      // Somebody else has it by now. Commits would find out, but an idle slot makes none, and a hanging app neither.
+      const slot = this.#slots.get(record.slot)
+      if (slot && slot.epoch < record.epoch) slot.crash()
+    }
   }
 
   /** The owner lets go when its successor is ready, or when there is none. */
@@ -178,27 +184,43 @@ export class Worker {
   }
 
   async #takeOver(move: Move): Promise<void> {
-    const { slot: id, epoch, from } = move
+    const { slot: id, epoch } = move
     const owned = this.#slots.get(id)
     if (this.#warming.has(id) || (owned && owned.epoch > epoch) || this.state !== 'live') return
     this.#warming.add(id)
     try {
-      const stopped = () => this.#isStopped
-      const warmed = await warm(this.#env, id, this.#options.config.worker.cache_channels_max, stopped)
-      if (warmed === null) return
-      let stoppedAt: number | null = null
-      if (from !== null && from !== this.id) {
-        this.#announcer.announce({ type: 'warmed', slot: id, epoch, worker: this.id })
-        stoppedAt = await this.#moves.untilReleased(id, epoch, this.#options.config.worker.quiesce_timeout)
-      }
-      const isCurrent = this.#moves.isCurrent(move)
-      const taken = isCurrent ? await take(this.#env, warmed, this.#as(epoch), stopped) : null
-      if (taken === null || this.#isStopped) return warmed.reader.close()
-      this.#own(new Slot(this.#deps, taken), from, stoppedAt)
+      await this.#warmAndTake(move)
     } catch (error) {
       this.#halt(id, error)
     } finally {
       this.#warming.delete(id)
+    }
+    // A hint that came meanwhile, for a later epoch.
+    const hint = this.#moves.latest(id)
+    if (hint?.to === this.id && hint.epoch > epoch && !this.#slots.has(id)) await this.#takeOver(hint)
+  }
+
+  async #warmAndTake(move: Move): Promise<void> {
+    const { slot: id, epoch, from } = move
+    const stopped = () => this.#isStopped
+    const { cache_channels_max: cacheMax, quiesce_timeout: quiesceMs } = this.#options.config.worker
+    const warmed = await warm(this.#env, id, cacheMax, stopped)
+    if (warmed === null) return
+    let isTaken = false
+    try {
+      let stoppedAt: number | null = null
+      if (from !== null && from !== this.id) {
+        this.#announcer.announce({ type: 'warmed', slot: id, epoch, worker: this.id })
+        stoppedAt = await this.#moves.untilReleased(id, epoch, quiesceMs)
+      }
+      if (!this.#moves.isCurrent(move)) return
+      const as = { owner: this.id, version: this.#options.version, epoch }
+      const taken = await take(this.#env, warmed, as, stopped)
+      if (taken === null || this.#isStopped) return
+      isTaken = true
+      this.#own(new Slot(this.#deps, taken), from, stoppedAt)
+    } finally {
+      if (!isTaken) warmed.reader.close()
     }
   }
 
@@ -210,10 +232,6 @@ export class Worker {
     this.#halted.add(id)
     this.#env.logger.fatal({ slot: id, reason: error.message }, 'slot halted: see holdfast slots reset')
     this.#announcer.announce({ type: 'halted', slot: id, worker: this.id, reason: error.message })
-  }
-
-  #as(epoch: number): { owner: string; version: string; epoch: number } {
-    return { owner: this.id, version: this.#options.version, epoch }
   }
 
   #own(slot: Slot, from: string | null, stoppedAt: number | null): void {

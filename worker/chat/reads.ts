@@ -49,7 +49,8 @@ function windowOf(command: CommandRecord, stream: Stream): { floor: number; sinc
 
 function historyQuery(command: CommandRecord, stream: Stream, params: HistoryParams): MessageQuery | null {
   const { limit, since, reverse } = params
-  if (since && since.epoch !== '' && since.epoch !== stream.epoch) throw new CommandRefused(errors.unrecoverablePosition)
+  if (since && since.epoch !== '' && since.epoch !== stream.epoch)
+    throw new CommandRefused(errors.unrecoverablePosition)
   if (limit === 0) return null
   const window = windowOf(command, stream)
   return {
