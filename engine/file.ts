@@ -15,8 +15,20 @@ export type Sync = 'normal' | 'full'
 /** A larger file is opened without looking through all of its pages first. */
 export const quickCheckBytesMax = 256 * 1024 * 1024
 
-/** Pages that the write-ahead log grows to before it is worked into the file. */
-const checkpointPages = 4000
+/**
+ * Bytes of a page. A commit writes every page that it touches whole, and touches a little of each of a dozen: small
+ * pages write a quarter of what the usual ones do.
+ */
+const pageBytes = 1_024
+
+/**
+ * Pages that the write-ahead log grows to, 32 MB, before it is worked into the file. Everybody waits for that, on the
+ * disk: fewer and longer stops cost less in all.
+ */
+const checkpointPages = 32_000
+
+/** Memory for pages, in KB. */
+const cacheKilobytes = 64 * 1_024
 
 /** One database holds both: log and store step through versions together. */
 const migrations = storeMigrations.map((tables, version) => `${tables}\n${logMigrations[version] ?? ''}`)
@@ -81,6 +93,8 @@ function prepareFile(sql: Sql, path: string, sync: Sync): void {
   const { database } = sql
   // Exclusive before the first access: then SQLite keeps the index of the write-ahead log in its own memory.
   database.exec('PRAGMA locking_mode = EXCLUSIVE')
+  // Takes effect in a file that is new.
+  database.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA cache_size = -${cacheKilobytes}`)
   const version = integer(sql.get('PRAGMA user_version')?.['user_version'])
   const tables = integer(sql.get('SELECT count(*) AS count FROM sqlite_schema')?.['count'])
   const application = integer(sql.get('PRAGMA application_id')?.['application_id'])

@@ -38,6 +38,11 @@ export class RequestRunner {
     this.#store = store
   }
 
+  /** To be called after a rollback. */
+  forget(): void {
+    this.#log.forget()
+  }
+
   isRead({ side, name }: Request): boolean {
     if (side === 'log') return name === 'range'
     return name === 'migrate' || (this.#store.has(name) && this.#store.isRead(name))

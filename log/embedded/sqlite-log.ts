@@ -16,9 +16,16 @@ interface Partition extends LogRange {
  */
 export class SqliteLog {
   #sql: Sql
+  /** What the partitions' rows hold; nobody else writes them. */
+  #partitions = new Map<string, Partition>()
 
   constructor(sql: Sql) {
     this.#sql = sql
+  }
+
+  /** To be called after a rollback: what was remembered may not be so. */
+  forget(): void {
+    this.#partitions.clear()
   }
 
   createTopics(topics: TopicSpec[]): void {
@@ -46,13 +53,15 @@ export class SqliteLog {
 
   /** Returns the offset of the first entry. */
   append(topic: string, partition: number, entries: LogEntry[]): number {
-    const { id, next, compacted } = this.#partition(topic, partition)
+    const found = this.#partition(topic, partition)
+    const { id, next, compacted } = found
     entries.forEach(({ key, value }, index) => {
       const place = id * offsetsPerPartition + next + index
       this.#sql.run('INSERT INTO log_record (place, key, value) VALUES (?, ?, ?)', place, key, value)
       if (compacted && key !== null) this.#replace(id, key, place)
     })
-    this.#sql.run('UPDATE log_partition SET next = ? WHERE id = ?', next + entries.length, id)
+    found.next = next + entries.length
+    this.#sql.run('UPDATE log_partition SET next = ? WHERE id = ?', found.next, id)
     return next
   }
 
@@ -83,11 +92,13 @@ export class SqliteLog {
   }
 
   trim(topic: string, partition: number, before: number): void {
-    const { id, oldest, next } = this.#partition(topic, partition)
+    const found = this.#partition(topic, partition)
+    const { id, oldest, next } = found
     const kept = Math.min(Math.max(before, oldest), next)
     const base = id * offsetsPerPartition
     this.#sql.run('DELETE FROM log_record WHERE place >= ? AND place < ?', base, base + kept)
     this.#sql.run('DELETE FROM log_key WHERE partition_id = ? AND place < ?', id, base + kept)
+    found.oldest = kept
     this.#sql.run('UPDATE log_partition SET oldest = ? WHERE id = ?', kept, id)
   }
 
@@ -98,6 +109,9 @@ export class SqliteLog {
   }
 
   #partition(topic: string, partition: number): Partition {
+    const name = `${partition} ${topic}`
+    const known = this.#partitions.get(name)
+    if (known !== undefined) return known
     const row = this.#sql.get(
       `SELECT log_partition.id, oldest, next, compacted FROM log_topic
        JOIN log_partition ON topic_id = log_topic.id WHERE name = ? AND partition = ?`,
@@ -105,11 +119,13 @@ export class SqliteLog {
       partition,
     )
     if (row === undefined) throw new LogError('unknown_topic', `the log has no ${topic}/${partition}`)
-    return {
+    const found = {
       id: integer(row['id']),
       oldest: integer(row['oldest']),
       next: integer(row['next']),
       compacted: row['compacted'] === 1,
     }
+    this.#partitions.set(name, found)
+    return found
   }
 }

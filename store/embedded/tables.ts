@@ -38,15 +38,14 @@ export const storeMigrations: readonly string[] = [
     PRIMARY KEY (slot, instance)
   ) STRICT, WITHOUT ROWID;
 
-  -- Bodies are large: an ordinary table, so that they do not widen the tree that is searched.
   CREATE TABLE outbox (
     slot TEXT NOT NULL,
     batch_end INTEGER NOT NULL,
     part INTEGER NOT NULL,
     inboxes TEXT NOT NULL,
     body BLOB NOT NULL,
-    UNIQUE (slot, batch_end, part)
-  ) STRICT;
+    PRIMARY KEY (slot, batch_end, part)
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE channel (
     id INTEGER PRIMARY KEY,
@@ -57,7 +56,6 @@ export const storeMigrations: readonly string[] = [
     last_time INTEGER NOT NULL,
     UNIQUE (slot, name)
   ) STRICT;
-  CREATE INDEX channel_activity ON channel (slot, last_time);
 
   CREATE TABLE message (
     channel_id INTEGER NOT NULL,
@@ -70,8 +68,8 @@ export const storeMigrations: readonly string[] = [
     tags TEXT,
     time INTEGER NOT NULL,
     idem BLOB,
-    UNIQUE (channel_id, offset)
-  ) STRICT;
+    PRIMARY KEY (channel_id, offset)
+  ) STRICT, WITHOUT ROWID;
   CREATE UNIQUE INDEX message_idem ON message (channel_id, idem) WHERE idem IS NOT NULL;
 
   -- The instance comes first: one that is retired is cleared slot by slot, and all of them are listed.
