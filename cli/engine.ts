@@ -62,12 +62,15 @@ async function beFound(config: Config, { logger }: Shell): Promise<() => Promise
     internal,
     beat,
   }))
-  announcer.start(config.proxy.heartbeat_interval)
+  announcer.start(announceMs)
   return async () => {
     announcer.stop()
     await Promise.all([log.close(), internal.close()])
   }
 }
+
+/** The engine is announced to be found, not to be watched: whoever needs it is connected to it. */
+const announceMs = 3_000
 
 function startCode({ code }: EngineStartError): ExitCode {
   if (code === 'damaged') return exitCodes.damagedData

@@ -172,7 +172,7 @@ export const configSchema = Type.Object({
     }),
     batch_max: integer(500, [1, 10_000], 'Records that one transaction handles at most.'),
     cache_channels_max: integer(10_000, [1, 10_000_000], 'Channels whose state one worker keeps in memory.'),
-    heartbeat_interval: duration('250ms', ['20ms', '1m'], 'Time between two heartbeats of a worker.'),
+    heartbeat_interval: duration('400ms', ['20ms', '1m'], 'Time between two heartbeats of a worker.'),
     quiesce_timeout: duration('2s', ['10ms', '1m'], 'Time that a worker has to finish a batch when its slot moves.'),
     lane_backlog_max: integer(
       67_108_864,

@@ -30,7 +30,9 @@ export function buildApi(controller: Controller, env: StoreEnv, config: Config, 
     const isAway = error instanceof StoreError && error.code === 'unavailable'
     const status = isAway ? 503 : (error.statusCode ?? 500)
     if (status >= 500) env.logger.error({ err: error }, 'request failed')
-    return reply.code(status).send({ code: error.code ?? 'internal', message: status === 500 ? 'internal error' : error.message })
+    return reply
+      .code(status)
+      .send({ code: error.code ?? 'internal', message: status === 500 ? 'internal error' : error.message })
   })
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: 'not_found', message: 'no such path' }))
   app.addHook('onResponse', (request, reply, done) => {
@@ -42,7 +44,11 @@ export function buildApi(controller: Controller, env: StoreEnv, config: Config, 
   app.get('/api/v1/prometheus/targets', () => targets(controller))
   app.register((guarded, _options, done) => {
     guarded.addHook('onRequest', (request, _reply, next) => {
-      next(isAuthorized(request.headers.authorization, token) ? undefined : new ApiError(401, 'unauthorized', 'bearer token required'))
+      next(
+        isAuthorized(request.headers.authorization, token)
+          ? undefined
+          : new ApiError(401, 'unauthorized', 'bearer token required'),
+      )
     })
     routes(guarded, controller, env, config)
     done()
@@ -57,16 +63,22 @@ function isAuthorized(header: string | undefined, token: string): boolean {
 }
 
 function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, config: Config): void {
-  app.get('/api/v1/workers', () => controller.members.workers().map(({ beat: { id, pid, version, state, slots } }) => ({ id, pid, version, state, slots: slots.length })))
+  app.get('/api/v1/workers', () =>
+    controller.members
+      .workers()
+      .map(({ beat: { id, pid, version, state, slots } }) => ({ id, pid, version, state, slots: slots.length })),
+  )
 
   app.get('/api/v1/proxies', () =>
-    controller.members.proxies().map(({ beat: { id, pid, generation, state, sessions } }) => ({ id, pid, generation, state, sessions })),
+    controller.members
+      .proxies()
+      .map(({ beat: { id, pid, generation, state, sessions } }) => ({ id, pid, generation, state, sessions })),
   )
 
   app.get('/api/v1/slots', async () => {
     const leases = await env.store.leases()
     return Promise.all(
-      leases.map(async ({ slot, owner, version, epoch, nextOffset }) => {
+      leases.toSorted(bySlot).map(async ({ slot, owner, version, epoch, nextOffset }) => {
         const { group, partition } = parseSlot(slot)
         const { next } = await env.log.range(commandTopic(group), partition)
         return { slot, owner, version, epoch, next_offset: nextOffset, lag: Math.max(0, next - nextOffset) }
@@ -88,10 +100,15 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
     const { force = false } = (request.body ?? {}) as { force?: boolean }
     const workers = controller.members.workers().map(({ beat }) => beat)
     if (!workers.some((worker) => worker.id === id)) throw new ApiError(404, 'unknown_worker', `no live worker ${id}`)
-    if (!controller.isLeader) throw new ApiError(503, 'not_leading', 'this controller does not lead right now, try again')
+    if (!controller.isLeader)
+      throw new ApiError(503, 'not_leading', 'this controller does not lead right now, try again')
     const others = workers.filter((worker) => worker.id !== id && worker.state === 'live')
     if (others.length === 0 && !force) {
-      throw new ApiError(409, 'last_worker', `${id} is the last live worker: nobody would take its slots (--force drains it all the same)`)
+      throw new ApiError(
+        409,
+        'last_worker',
+        `${id} is the last live worker: nobody would take its slots (--force drains it all the same)`,
+      )
     }
     controller.drain(id)
     return reply.code(202).send({})
@@ -114,7 +131,8 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
 
   app.post('/api/v1/slots/reset', { schema: { body: resetBody } }, async (request) => {
     const { slot, to } = request.body as { slot: string; to: string | number }
-    if (!(await env.store.leases()).some((lease) => lease.slot === slot)) throw new ApiError(404, 'unknown_slot', `no slot ${slot}`)
+    if (!(await env.store.leases()).some((lease) => lease.slot === slot))
+      throw new ApiError(404, 'unknown_slot', `no slot ${slot}`)
     const { group, partition } = parseSlot(slot)
     const range = await env.log.range(commandTopic(group), partition)
     const offset = to === 'oldest' ? range.oldest : to === 'end' ? range.next : Number(to)
@@ -127,18 +145,31 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
   })
 }
 
-const drainBody = { type: ['object', 'null'], properties: { force: { type: 'boolean' } }, additionalProperties: false }
+const drainBody = {
+  type: 'object',
+  nullable: true,
+  properties: { force: { type: 'boolean' } },
+  additionalProperties: false,
+}
 const resetBody = {
   type: 'object',
   required: ['slot', 'to'],
-  properties: { slot: { type: 'string', maxLength: 200 }, to: { type: ['string', 'integer'] } },
+  properties: { slot: { type: 'string', maxLength: 200 }, to: { anyOf: [{ type: 'string' }, { type: 'integer' }] } },
   additionalProperties: false,
+}
+
+/** By group, then by number: default/2 comes before default/10. */
+function bySlot(a: { slot: string }, b: { slot: string }): number {
+  const [left, right] = [parseSlot(a.slot), parseSlot(b.slot)]
+  return left.group === right.group ? left.partition - right.partition : left.group < right.group ? -1 : 1
 }
 
 /** Prometheus HTTP service discovery: one group per process, labelled with role, version and id. */
 function targets({ members }: Controller): { targets: string[]; labels: Record<string, string> }[] {
-  return [...members.workers(), ...members.proxies(), ...members.controllers()].map(({ beat }) => ({
-    targets: [`${beat.internal.host}:${beat.internal.port}`],
-    labels: { role: beat.role, version: beat.version, id: beat.id },
-  }))
+  return [...members.workers(), ...members.proxies(), ...members.controllers(), ...members.engines()].map(
+    ({ beat }) => ({
+      targets: [`${beat.internal.host}:${beat.internal.port}`],
+      labels: { role: beat.role, version: beat.version, id: beat.id },
+    }),
+  )
 }

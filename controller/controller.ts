@@ -28,8 +28,8 @@ export interface ControllerOptions {
 
 /** How long a leader leads without renewing, by the store's clock; and how often it renews. */
 export const leadership = { ttlMs: 3_000, renewMs: 1_000 }
-/** How often the world is looked at when nothing is announced. */
-export const lookMs = 250
+/** How often silence is looked at; and the leases, when nothing was announced. */
+export const lookMs = { members: 200, leases: 1_000 }
 /** Records of the status topic that are kept when it is trimmed, and how often that is. */
 export const statusKept = { records: 10_000, everyMs: 60_000 }
 
@@ -52,6 +52,9 @@ export class Controller {
   #leadUntil = 0
   #startedAt = 0
   #isLooking = false
+  /** Something was announced, or somebody died, since the leases were looked at. */
+  #hasNews = true
+  #reconciledAt = 0
   #lookAgain = false
   #isStopped = false
 
@@ -95,7 +98,7 @@ export class Controller {
     }).catch((error: unknown) => this.#end(error))
     this.#announcer.start(config.worker.heartbeat_interval)
     this.#timers.push(
-      clock.every(lookMs, () => this.#look()),
+      clock.every(lookMs.members, () => this.#look()),
       clock.every(statusKept.everyMs, () => void this.#trimStatus()),
     )
     this.#look()
@@ -135,9 +138,12 @@ export class Controller {
     if (record.type === 'acquired') {
       this.drains.pause(record.from, record.pauseMs)
       this.#env.metrics.handoffs.inc({ result: record.kind })
-      if (record.kind === 'planned') this.#env.metrics.handoffPause.observe({ kind: record.kind }, record.pauseMs / 1000)
+      if (record.kind === 'planned')
+        this.#env.metrics.handoffPause.observe({ kind: record.kind }, record.pauseMs / 1000)
     }
-    if (hasChanged || record.type === 'acquired' || record.type === 'released') this.#look()
+    if (!hasChanged && record.type !== 'acquired' && record.type !== 'released') return
+    this.#hasNews = true
+    this.#look()
   }
 
   /** One look at a time; what happens meanwhile is looked at right after. */
@@ -151,6 +157,7 @@ export class Controller {
     this.#lookOnce()
       .catch((error: unknown) => {
         if (!(error instanceof StoreError) || error.code !== 'unavailable') return this.#end(error)
+        this.#hasNews = true
         this.#env.logger.debug({ err: error }, 'store is away')
       })
       .finally(() => {
@@ -168,7 +175,11 @@ export class Controller {
     // All that are alive have been heard of after a few heartbeats; before, a plan would be made anew at once.
     if (now - this.#startedAt < this.#options.config.worker.heartbeat_interval * settleBeats) return
     this.#buryDead(now)
-    await this.#reconcile(now)
+    if (this.#hasNews || now - this.#reconciledAt > lookMs.leases) {
+      this.#hasNews = false
+      this.#reconciledAt = now
+      await this.#reconcile(now)
+    }
     await this.#retireDead(now)
   }
 
@@ -202,9 +213,10 @@ export class Controller {
       if (!this.members.isDead(beat.id, config.controller.death_time, now)) continue
       this.#env.logger.warn({ worker: beat.id, version: beat.version }, 'worker is dead, its slots go to others')
       this.members.forget(beat.id)
+      this.#hasNews = true
     }
-    for (const { beat } of this.members.controllers()) {
-      if (this.members.isDead(beat.id, config.controller.death_time, now)) this.members.forget(beat.id)
+    for (const { beat } of [...this.members.controllers(), ...this.members.engines()]) {
+      if (this.members.isDead(beat.id, config.controller.proxy_death_time, now)) this.members.forget(beat.id)
     }
   }
 
@@ -264,7 +276,9 @@ export class Controller {
     for (const { id, state } of await store.instances()) {
       if (state === 'live' && !this.members.isDead(id, deathMs, now)) continue
       this.members.forget(id)
-      this.#instances.retire(id).catch((error: unknown) => logger.warn({ err: error, proxy: id }, 'retiring goes on later'))
+      this.#instances
+        .retire(id)
+        .catch((error: unknown) => logger.warn({ err: error, proxy: id }, 'retiring goes on later'))
     }
   }
 
@@ -293,6 +307,6 @@ export class Controller {
 /** Heartbeat intervals after which a controller that just started has heard of everybody. */
 const settleBeats = 2
 /** How often instances are looked at for dead ones. */
-const instancesLookMs = 500
+const instancesLookMs = 1_000
 /** How long a farewell may take to reach the log. */
 const goodbyeMs = 500

@@ -1,4 +1,3 @@
-
 /** Drains remembered at most; the oldest gives way. */
 export const drainsKept = 100
 

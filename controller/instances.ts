@@ -38,7 +38,11 @@ export class Instances {
         metrics.retired.inc()
         logger.warn({ proxy: id }, 'proxy instance is retired')
       }
-      await this.#append(inboxTopic, partitionOf(id, this.#options.inboxPartitions), encodeControl({ type: 'retired', to: id }))
+      await this.#append(
+        inboxTopic,
+        partitionOf(id, this.#options.inboxPartitions),
+        encodeControl({ type: 'retired', to: id }),
+      )
       await Promise.all(this.#options.slots.map((slot) => this.#gone(slot, id)))
       await store.moveInstance(id, 'retired', 'gone')
     } finally {

@@ -1,4 +1,11 @@
-import type { ControllerBeat, Heartbeat, ProxyBeat, StatusRecord, WorkerBeat } from '../protocol/status-record.ts'
+import type {
+  ControllerBeat,
+  EngineBeat,
+  Heartbeat,
+  ProxyBeat,
+  StatusRecord,
+  WorkerBeat,
+} from '../protocol/status-record.ts'
 
 export interface Member<B extends Heartbeat = Heartbeat> {
   beat: B
@@ -69,6 +76,10 @@ export class Members {
     return this.#ofRole('controller') as Member<ControllerBeat>[]
   }
 
+  engines(): Member<EngineBeat>[] {
+    return this.#ofRole('engine') as Member<EngineBeat>[]
+  }
+
   forget(id: string): void {
     this.#all.delete(id)
   }
@@ -84,5 +95,7 @@ export class Members {
 export function isStuck(worker: WorkerBeat, others: WorkerBeat[], deathMs: number): boolean {
   const limit = deathMs * stuckDeathTimes
   const isBehind = worker.slots.some((slot) => slot.waitingMs > limit)
-  return isBehind && others.some((other) => other.id !== worker.id && other.slots.every((slot) => slot.waitingMs <= limit))
+  return (
+    isBehind && others.some((other) => other.id !== worker.id && other.slots.every((slot) => slot.waitingMs <= limit))
+  )
 }

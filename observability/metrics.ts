@@ -15,8 +15,12 @@ export function createMetrics(registry = new Registry()) {
     new Counter({ name: `holdfast_${name}`, help, labelNames, registers })
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge({ name: `holdfast_${name}`, help, labelNames, registers })
-  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], buckets = latencyBuckets) =>
-    new Histogram({ name: `holdfast_${name}`, help, labelNames, buckets, registers })
+  const histogram = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    buckets = latencyBuckets,
+  ) => new Histogram({ name: `holdfast_${name}`, help, labelNames, buckets, registers })
 
   return {
     registry,
@@ -49,9 +53,18 @@ export function createMetrics(registry = new Registry()) {
 
     // worker
     slotsOwned: gauge('slots_owned', 'Slots that this worker owns', ['version']),
-    batchRecords: histogram('batch_records', 'Records of one slot batch', ['version'], [1, 2, 5, 10, 25, 50, 100, 250, 500]),
+    batchRecords: histogram(
+      'batch_records',
+      'Records of one slot batch',
+      ['version'],
+      [1, 2, 5, 10, 25, 50, 100, 250, 500],
+    ),
     commitDuration: histogram('commit_duration_seconds', 'One store transaction of a batch', ['version', 'outcome']),
-    recordsHandled: counter('records_handled_total', 'Records of the command log handled', ['version', 'method', 'result']),
+    recordsHandled: counter('records_handled_total', 'Records of the command log handled', [
+      'version',
+      'method',
+      'result',
+    ]),
     recordsDuplicate: counter('records_duplicate_total', 'Records dropped as already handled', ['reason']),
     commitsUnknown: counter('commits_unknown_total', 'Commits whose outcome had to be looked up'),
     readsDropped: counter('reads_dropped_total', 'Reads left to the proxy to ask again'),
@@ -75,6 +88,7 @@ export function createMetrics(registry = new Registry()) {
     // every process
     appendDuration: histogram('log_append_duration_seconds', 'One append to the log', ['topic']),
     appendRetries: counter('log_append_retries_total', 'Appends sent again', ['topic']),
+    announcementsDropped: counter('announcements_dropped_total', 'Announcements given up while the log was away'),
     requestRetries: counter('request_retries_total', 'Requests to the store or the log made again'),
   }
 }

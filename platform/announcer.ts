@@ -7,6 +7,9 @@ import type { Timer } from './clock.ts'
 import type { Env } from './env.ts'
 import { laneMetrics } from './lane-metrics.ts'
 
+/** Announcements that wait for the log at most, in bytes. */
+export const announcementBytesMax = 1_000_000
+
 /**
  * Tells the cluster about this process: a heartbeat at an interval and single announcements between, in order, on the
  * status topic. While the log is away only the newest heartbeat waits.
@@ -47,7 +50,12 @@ export class Announcer {
     this.#lane.push(item)
   }
 
+  /** Dropped when the log has been away for long: announcements hurry things along, nothing rests on them. */
   announce(record: StatusRecord): void {
+    if (this.#lane.queuedBytes > announcementBytesMax) {
+      this.#env.metrics.announcementsDropped.inc()
+      return
+    }
     this.#lane.push({ entry: { key: null, value: encodeJson(record) } })
   }
 

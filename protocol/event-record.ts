@@ -21,11 +21,27 @@ export type SlotEvent =
       time: number
       body: Buffer
     }
-  | { kind: 'subscribed'; offset: number; index: number; to: string[]; n: number; channel: string; epoch: string; top: number }
+  | {
+      kind: 'subscribed'
+      offset: number
+      index: number
+      to: string[]
+      n: number
+      channel: string
+      epoch: string
+      top: number
+    }
   /** Answer of a write; `error` instead of a body when it had no effect. */
   | { kind: 'reply'; offset: number; index: number; to: string[]; n: number; error: EventError | null; body: Buffer }
   /** Epoch and top of channels at this very position. */
-  | { kind: 'tops'; offset: number; index: number; to: string[]; n: number; tops: [channel: string, epoch: string, top: number][] }
+  | {
+      kind: 'tops'
+      offset: number
+      index: number
+      to: string[]
+      n: number
+      tops: [channel: string, epoch: string, top: number][]
+    }
 
 export interface EventError {
   code: number
@@ -100,7 +116,12 @@ function describe(event: SlotEvent, to: number[]): EventHeader {
 export function encodeEvents(batch: EventBatch): Buffer {
   const to = [...new Set(batch.events.flatMap((event) => event.to))]
   const indexOf = new Map(to.map((instance, index) => [instance, index]))
-  const events = batch.events.map((event) => describe(event, event.to.map((instance) => indexOf.get(instance)!)))
+  const events = batch.events.map((event) =>
+    describe(
+      event,
+      event.to.map((instance) => indexOf.get(instance)!),
+    ),
+  )
   const bodies = batch.events.map((event) => ('body' in event ? event.body : nothing))
   const { slot, incarnation: inc, worker: w, version: v } = batch
   return encodeEnvelope({ type: 'events', slot, inc, w, v, to, events }, bodies)
@@ -121,6 +142,7 @@ export function encodeControl(record: ResyncRecord | RetiredRecord): Buffer {
  */
 export function decodeInbox(value: Buffer, instance: string): InboxRecord | null {
   const { header, payload } = decodeEnvelope(value)
+  if (typeof header !== 'object' || header === null) throw new FormatError('record header is not an object')
   const h = header as { type?: unknown; to?: unknown } & Record<string, unknown>
   const isForUs = Array.isArray(h.to) ? h.to.includes(instance) : h.to === instance
   switch (h.type) {

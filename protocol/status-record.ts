@@ -52,7 +52,12 @@ export interface ControllerBeat extends Beat {
   role: 'controller'
 }
 
-export type Heartbeat = WorkerBeat | ProxyBeat | ControllerBeat
+/** Without state of its own: it is only to be found. */
+export interface EngineBeat extends Beat {
+  role: 'engine'
+}
+
+export type Heartbeat = WorkerBeat | ProxyBeat | ControllerBeat | EngineBeat
 
 export type StatusRecord =
   | Heartbeat
@@ -61,7 +66,15 @@ export type StatusRecord =
   /** The owner has committed, emptied its outbox and let go. `stoppedAt` is its clock, ms. */
   | { type: 'released'; slot: SlotId; epoch: number; worker: string; stoppedAt: number }
   /** `planned` when `from` let go; `takeover` when it was fenced, or there was nobody. */
-  | { type: 'acquired'; slot: SlotId; epoch: number; worker: string; from: string | null; kind: 'planned' | 'takeover'; pauseMs: number }
+  | {
+      type: 'acquired'
+      slot: SlotId
+      epoch: number
+      worker: string
+      from: string | null
+      kind: 'planned' | 'takeover'
+      pauseMs: number
+    }
   | { type: 'halted'; slot: SlotId; worker: string; reason: string }
   /** A process ends; nobody needs to wait for its heartbeats. */
   | { type: 'left'; role: Heartbeat['role']; id: string }
