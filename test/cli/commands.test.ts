@@ -1,0 +1,207 @@
+/**
+ * Proves the commands as a person or a script meets them, against a controller that only answers: what goes to
+ * standard output, what to standard error, and the exit codes.
+ */
+import fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import { jwtVerify } from 'jose'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import t from 'tap'
+import type { Test } from 'tap'
+import { holdfast } from './helpers.ts'
+
+const workers = [
+  { id: 'w1', pid: 11, version: 'v1', state: 'live', slots: 16 },
+  { id: 'worker-2', pid: 12, version: 'v1', state: 'draining', slots: 0 },
+]
+
+interface Fake {
+  cwd: string
+  env: Record<string, string>
+  requests: { url: string; body: unknown }[]
+}
+
+/** A controller with what `routes` add, and a directory in which the command line finds its token. */
+async function fakeController(t: Test, routes: (app: FastifyInstance) => void): Promise<Fake> {
+  const app = fastify()
+  const requests: Fake['requests'] = []
+  app.addHook('preHandler', async (request, reply) => {
+    requests.push({ url: `${request.method} ${request.url}`, body: request.body })
+    if (request.headers.authorization !== 'Bearer s3cret')
+      await reply.code(401).send({ code: 'unauthorized', message: 'no' })
+  })
+  routes(app)
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  t.teardown(() => app.close())
+  const cwd = t.testdir({ '.holdfast': { 'controller.token': 's3cret\n' } })
+  return { cwd, env: { HOLDFAST_CONTROLLER_PORT: String((app.server.address() as AddressInfo).port) }, requests }
+}
+
+void t.test('lists: a table for people, an array for programs', async (t) => {
+  const { cwd, env } = await fakeController(t, (app) => {
+    app.get('/api/v1/workers', () => workers)
+    app.get('/api/v1/slots', () => [
+      { slot: 'default/0', owner: null, version: null, epoch: 0, next_offset: 0, lag: 0 },
+    ])
+    app.get('/api/v1/proxies', () => [])
+  })
+  const table = await holdfast(['workers'], cwd, env)
+  t.match(table, { code: 0, stderr: '' })
+  t.equal(
+    table.stdout,
+    'id        pid  version  state     slots\nw1        11   v1       live      16\nworker-2  12   v1       draining  0\n',
+  )
+  const json = await holdfast(['workers', '--json'], cwd, env)
+  t.same([json.code, json.stderr, JSON.parse(json.stdout)], [0, '', workers])
+  t.match(JSON.parse((await holdfast(['slots', '--json'], cwd, env)).stdout), [{ slot: 'default/0', owner: null }])
+  t.match((await holdfast(['slots'], cwd, env)).stdout, /^default\/0 {2}- {6}- /m)
+  t.equal((await holdfast(['proxies'], cwd, env)).stdout, 'no proxies\n')
+  t.same(JSON.parse((await holdfast(['proxies', '--json'], cwd, env)).stdout), [])
+})
+
+void t.test('drain shows progress, then the pauses', async (t) => {
+  const states = [
+    { state: 'draining', slots: 2, in_flight: 1, outbox: 0, pauses_ms: [] },
+    { state: 'draining', slots: 1, in_flight: 1, outbox: 0, pauses_ms: [3] },
+    { state: 'drained', slots: 0, in_flight: 0, outbox: 0, pauses_ms: [3, 1, 2, 40.06] },
+  ]
+  const { cwd, env, requests } = await fakeController(t, (app) => {
+    let looks = 0
+    app.post('/api/v1/workers/w1/drain', (_request, reply) => reply.code(202).send({}))
+    app.get('/api/v1/workers/w1/drain', () => states[Math.min(looks++ % 4, 2)])
+  })
+  const people = await holdfast(['drain', 'worker', 'w1'], cwd, env)
+  t.same(people.stdout.trim().split('\n'), [
+    'draining w1',
+    'w1: 2 slots left',
+    'w1: 1 slots left',
+    'w1 is drained; pauses of 4 slots: p50 2 ms, p99 40.1 ms, max 40.1 ms',
+  ])
+  t.same([people.code, people.stderr, requests[0]?.body], [0, '', { force: false }])
+  const json = await holdfast(['drain', 'worker', 'w1', '--force', '--json'], cwd, env)
+  t.same(JSON.parse(json.stdout), {
+    id: 'w1',
+    state: 'drained',
+    pauses: { count: 4, p50_ms: 2, p99_ms: 40.1, max_ms: 40.1 },
+  })
+  t.same(requests.findLast(({ url }) => url.startsWith('POST'))?.body, { force: true })
+})
+
+void t.test('what the controller refuses is said, with exit code 1', async (t) => {
+  const { cwd, env } = await fakeController(t, (app) => {
+    app.post('/api/v1/workers/:id/drain', (_request, reply) =>
+      reply.code(409).send({ code: 'last_worker', message: 'w1 is the last worker; use --force' }),
+    )
+  })
+  const refused = await holdfast(['drain', 'worker', 'w1', '--json'], cwd, env)
+  t.same(refused, { code: 1, signal: null, stdout: '', stderr: 'holdfast: w1 is the last worker; use --force\n' })
+  const strange = await holdfast(['workers'], cwd, env)
+  t.match(strange, { code: 1, stdout: '' })
+  const stranger = await holdfast(['workers'], cwd, { ...env, HOLDFAST_DATA_DIR: 'elsewhere' })
+  t.match(stranger, { code: 1, stderr: /refuses the token of elsewhere\/controller\.token.*\n$/ })
+})
+
+void t.test('a controller that is not there', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  const { code, stdout, stderr } = await holdfast(['workers', '--json'], t.testdir({}), {
+    HOLDFAST_CONTROLLER_PORT: String(port),
+  })
+  t.same({ code, stdout }, { code: 1, stdout: '' })
+  t.match(
+    stderr,
+    new RegExp(`^holdfast: no controller answers at http://127\\.0\\.0\\.1:${port}: start the cluster.*\\n$`),
+  )
+})
+
+void t.test('slots reset', async (t) => {
+  const { cwd, env, requests } = await fakeController(t, (app) => app.post('/api/v1/slots/reset', () => ({})))
+  for (const [to, sent] of [
+    ['oldest', 'oldest'],
+    ['end', 'end'],
+    ['42', 42],
+  ] as const) {
+    t.equal((await holdfast(['slots', 'reset', 'default/3', '--to', to], cwd, env)).code, 0)
+    t.same(requests.at(-1), { url: 'POST /api/v1/slots/reset', body: { slot: 'default/3', to: sent } })
+  }
+  t.match(await holdfast(['slots', 'reset', 'default/3', '--to', 'soon'], cwd, env), {
+    code: 1,
+    stderr: /allowed: oldest, end/,
+  })
+})
+
+void t.test('token prints a token and nothing else', async (t) => {
+  const secret = 'k'.repeat(32)
+  const cwd = t.testdir({})
+  const env = { HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: secret }
+  const { code, stdout, stderr } = await holdfast(['token', 'alice', '--expire', '10m'], cwd, env)
+  t.same({ code, stderr }, { code: 0, stderr: '' })
+  const { payload, protectedHeader } = await jwtVerify(stdout.trim(), new TextEncoder().encode(secret))
+  t.match({ ...payload, alg: protectedHeader.alg }, { sub: 'alice', alg: 'HS256' })
+  t.equal(payload.exp! - payload.iat!, 600)
+
+  t.match(await holdfast(['token', 'alice'], cwd), { code: 78, stdout: '', stderr: /there is no secret/ })
+  mkdirSync(`${cwd}/.holdfast`)
+  writeFileSync(`${cwd}/.holdfast/client.secret`, 'kept\n')
+  const kept = await holdfast(['token', 'bob'], cwd)
+  await t.resolves(jwtVerify(kept.stdout.trim(), new TextEncoder().encode('kept')))
+})
+
+void t.test('config check and print', async (t) => {
+  const cwd = t.testdir({ 'holdfast.yaml': 'admin: {enabled: true}\nhttp_server: {port: 9000}\n' })
+  const env = { HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: 'hunter2' }
+  const check = await holdfast(['config', 'check'], cwd, env)
+  t.match(check, {
+    code: 0,
+    stdout: 'the configuration is good\n',
+    stderr: /warning: admin .*\nwarning: client\.token\.hmac_secret_key .*\n/,
+  })
+  const json = await holdfast(['config', 'check', '--json'], cwd, env)
+  t.match(JSON.parse(json.stdout), { ok: true, warnings: [/^admin/, /^client/] })
+  const print = await holdfast(['config', 'print', '--json', '--worker.version', 'v9'], cwd, env)
+  t.match(JSON.parse(print.stdout), {
+    http_server: { port: 9000 },
+    worker: { version: 'v9' },
+    client: { token: { hmac_secret_key: '***' } },
+  })
+  const bad = await holdfast(['config', 'check'], cwd, { HOLDFAST_HTTP_SERVER_PORT: 'x' })
+  t.match(bad, { code: 78, stdout: '', stderr: /^holdfast: http_server\.port \(HOLDFAST_HTTP_SERVER_PORT\): "x".*\n$/ })
+})
+
+void t.test('help names variables and defaults; --version after worker is its own', async (t) => {
+  const cwd = t.testdir({})
+  const help = await holdfast(['worker', '--help'], cwd)
+  t.equal(help.code, 0)
+  const text = help.stdout.replaceAll(/\s+/g, ' ')
+  t.match(text, '--version <value> Version of the worker. (env: HOLDFAST_WORKER_VERSION, default: v1)')
+  t.match(text, 'Examples: holdfast worker --version v2')
+  t.notMatch(text, 'hmac')
+  t.match((await holdfast(['--help'], cwd)).stdout, /drain[\s\S]*token[\s\S]*config/)
+  t.match(await holdfast(['worker', '--verson', 'v2'], cwd), { code: 1, stderr: /Did you mean --version\?/ })
+})
+
+void t.test('dev: what cannot work is one clear line, and nothing is left behind', async (t) => {
+  const cwd = t.testdir({})
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+  const free = { HOLDFAST_HTTP_SERVER_PORT: '0' }
+  const used = await holdfast(['dev'], cwd, { ...free, HOLDFAST_CONTROLLER_PORT: String(port) })
+  t.match(used, {
+    code: 71,
+    stdout: '',
+    stderr: new RegExp(`^holdfast: 127\\.0\\.0\\.1:${port} is in use.*HOLDFAST_CONTROLLER_PORT\\)\\n$`),
+  })
+  t.match(await holdfast(['dev', '--workers', 'two'], cwd), {
+    code: 78,
+    stdout: '',
+    stderr: /^holdfast: dev\.workers .*\n$/,
+  })
+  t.match(await holdfast(['token', 'a'], cwd), { code: 78 }, 'no secret was made')
+})

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+export const launcher = fileURLToPath(new URL('../../cli/holdfast.js', import.meta.url))
+
+export interface Outcome {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** The environment of a command: ours without the settings of whoever runs the tests. */
+export function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_'))
+  return { ...Object.fromEntries(own), ...extra }
+}
+
+/** Runs a command to its end. */
+export async function run(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<Outcome> {
+  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  return { code, signal, stdout, stderr }
+}
+
+/** Runs `holdfast` to its end, in `cwd`. */
+export function holdfast(args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<Outcome> {
+  return run(process.execPath, [launcher, ...args], { cwd, env: environment(env) })
+}
+
+/** Waits until `condition` holds; throws after `deadlineMs`. */
+export async function until(what: string, condition: () => boolean, deadlineMs = 10_000): Promise<void> {
+  const end = performance.now() + deadlineMs
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`)
+    await sleep(10)
+  }
+}
+
+/** False once the process is gone, or a zombie that its new parent has not collected yet. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** Resolves with how a process ended. */
+export async function ended(child: ChildProcess): Promise<Pick<Outcome, 'code' | 'signal'>> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  return { code: child.exitCode, signal: child.signalCode }
+}

@@ -1,0 +1,36 @@
+/** Proves that a secret nobody set is made once, kept for its owner alone, and found again. */
+import { statSync, writeFileSync, readFileSync } from 'node:fs'
+import t from 'tap'
+import { ConfigError } from '../../config/error.ts'
+import { defaultConfig } from '../../config/keys.ts'
+import { findSecret, secretPath, withFoundSecret, withSecret } from '../../config/secrets.ts'
+
+const modeOf = (path: string) => statSync(path).mode & 0o777
+
+void t.test('made, kept and found', async (t) => {
+  const config = { ...defaultConfig(), data_dir: `${t.testdir({})}/data` }
+  t.equal(findSecret(config, 'clientSecret'), '')
+  t.equal(withFoundSecret(config, 'clientSecret').client.token.hmac_secret_key, '')
+  const made = withSecret(withSecret(config, 'clientSecret'), 'controllerToken')
+  t.equal(Buffer.byteLength(made.client.token.hmac_secret_key), 64)
+  t.not(made.controller.token, made.client.token.hmac_secret_key)
+  t.same(withSecret(withSecret(config, 'clientSecret'), 'controllerToken'), made)
+  t.equal(findSecret(config, 'controllerToken'), made.controller.token)
+  t.equal(modeOf(secretPath(config, 'controllerToken')), 0o600)
+  t.equal(modeOf(secretPath(config, 'clientSecret')), 0o600)
+  t.equal(modeOf(config.data_dir), 0o700)
+})
+
+void t.test('a secret that is set is used and not kept', async (t) => {
+  const config = { ...defaultConfig(), data_dir: `${t.testdir({})}/data` }
+  config.controller = { ...config.controller, token: 'mine' }
+  t.equal(withSecret(config, 'controllerToken').controller.token, 'mine')
+  t.throws(() => readFileSync(secretPath(config, 'controllerToken')))
+})
+
+void t.test('a directory that cannot be written is one clear error', async (t) => {
+  const file = `${t.testdir({})}/file`
+  writeFileSync(file, '')
+  const config = { ...defaultConfig(), data_dir: `${file}/data` }
+  t.throws(() => withSecret(config, 'clientSecret'), ConfigError)
+})

@@ -1,0 +1,93 @@
+import { encodeCommand } from '../../protocol/command-record.ts'
+import type { CommandRecord } from '../../protocol/command-record.ts'
+import { decodeStatus, encodeJson } from '../../protocol/status-record.ts'
+import type { ControlRecord, StatusRecord } from '../../protocol/status-record.ts'
+import { commandTopic, controlTopic, defaultGroup, slotId, statusTopic } from '../../protocol/topics.ts'
+import type { Message, SlotId } from '../../store/store.ts'
+import type { Worker } from '../../worker/worker.ts'
+import { InProcessCluster } from './cluster.ts'
+import { until } from './until.ts'
+
+/** The one slot of a cluster that a test leads by hand. */
+export const onlySlot = slotId(defaultGroup, 0)
+export const commands = commandTopic(defaultGroup)
+
+/** A cluster of one slot without a controller: the test says who owns it. */
+export async function clusterByHand(flags: Record<string, string> = {}): Promise<InProcessCluster> {
+  const cluster = new InProcessCluster({
+    'topics.slots': '1',
+    'client.command_rate': '100000',
+    'client.command_burst': '100000',
+    ...flags,
+  })
+  await cluster.store.migrate()
+  await cluster.store.createGroup(defaultGroup, cluster.config.topics.slots)
+  return cluster
+}
+
+/** What a controller would hint. */
+export function hint(cluster: InProcessCluster, record: ControlRecord): void {
+  const key = Buffer.from(record.type === 'move' ? record.slot : record.worker)
+  cluster.logData.append(controlTopic, 0, [{ key, value: encodeJson(record) }])
+}
+
+/** Moves a slot and waits until it has: `from` lets go in order when named, and is fenced otherwise. */
+export async function give(
+  cluster: InProcessCluster,
+  to: Worker,
+  from: Worker | null = null,
+  slot: SlotId = onlySlot,
+): Promise<void> {
+  const { epoch } = await cluster.store.lease(slot)
+  hint(cluster, { type: 'move', term: 1, slot, epoch, from: from?.id ?? null, to: to.id })
+  await until(`${to.id} owns ${slot}`, async () => {
+    const lease = await cluster.store.lease(slot)
+    return lease.epoch > epoch && lease.owner === to.id
+  })
+}
+
+/** Waits until everything in the slot's log has been handled. */
+export async function handled(cluster: InProcessCluster, slot: SlotId = onlySlot): Promise<void> {
+  const partition = Number(slot.split('/')[1])
+  await until(`${slot} has no lag`, async () => {
+    const { nextOffset } = await cluster.store.lease(slot)
+    return nextOffset === cluster.logData.range(commands, partition).next
+  })
+}
+
+/** What is stored of a channel, as data. */
+export async function stored(cluster: InProcessCluster, channel: string, slot: SlotId = onlySlot): Promise<unknown[]> {
+  return (await storedMessages(cluster, channel, slot)).map(({ data }): unknown => JSON.parse(data.toString()))
+}
+
+export function storedMessages(
+  cluster: InProcessCluster,
+  channel: string,
+  slot: SlotId = onlySlot,
+): Promise<Message[]> {
+  const all = { after: 0, before: null, since: 0, limit: 100_000, reverse: false, bytesMax: 1_000_000_000 }
+  return cluster.store.messages(slot, { channel, ...all })
+}
+
+/** A command as a proxy that is not there would have sent it. */
+export function commandOf(command: Partial<CommandRecord> & { channel: string; n: number }): Buffer {
+  return encodeCommand({
+    producer: 'p-elsewhere.1',
+    instance: 'p-elsewhere',
+    session: 's',
+    user: 'u',
+    method: 'publish',
+    time: 1,
+    seed: `seed${command.n}`.padEnd(24, '0'),
+    history: { size: 100, ttlMs: 1_000_000 },
+    connInfo: null,
+    payload: Buffer.from('null'),
+    ...command,
+  })
+}
+
+/** All announcements so far. */
+export function announcements(cluster: InProcessCluster): StatusRecord[] {
+  const { oldest } = cluster.logData.range(statusTopic, 0)
+  return cluster.logData.read(statusTopic, 0, oldest).map(({ value }) => decodeStatus(value))
+}

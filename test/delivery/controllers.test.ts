@@ -1,0 +1,78 @@
+// Proves that the control plane may come and go: a controller that starts anew adopts what it finds and moves nothing,
+// of two one leads and the other takes over, and traffic flows on without any. A second version gets slots only when
+// no worker of the serving one lives.
+import t from 'tap'
+import { InProcessCluster } from './cluster.ts'
+import { until } from './until.ts'
+
+const owners = async (cluster: InProcessCluster) =>
+  (await cluster.store.leases()).map(({ slot, owner, epoch }) => ({ slot, owner, epoch }))
+
+t.test('killed and started again', async (t) => {
+  await using cluster = new InProcessCluster()
+  const first = await cluster.controller()
+  await Promise.all([cluster.worker(), cluster.worker()])
+  const client = await cluster.client(await cluster.proxy())
+  await cluster.owned()
+  await until('balanced', async () => new Set((await owners(cluster)).map(({ owner }) => owner)).size === 2)
+  await until('at rest', () => first.ownedSlots === 4)
+  const before = await owners(cluster)
+  first.kill()
+  t.notOk((await client.publish('room', 'without a controller')).error)
+  const second = await cluster.controller()
+  await until('the new one leads and sees all', () => second.isLeader && second.ownedSlots === 4)
+  await until('it has heard of the proxy', () => second.members.proxies().length === 1)
+  t.same(await owners(cluster), before, 'nothing moved')
+  t.notOk((await client.publish('room', 'with another')).error)
+  t.equal(client.closed, null)
+})
+
+t.test('two at a time', async (t) => {
+  await using cluster = new InProcessCluster()
+  const [a, b] = [await cluster.controller(), await cluster.controller()]
+  await until('one leads', () => a.isLeader || b.isLeader)
+  const [leader, other] = a.isLeader ? [a, b] : [b, a]
+  t.notOk(other.isLeader)
+  const worker = await cluster.worker()
+  await cluster.owned([worker])
+  t.notOk(other.isLeader, 'and goes on leading alone')
+  leader.kill()
+  worker.kill()
+  const next = await cluster.worker()
+  await cluster.owned([next])
+  t.ok(other.isLeader)
+  const records = cluster.logData
+    .read('holdfast.control', 0, 0)
+    .map(({ value }) => JSON.parse(value.toString()) as { term: number; to: string })
+  t.ok(
+    records.every(({ to, term }) => to !== next.id || term === 2),
+    'under a term of its own',
+  )
+})
+
+t.test('a second version', async (t) => {
+  await using cluster = new InProcessCluster()
+  const controller = await cluster.controller()
+  const serving = await cluster.worker({ version: 'v1' })
+  await cluster.owned([serving])
+  t.equal(await cluster.store.servingVersion(), 'v1')
+  const candidate = await cluster.worker({ version: 'v2' })
+  await until('it is known', () => controller.members.workers().length === 2)
+  const another = await cluster.worker({ version: 'v1' })
+  await until('slots move to the serving version', async () =>
+    (await owners(cluster)).some(({ owner }) => owner === another.id),
+  )
+  t.notOk((await owners(cluster)).some(({ owner }) => owner === candidate.id))
+  serving.kill()
+  await cluster.owned([another])
+  another.kill()
+  await cluster.owned([candidate])
+  t.equal(await cluster.store.servingVersion(), 'v2')
+  const late = await cluster.worker({ version: 'v1' })
+  await until('it is known', () => controller.members.workers().some(({ beat }) => beat.id === late.id))
+  const more = await cluster.worker({ version: 'v2' })
+  await until('the version that serves now shares', async () =>
+    (await owners(cluster)).some(({ owner }) => owner === more.id),
+  )
+  t.notOk((await owners(cluster)).some(({ owner }) => owner === late.id))
+})

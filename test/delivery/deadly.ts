@@ -1,0 +1,18 @@
+import type { App } from '../../worker/app/app.ts'
+import { chat } from '../../worker/chat/chat.ts'
+
+/** The chat, but for messages of which `isMarked` is true: with them `react` happens instead. */
+export function chatBut(react: () => never | Promise<never>, isMarked: (payload: string) => boolean): App {
+  return {
+    ...chat,
+    handle: (state, commands) =>
+      commands.some(({ payload }) => isMarked(payload.toString())) ? react() : chat.handle(state, commands),
+  }
+}
+
+export const isPoison = (payload: string) => payload.includes('poison')
+
+/** What an app that hangs returns. */
+export function never(): Promise<never> {
+  return new Promise(() => {})
+}

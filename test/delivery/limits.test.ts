@@ -1,0 +1,89 @@
+// Proves the limits on the way into the log: what one slot and one of its channels may have in flight, what happens at
+// the deadline to a command that was sent and to one that was not, and that a read outlives the worker it was asked of.
+import t from 'tap'
+import { clusterByHand, commands, give, handled, stored } from './by-hand.ts'
+import { until } from './until.ts'
+import { Gate } from './gate.ts'
+
+t.test('in flight per slot and per channel', async (t) => {
+  await using cluster = await clusterByHand({ 'proxy.in_flight_max': '8', 'client.reply_deadline': '1m' })
+  const proxy = await cluster.proxy()
+  const client = await cluster.client(proxy)
+  const publish = (channel: string) => client.send({ publish: { channel, data: 'x' } })
+  const codeOf = (id: number) => client.replies.get(id)?.error?.code
+  const accepted = [publish('a'), publish('a')]
+  const over = publish('a')
+  await until('it is refused', () => client.replies.has(over))
+  t.equal(codeOf(over), 111, 'a quarter of the slot for one channel')
+  for (const channel of ['b', 'b', 'c', 'c', 'd', 'd']) accepted.push(publish(channel))
+  const beyond = publish('e')
+  await until('it is refused', () => client.replies.has(beyond))
+  t.equal(codeOf(beyond), 111, 'the slot is full')
+  t.notOk(accepted.some((id) => client.replies.has(id)))
+  await give(cluster, await cluster.worker())
+  await until('all are answered', () => accepted.every((id) => client.replies.has(id)))
+  t.ok(accepted.every((id) => codeOf(id) === undefined))
+  t.notOk((await client.publish('a', 'again')).error)
+  t.same(await stored(cluster, 'a'), ['x', 'x', 'again'], 'what was refused had no effect')
+})
+
+t.test('at the deadline', async (t) => {
+  await using cluster = await clusterByHand({ 'proxy.in_flight_max': '8', 'client.reply_deadline': '200ms' })
+  const gate = new Gate().shut()
+  const handles = cluster.handles({ beforeAppend: (topic) => (topic === commands ? gate.pass() : undefined) })
+  const client = await cluster.client(await cluster.proxy({ handles }))
+  const sent = client.send({ publish: { channel: 'a', data: 'sent' } })
+  await until('it is being sent', () => gate.held === 1)
+  const unsent = client.send({ publish: { channel: 'a', data: 'unsent' } })
+  await until('both are answered', () => client.replies.has(sent) && client.replies.has(unsent))
+  t.same(
+    [sent, unsent].map((id) => client.replies.get(id)!.error?.code),
+    [100, 100],
+  )
+  gate.open()
+  const sentToo = client.send({ publish: { channel: 'a', data: 'sent too' } })
+  await until('it is answered', () => client.replies.has(sentToo))
+  t.equal(client.replies.get(sentToo)!.error?.code, 100, 'nobody handles it')
+  t.equal((await client.publish('a', 'refused')).error?.code, 111, 'what was sent stays in flight')
+  await give(cluster, await cluster.worker())
+  await handled(cluster)
+  await until('there is room again', async () => !(await client.publish('a', 'end')).error)
+  t.same(await stored(cluster, 'a'), ['sent', 'sent too', 'end'], 'what was not sent never happened')
+  // The client throws when a command is answered twice.
+  t.equal(client.replies.get(sent)!.error?.code, 100)
+})
+
+t.test('leaving is never refused', async (t) => {
+  await using cluster = await clusterByHand({ 'proxy.in_flight_max': '4', 'client.reply_deadline': '1m' })
+  const a = await cluster.worker()
+  await give(cluster, a)
+  const client = await cluster.client(await cluster.proxy())
+  await client.subscribe('a')
+  a.kill()
+  for (const channel of ['b', 'c', 'd', 'e']) client.send({ publish: { channel, data: 'x' } })
+  t.equal((await client.publish('f', 'x')).error?.code, 111)
+  t.equal((await client.subscribe('f')).error?.code, 111, 'a subscribe waits its turn')
+  await client.command({ unsubscribe: { channel: 'a' } })
+  await give(cluster, await cluster.worker())
+  await handled(cluster)
+  t.same((await cluster.store.channels('default/0', ['a']))[0]!.interest, [])
+})
+
+t.test('a read whose worker dies after the commit, before its answer', async (t) => {
+  await using cluster = await clusterByHand()
+  const gate = new Gate()
+  const handles = cluster.handles({}, { beforeCommit: (request) => (request === 'messages' ? gate.pass() : undefined) })
+  const a = await cluster.worker({ handles })
+  await give(cluster, a)
+  const client = await cluster.client(await cluster.proxy())
+  await client.subscribe('room')
+  await client.publish('room', 1)
+  gate.shut()
+  const id = client.send({ history: { channel: 'room', limit: 10 } })
+  await until('A has committed and reads', () => gate.held === 1)
+  a.kill()
+  await give(cluster, await cluster.worker())
+  await until('it is answered', () => client.replies.has(id))
+  t.match(client.replies.get(id), { history: { publications: [{ offset: 1, data: 1 }] } })
+  t.ok(cluster.logData.range(commands, 0).next > 3, 'it was asked again')
+})

@@ -1,0 +1,125 @@
+// Proves recovery: from further back while others go on publishing, at exactly the top without asking the log, and
+// the honest `recovered: false` where history does not reach.
+import t from 'tap'
+import { clusterByHand, commands, give, handled } from './by-hand.ts'
+import { until } from './until.ts'
+import { Gate } from './gate.ts'
+import { recoveryBufferMax } from '../../proxy/hub.ts'
+
+interface Subscribed {
+  epoch: string
+  offset: number
+  recovered?: boolean
+}
+
+const subscribed = (reply: object | undefined) => (reply as { subscribe: Subscribed }).subscribe
+
+t.test('while publications arrive', async (t) => {
+  await using cluster = await clusterByHand()
+  const gate = new Gate()
+  const handles = cluster.handles({}, { beforeCommit: (request) => (request === 'messages' ? gate.pass() : undefined) })
+  await give(cluster, await cluster.worker({ handles }))
+  const proxy = await cluster.proxy()
+  const [stays, comes] = [await cluster.client(proxy), await cluster.client(proxy)]
+  const { epoch } = subscribed(await stays.subscribe('room'))
+  for (const data of [1, 2, 3]) await stays.publish('room', data)
+  gate.shut()
+  const id = comes.send({ subscribe: { channel: 'room', recover: true, epoch, offset: 1 } })
+  await until('the read is held', () => gate.held === 1)
+  for (const data of [4, 5]) await stays.publish('room', data)
+  t.notOk(comes.replies.has(id))
+  t.same(comes.dataOf('room'), [], 'nothing before the reply')
+  gate.open()
+  await until('it is answered', () => comes.replies.has(id))
+  t.match(subscribed(comes.replies.get(id)), { epoch, offset: 1, recovered: true })
+  await stays.publish('room', 6)
+  await until('all arrived', () => comes.dataOf('room').includes(6))
+  t.same(
+    comes.recovered.map(({ data }) => data),
+    [2, 3],
+  )
+  t.same(comes.dataOf('room'), [4, 5, 6])
+  t.same(stays.dataOf('room'), [1, 2, 3, 4, 5, 6])
+})
+
+t.test('more than is kept for one that recovers', async (t) => {
+  await using cluster = await clusterByHand({ 'proxy.in_flight_max': '100000', 'client.reply_deadline': '1m' })
+  const gate = new Gate()
+  const handles = cluster.handles({}, { beforeCommit: (request) => (request === 'messages' ? gate.pass() : undefined) })
+  await give(cluster, await cluster.worker({ handles }))
+  const proxy = await cluster.proxy()
+  const [stays, comes] = [await cluster.client(proxy), await cluster.client(proxy)]
+  const { epoch } = subscribed(await stays.subscribe('room'))
+  for (const data of [-2, -1]) await stays.publish('room', data)
+  gate.shut()
+  const id = comes.send({ subscribe: { channel: 'room', recover: true, epoch, offset: 1 } })
+  await until('the read is held', () => gate.held === 1)
+  for (let data = 0; data <= recoveryBufferMax; data++) stays.send({ publish: { channel: 'room', data } })
+  await until('it gives up', () => comes.replies.has(id))
+  t.equal(comes.replies.get(id)!.error?.code, 100)
+  gate.open()
+  await handled(cluster)
+  await until('the other has all', () => stays.dataOf('room').length === recoveryBufferMax + 3)
+  t.same(comes.dataOf('room'), [])
+  t.notOk((await comes.subscribe('room')).error, 'and it may try again')
+})
+
+t.test('at exactly the top, and fresh, on an open channel: without the log', async (t) => {
+  await using cluster = await clusterByHand()
+  await give(cluster, await cluster.worker())
+  const gate = new Gate()
+  const handles = cluster.handles({ beforeAppend: (topic) => (topic === commands ? gate.pass() : undefined) })
+  const proxy = await cluster.proxy({ handles })
+  const [stays, level, fresh] = [await cluster.client(proxy), await cluster.client(proxy), await cluster.client(proxy)]
+  const { epoch } = subscribed(await stays.subscribe('room'))
+  await stays.publish('room', 1)
+  gate.shut()
+  const { next } = cluster.logData.range(commands, 0)
+  t.match(subscribed(await level.subscribe('room', { epoch, offset: 1 })), { epoch, offset: 1, recovered: true })
+  t.match(subscribed(await fresh.subscribe('room')), { epoch, offset: 1 })
+  t.equal(cluster.logData.range(commands, 0).next, next)
+  t.equal(gate.held, 0)
+})
+
+t.test('beyond what history reaches', async (t) => {
+  const flags = { 'channel.without_namespace.history_size': '3', 'channel.without_namespace.history_ttl': '1h' }
+  await using cluster = await clusterByHand(flags)
+  await give(cluster, await cluster.worker())
+  const proxy = await cluster.proxy()
+  const sender = await cluster.client(proxy)
+  const { epoch } = subscribed(await sender.subscribe('room'))
+  for (const data of [1, 2, 3, 4, 5]) await sender.publish('room', data)
+  const at = async (offset: number, flag = 0) => {
+    const client = await cluster.client(proxy)
+    const reply = await client.command({ subscribe: { channel: 'room', recover: true, epoch, offset, flag } })
+    return { client, reply }
+  }
+  const just = await at(2)
+  t.match(subscribed(just.reply), { offset: 2, recovered: true })
+  t.same(
+    just.client.recovered.map(({ data }) => data),
+    [3, 4, 5],
+  )
+  const far = await at(1)
+  t.match(subscribed(far.reply), { offset: 5, was_recovering: true })
+  t.notOk(subscribed(far.reply).recovered)
+  t.same(far.client.recovered, [])
+  t.notOk(subscribed((await at(6)).reply).recovered, 'a position that is yet to come')
+  t.equal((await at(1, 2)).reply.error?.code, 112, 'an error for one who asks for that')
+  await sender.publish('room', 6)
+  await until('it goes on', () => far.client.dataOf('room').includes(6))
+  t.same(far.client.dataOf('room'), [6])
+})
+
+t.test('older than history reaches', async (t) => {
+  const flags = { 'channel.without_namespace.history_size': '100', 'channel.without_namespace.history_ttl': '50ms' }
+  await using cluster = await clusterByHand(flags)
+  await give(cluster, await cluster.worker())
+  const proxy = await cluster.proxy()
+  const [sender, client] = [await cluster.client(proxy), await cluster.client(proxy)]
+  const { epoch } = subscribed(await sender.subscribe('room'))
+  for (const data of [1, 2]) await sender.publish('room', data)
+  const end = Date.now() + 60
+  await until('they are too old', () => Date.now() > end)
+  t.notOk(subscribed(await client.subscribe('room', { epoch, offset: 0 })).recovered)
+})

@@ -1,0 +1,336 @@
+/**
+ * Proves what everything above the log builds on: a lane has one append outstanding, retries included; what it was
+ * given reaches the log in order, whatever fails, and is acknowledged once, in order, at the place of its last copy.
+ */
+import assert from 'node:assert/strict'
+import * as fc from 'fast-check'
+import t from 'tap'
+import { AppendLane, appendBatchMax, appendRetryMs } from '../../log/append-lane.ts'
+import type { LaneItem } from '../../log/append-lane.ts'
+import { LogError } from '../../log/log.ts'
+import type { Log, LogEntry } from '../../log/log.ts'
+import type { Clock } from '../../platform/clock.ts'
+
+type Fate = 'stored' | 'lost' | 'stored, not acknowledged'
+
+/** A log whose appends end when and how the test says. */
+class HeldLog {
+  readonly entries: string[] = []
+  /** Appends under way, as the texts of their entries. */
+  readonly held: { texts: string[]; end: (fate: Fate) => void; refuse: (error: Error) => void }[] = []
+  outstandingMost = 0
+  outstanding = 0
+
+  append(_topic: string, _partition: number, entries: LogEntry[]): Promise<number> {
+    this.outstandingMost = Math.max(this.outstandingMost, ++this.outstanding)
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    const texts = entries.map(({ value }) => value.toString())
+    const refuse = (error: Error) => {
+      this.outstanding--
+      reject(error)
+    }
+    const end = (fate: Fate) => {
+      const first = this.entries.length
+      if (fate !== 'lost') this.entries.push(...texts)
+      if (fate !== 'stored') return refuse(new LogError('unavailable', fate))
+      this.outstanding--
+      resolve(first)
+    }
+    this.held.push({ texts, end, refuse })
+    return promise
+  }
+}
+
+/** A clock on which pauses end when the test says; what was asked for is noted. */
+class HeldClock {
+  readonly pausesMs: number[] = []
+  wake: (() => void) | null = null
+
+  readonly clock: Clock = {
+    now: () => 0,
+    monotonic: () => 0,
+    after: (ms, run) => {
+      this.pausesMs.push(ms)
+      this.wake = run
+      return { cancel: () => (this.wake = null) }
+    },
+    every: () => assert.fail('a lane needs no interval'),
+    sleep: () => assert.fail('a lane can be woken'),
+  }
+}
+
+interface Rig {
+  log: HeldLog
+  time: HeldClock
+  lane: AppendLane<LaneItem & { name: string }>
+  sent: string[]
+  acknowledged: [name: string, offset: number][]
+  tried: boolean[]
+  push: (name: string, more?: { bytes?: number; appended?: () => void }) => void
+  /** Ends the append under way and lets the lane go on. */
+  end: (fate: Fate) => Promise<void>
+}
+
+function rig(): Rig {
+  const log = new HeldLog()
+  const time = new HeldClock()
+  const tried: boolean[] = []
+  const lane = new AppendLane<LaneItem & { name: string }>({
+    log: log as unknown as Log,
+    clock: time.clock,
+    topic: 'topic',
+    partition: 3,
+    tried: (_durationMs, error) => tried.push(error === null),
+  })
+  const sent: string[] = []
+  const acknowledged: [string, number][] = []
+  return {
+    log,
+    time,
+    lane,
+    sent,
+    acknowledged,
+    tried,
+    push(name, { bytes = 0, appended } = {}) {
+      lane.push({
+        name,
+        entry: { key: null, value: Buffer.from(name.padEnd(bytes, '.')) },
+        sending: () => sent.push(name),
+        appended(offset) {
+          acknowledged.push([name, offset])
+          appended?.()
+        },
+      })
+    },
+    async end(fate) {
+      const held = log.held.shift()
+      assert.ok(held, 'an append is under way')
+      held.end(fate)
+      await settled()
+      time.wake?.()
+      await settled()
+    },
+  }
+}
+
+/** Every promise that can go on has gone on. */
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+void t.test('what is pushed in one turn goes together, what comes meanwhile forms the next append', async (t) => {
+  const { log, lane, push, end, acknowledged, sent } = rig()
+  push('a')
+  push('b')
+  t.strictSame(sent, [], 'nothing before the turn ends')
+  await settled()
+  t.strictSame(log.held[0]?.texts, ['a', 'b'])
+  push('c')
+  push('d')
+  await settled()
+  t.equal(log.held.length, 1)
+  t.strictSame(sent, ['a', 'b'])
+  t.equal(lane.queuedBytes, 2)
+  await end('stored')
+  t.strictSame(acknowledged, [
+    ['a', 0],
+    ['b', 1],
+  ])
+  t.strictSame(log.held[0]?.texts, ['c', 'd'])
+  t.equal(lane.queuedBytes, 0)
+  t.notOk(lane.isIdle)
+  await end('stored')
+  t.ok(lane.isIdle)
+  t.strictSame(log.entries, ['a', 'b', 'c', 'd'])
+})
+
+void t.test('a failed append is retried before anything else, with a growing pause', async (t) => {
+  const { log, push, end, time, sent, tried, acknowledged } = rig()
+  push('a')
+  await settled()
+  push('b')
+  for (let i = 0; i < 8; i++) await end('lost')
+  t.strictSame(log.held[0]?.texts, ['a'])
+  t.strictSame(sent, ['a'], 'sent for the first time once')
+  const { first, max } = appendRetryMs
+  t.strictSame(
+    time.pausesMs,
+    [1, 2, 4, 8, 16, 32, 64, 128].map((times) => Math.min(first * times, max)),
+  )
+  await end('stored, not acknowledged')
+  await end('stored')
+  await end('stored')
+  t.strictSame(log.entries, ['a', 'a', 'b'])
+  t.strictSame(acknowledged, [
+    ['a', 1],
+    ['b', 2],
+  ])
+  t.strictSame(tried, [...Array<boolean>(9).fill(false), true, true])
+})
+
+void t.test('what an acknowledgement makes its caller push waits its turn too', async (t) => {
+  const { log, lane, push, end, acknowledged } = rig()
+  push('a', { appended: () => push('b') })
+  await settled()
+  await end('stored')
+  t.strictSame(log.held[0]?.texts, ['b'])
+  t.notOk(lane.isIdle)
+  push('c')
+  await settled()
+  t.equal(log.held.length, 1, 'one append outstanding')
+  await end('stored')
+  await end('stored')
+  t.equal(log.outstandingMost, 1)
+  t.strictSame(acknowledged, [
+    ['a', 0],
+    ['b', 1],
+    ['c', 2],
+  ])
+  t.ok(lane.isIdle)
+})
+
+void t.test('an append is bounded in entries and bytes', async (t) => {
+  const { log, push, end } = rig()
+  for (let i = 0; i <= appendBatchMax.entries; i++) push(`${i}`)
+  await settled()
+  t.equal(log.held[0]?.texts.length, appendBatchMax.entries)
+  await end('stored')
+  t.strictSame(log.held[0]?.texts, [`${appendBatchMax.entries}`])
+  const half = appendBatchMax.bytes / 2
+  for (const [name, bytes] of [
+    ['x', half],
+    ['y', half],
+    ['z', 1],
+    ['large', appendBatchMax.bytes + 1],
+    ['after', 1],
+  ] as const) {
+    push(name, { bytes })
+  }
+  const next = async () => {
+    await end('stored')
+    return log.held[0]?.texts.map((text) => text.replace(/\.+$/, ''))
+  }
+  t.strictSame(await next(), ['x', 'y'])
+  t.strictSame(await next(), ['z'])
+  t.strictSame(await next(), ['large'], 'one that is larger goes alone')
+  t.strictSame(await next(), ['after'])
+})
+
+void t.test('what was not sent can be taken back, what was sent cannot', async (t) => {
+  const { log, lane, push, end, acknowledged } = rig()
+  push('a')
+  await settled()
+  for (const name of ['b', 'c', 'd']) push(name)
+  const removed = lane.remove(({ name }) => name !== 'c')
+  t.strictSame(
+    removed.map(({ name }) => name),
+    ['b', 'd'],
+  )
+  t.equal(lane.queuedBytes, 1)
+  await end('stored')
+  await end('stored')
+  t.strictSame(log.entries, ['a', 'c'])
+  t.equal(acknowledged.length, 2)
+})
+
+void t.test('idle waits for what waits and is under way', async (t) => {
+  const { lane, push, end } = rig()
+  await lane.idle()
+  push('a')
+  let idle = false
+  const waiting = lane.idle().then(() => (idle = true))
+  await settled()
+  push('b')
+  await end('stored')
+  t.notOk(idle)
+  await end('stored')
+  await waiting
+  push('c')
+  lane.remove(() => true)
+  await lane.idle()
+  t.pass('also when all of it was taken back')
+})
+
+void t.test('a stopped lane drops what waits, stops retrying and lets nobody wait', async (t) => {
+  const { log, lane, push, acknowledged, time } = rig()
+  push('a')
+  await settled()
+  push('b')
+  log.held.shift()?.end('lost')
+  await settled()
+  const waiting = lane.idle()
+  lane.stop()
+  await waiting
+  push('c')
+  await settled()
+  t.equal(time.wake, null, 'its timer is gone')
+  t.strictSame(log.held, [])
+  t.equal(lane.queuedBytes, 0)
+  t.strictSame(acknowledged, [])
+  await lane.idle()
+})
+
+void t.test('a log that is closed ends it', async (t) => {
+  const { log, push, time } = rig()
+  push('a')
+  await settled()
+  log.held.shift()?.refuse(new LogError('closed', 'closed'))
+  await settled()
+  t.strictSame(log.held, [])
+  t.strictSame(time.pausesMs, [])
+})
+
+type Step = { do: 'push'; echo: boolean } | { do: 'end'; fate: Fate } | { do: 'turn' } | { do: 'remove' }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('push' as const), echo: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('end' as const),
+      fate: fc.constantFrom<Fate>('stored', 'lost', 'stored, not acknowledged'),
+    }),
+  },
+  { weight: 2, arbitrary: fc.constant({ do: 'turn' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'remove' as const }) },
+)
+
+void t.test('whatever a flaky log does', async (t) => {
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+    const { log, lane, push, end, acknowledged, sent } = rig()
+    const kept: string[] = []
+    let made = 0
+    /** Pushes an entry; one that echoes makes its caller push another as soon as it is acknowledged. */
+    const add = (echo: boolean) => {
+      const name = `${made++}`
+      kept.push(name)
+      push(name, echo ? { appended: () => add(false) } : {})
+    }
+    for (const each of steps) {
+      if (each.do === 'push') add(each.echo)
+      else if (each.do === 'turn') await settled()
+      else if (each.do === 'end') {
+        if (log.held.length > 0) await end(each.fate)
+      } else {
+        for (const { name } of lane.remove(({ name }) => Number(name) % 3 === 0)) {
+          assert.ok(!sent.includes(name))
+          kept.splice(kept.indexOf(name), 1)
+        }
+      }
+      assert.ok(log.outstanding <= 1)
+    }
+    await settled()
+    while (log.held.length > 0) await end('stored')
+    assert.ok(lane.isIdle)
+    assert.equal(lane.queuedBytes, 0)
+    assert.equal(log.outstandingMost, made === 0 || sent.length === 0 ? 0 : 1)
+    assert.deepEqual(sent, kept)
+    assert.deepEqual(
+      acknowledged.map(([name]) => name),
+      kept,
+    )
+    // Repeats are of whole appends, so the last copies stand in order, each where its acknowledgement said.
+    for (const [name, offset] of acknowledged) assert.equal(log.entries.lastIndexOf(name), offset)
+    assert.deepEqual([...new Set(log.entries)], kept)
+  })
+  const details = await fc.check(property, { numRuns: 300 })
+  t.notOk(details.failed, details.failed ? String(fc.defaultReportMessage(details)) : 'held')
+})

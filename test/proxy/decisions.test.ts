@@ -1,0 +1,83 @@
+/**
+ * Proves the small decisions of a proxy on their own: where a recovering client stands, whose page may connect, how
+ * many commands are let through, how a frame is laid out.
+ */
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import * as fc from 'fast-check'
+import t from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
+import { isAllowedOrigin } from '../../proxy/listener.ts'
+import { decideRecovery } from '../../proxy/recovery.ts'
+import { textFrame, webSocketOf } from '../../proxy/socket.ts'
+import { takeToken } from '../../proxy/token-bucket.ts'
+import { holds } from '../protocol/holds.ts'
+
+void t.test('recovery', async (t) => {
+  const stream = { epoch: 'e', top: 5 }
+  t.equal(decideRecovery(null, stream), 'fresh')
+  t.equal(decideRecovery({ epoch: 'e', offset: 5 }, stream), 'level')
+  t.equal(decideRecovery({ epoch: '', offset: 5 }, stream), 'level')
+  for (const offset of [0, 4]) t.equal(decideRecovery({ epoch: 'e', offset }, stream), 'behind')
+  t.equal(decideRecovery({ epoch: 'e', offset: 6 }, stream), 'lost')
+  for (const offset of [0, 5, 6]) t.equal(decideRecovery({ epoch: '_', offset }, stream), 'lost')
+})
+
+void t.test('origins', async (t) => {
+  t.ok(isAllowedOrigin(undefined, 'chat.example', []), 'no browser')
+  t.ok(isAllowedOrigin('https://chat.example', 'chat.example', []))
+  t.ok(isAllowedOrigin('https://CHAT.example', 'Chat.Example', []))
+  t.ok(isAllowedOrigin('http://127.0.0.1:8000', '127.0.0.1:8000', []))
+  for (const origin of ['https://chat.example:444', 'https://chat.example.evil.example', 'null', '', 'chat.example']) {
+    t.notOk(isAllowedOrigin(origin, 'chat.example', []), origin)
+  }
+  t.notOk(isAllowedOrigin('https://chat.example', undefined, []))
+  t.ok(isAllowedOrigin('null', undefined, ['*']))
+  t.notOk(isAllowedOrigin('https://chat.example', 'chat.example', ['https://other.example']), 'the list is all')
+  t.notOk(isAllowedOrigin('https://chatxexample', 'x', ['https://chat.example']), 'a dot is a dot')
+})
+
+void t.test('a bucket lets its burst through, and in the long run its rate', async (t) => {
+  const arrivals = fc.array(fc.nat({ max: 400 }), { maxLength: 60 })
+  holds(
+    t,
+    fc.property(arrivals, fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 20 }), (gaps, rate, burst) => {
+      const bucket = { tokens: burst, at: 0 }
+      let now = 0
+      let taken = 0
+      for (const gap of gaps) {
+        now += gap
+        if (takeToken(bucket, now, rate, burst)) taken++
+        // A rounding error of the sums is no token.
+        if (taken > burst + (now / 1000) * rate + 1e-6) return false
+      }
+      return taken >= Math.min(gaps.length, burst)
+    }),
+  )
+  const bucket = { tokens: 2, at: 0 }
+  t.strictSame(
+    [0, 0, 0, 99, 100, 101].map((now) => takeToken(bucket, now, 10, 2)),
+    [true, true, false, false, true, false],
+  )
+})
+
+void t.test('a frame is what a WebSocket library reads, whatever its length', async (t) => {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const connection = once(server, 'connection')
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  t.teardown(() => client.terminate())
+  const [ws, request] = (await connection) as [WebSocket, IncomingMessage]
+  const socket = webSocketOf(ws, request.socket)
+  for (const length of [0, 1, 125, 126, 127, 65_535, 65_536, 200_000]) {
+    for (const unit of ['x', 'é', '😀']) {
+      const text = unit.repeat(length / Buffer.byteLength(unit))
+      const message = once(client, 'message')
+      socket.write(textFrame(text))
+      const [data, isBinary] = (await message) as [Buffer, boolean]
+      t.ok(!isBinary && data.toString() === text, `${Buffer.byteLength(text)} bytes`)
+    }
+  }
+})

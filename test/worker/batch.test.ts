@@ -1,0 +1,191 @@
+// Proves what a batch of records comes to before anything happens: what is dropped, in which order interest and
+// publications take effect, what each event carries, and where a commit is cut.
+import t from 'tap'
+import { fingerprintOf, newChannel, planBatch, readBatch, channelsOf } from '../../worker/batch.ts'
+import { chat } from '../../worker/chat/chat.ts'
+import { isAppCommand } from '../../worker/batch.ts'
+import type { SlotMemory } from '../../worker/slot-state.ts'
+import type { Channel } from '../../worker/slot-state.ts'
+import { decodeInbox, partBytesMax } from '../../protocol/event-record.ts'
+import type { EventBatch } from '../../protocol/event-record.ts'
+import type { CommandRecord } from '../../protocol/command-record.ts'
+import { commandOf } from '../delivery/by-hand.ts'
+
+const slot = 'default/0'
+
+function memory(given: Partial<SlotMemory> = {}): SlotMemory {
+  const lease = {
+    slot,
+    token: 't',
+    owner: 'w',
+    version: 'v',
+    epoch: 1,
+    nextOffset: 5,
+    incarnation: 2,
+    fingerprint: null,
+    trying: null,
+    attempts: 0,
+  }
+  return { lease, token: 't', nextOffset: 5, fingerprint: null, producers: new Map(), tombstones: new Set(), ...given }
+}
+
+let n = 0
+const command = (given: Partial<CommandRecord> & { channel?: string }) =>
+  commandOf({ channel: 'room', n: ++n, ...given })
+const records = (...values: Buffer[]) => values.map((value, index) => ({ offset: 5 + index, key: null, value }))
+const from = (instance: string, given: Partial<CommandRecord> = {}) =>
+  command({ instance, producer: `${instance}.1`, ...given })
+
+/** Plans a batch for the chat, with channels as they are given. */
+function plan(values: Buffer[], channels: Channel[] = [], given: Partial<SlotMemory> = {}) {
+  const items = readBatch(memory(given), records(...values))
+  const known = new Map(channels.map((channel) => [channel.name, channel]))
+  const created = new Set<string>()
+  for (const { command, dropped } of items) {
+    if (!command || dropped || command.channel === '' || known.has(command.channel)) continue
+    known.set(command.channel, newChannel(command))
+    created.add(command.channel)
+  }
+  const state = { worker: 'w', version: 'v', channels: known, known: new Map() }
+  const effects = chat.handle(
+    state,
+    items.filter(isAppCommand).map(({ command }) => command),
+  ) as never
+  return planBatch({
+    memory: memory(given),
+    worker: 'w',
+    version: 'v',
+    items,
+    channels: known,
+    created,
+    effects,
+    poisoned: new Map(),
+  })
+}
+
+const eventsFor = (instance: string, { commit }: ReturnType<typeof plan>) =>
+  commit.outbox.flatMap(({ body }) => (decodeInbox(body, instance) as EventBatch | null)?.events ?? [])
+
+t.test('what is dropped', async (t) => {
+  const values = [
+    command({ producer: 'p.1', n: 3 }),
+    command({ producer: 'p.1', n: 4 }),
+    command({ producer: 'p.1', n: 4 }),
+    command({ producer: 'q.1', n: 1 }),
+    Buffer.from('none of ours'),
+    command({ producer: 'dead.1', instance: 'dead', n: 1 }),
+    command({ producer: 'p.1', n: 9 }),
+  ]
+  const items = readBatch(
+    memory({ producers: new Map([['p.1', 3]]), tombstones: new Set(['dead']) }),
+    records(...values),
+  )
+  t.same(
+    items.map(({ dropped }) => dropped),
+    ['duplicate', null, 'duplicate', null, 'format', 'tombstone', null],
+  )
+  const { commit } = plan(values, [], { producers: new Map([['p.1', 3]]), tombstones: new Set(['dead']) })
+  t.same(commit.producers, [
+    ['p.1', 9],
+    ['q.1', 1],
+  ])
+  t.match(commit.deadLetters, [{ offset: 9, reason: 'format' }])
+  t.match(commit, { expected: 5, next: 12, fingerprint: fingerprintOf(values.at(-1)!) })
+})
+
+t.test('an instance is gone from its record on, within the batch too', async (t) => {
+  const gone = command({ producer: 'c', instance: 'c', method: 'gone', channel: '', payload: Buffer.from('dead') })
+  const items = readBatch(memory(), records(from('dead'), gone, from('dead'), from('alive')))
+  t.same(
+    items.map(({ dropped }) => dropped),
+    [null, null, 'tombstone', null],
+  )
+})
+
+t.test('interest takes effect in the order of the log', async (t) => {
+  const planned = plan([
+    command({ payload: Buffer.from('"before"') }),
+    from('p1', { method: 'subscribe' }),
+    command({ payload: Buffer.from('"between"') }),
+    from('p2', { method: 'subscribe' }),
+    from('p1', { method: 'close' }),
+    command({ payload: Buffer.from('"after"') }),
+  ])
+  const kinds = (instance: string) =>
+    eventsFor(instance, planned).map((event) => ('top' in event ? `${event.kind} ${event.top}` : event.kind))
+  t.same(kinds('p1'), ['subscribed 1', 'publication 2', 'reply'])
+  t.same(kinds('p2'), ['subscribed 2', 'publication 3'])
+  t.same(planned.commit.interestAdded, [['room', 'p2']], 'what came and went within the batch leaves no row')
+  t.same(planned.commit.interestRemoved, [])
+  t.same([...planned.channels.get('room')!.interest], ['p2'])
+  t.match(planned.commit.channels, [{ name: 'room', top: 3 }])
+  t.same(
+    planned.commit.messages.map(({ offset }) => offset),
+    [1, 2, 3],
+  )
+})
+
+t.test('interest that a batch takes away and gives back', async (t) => {
+  const room: Channel = { name: 'room', epoch: 'e', top: 4, lastTime: 9, interest: new Set(['p1']) }
+  const planned = plan([from('p1', { method: 'close' }), from('p1', { method: 'subscribe' })], [room])
+  t.same(planned.commit.interestAdded, [])
+  t.same(planned.commit.interestRemoved, [])
+  t.same([...room.interest], ['p1'], 'the channel it started from is untouched')
+})
+
+t.test('positions', async (t) => {
+  const room: Channel = { name: 'room', epoch: 'e', top: 4, lastTime: 1_000, interest: new Set(['p1']) }
+  const planned = plan(
+    [from('p1'), from('p1', { method: 'tops', channel: '', payload: Buffer.from('["room","none"]') })],
+    [room],
+  )
+  const events = eventsFor('p1', planned)
+  t.same(
+    events.map(({ kind, offset, index }) => [kind, offset, index]),
+    [
+      ['publication', 5, 0],
+      ['reply', 5, 1],
+      ['tops', 6, 0],
+    ],
+  )
+  t.match(events[0], { epoch: 'e', top: 5, time: 1_000 }, 'no message is older than the one before')
+  t.match(events[2], {
+    tops: [
+      ['room', 'e', 5],
+      ['none', '', 0],
+    ],
+  })
+  t.match(decodeInbox(planned.commit.outbox[0]!.body, 'p1'), { incarnation: 2, slot, worker: 'w', version: 'v' })
+})
+
+t.test('parts', async (t) => {
+  const room: Channel = { name: 'room', epoch: 'e', top: 0, lastTime: 0, interest: new Set(['p1']) }
+  const big = Buffer.from(JSON.stringify('x'.repeat(60_000)))
+  const planned = plan(
+    Array.from({ length: 40 }, () => command({ payload: big })),
+    [room],
+  )
+  const { outbox } = planned.commit
+  t.ok(outbox.length > 2)
+  t.same(
+    outbox.map(({ part }) => part),
+    outbox.map((_, index) => index),
+  )
+  t.ok(outbox.every(({ batchEnd, body }) => batchEnd === 45 && body.length < partBytesMax * 1.05))
+  t.same(
+    eventsFor('p1', planned).map((event) => (event as { top: number }).top),
+    Array.from({ length: 40 }, (_, i) => i + 1),
+  )
+})
+
+t.test('channels that a batch needs', async (t) => {
+  const items = readBatch(
+    memory(),
+    records(
+      command({ channel: 'a' }),
+      command({ method: 'tops', channel: '', payload: Buffer.from('["b"]') }),
+      Buffer.from('-'),
+    ),
+  )
+  t.same([...channelsOf(items)], ['a', 'b'])
+})
