@@ -52,7 +52,7 @@ export class BenchCluster implements AsyncDisposable {
         ...settings,
       },
     })
-    for await (const line of createInterface({ input: child.stdout! })) {
+    for await (const line of createInterface({ input: child.stdout })) {
       if (line.startsWith('holdfast is ready')) return new BenchCluster(child, dataDir, port, controllerPort)
     }
     throw new Error('the cluster ended before it was ready')

@@ -40,7 +40,11 @@ export async function logAppends(dataDir: string, seconds: number): Promise<numb
   let appended = 0
   const appendFor = async (partition: number) => {
     while (performance.now() < end) {
-      await log.append('bench.appends', partition, Array.from({ length: 16 }, () => ({ key: null, value })))
+      await log.append(
+        'bench.appends',
+        partition,
+        Array.from({ length: 16 }, () => ({ key: null, value })),
+      )
       appended += 16
     }
   }

@@ -41,10 +41,30 @@ export async function latency(cluster: BenchCluster, perSecond: number, seconds:
   const at = `at ${perSecond}/s`
   const log = { name: 'bare log round trip' }
   return [
-    { name: `publish→ack p50 ${at}`, value: quantile(acks, 0.5), unit: 'ms', floor: { ...log, value: quantile(floor, 0.5) } },
-    { name: `publish→ack p99 ${at}`, value: quantile(acks, 0.99), unit: 'ms', floor: { ...log, value: quantile(floor, 0.99) } },
-    { name: `publish→delivery p50 ${at}`, value: quantile(deliveries, 0.5), unit: 'ms', floor: { ...log, value: quantile(floor, 0.5) } },
-    { name: `publish→delivery p99 ${at}`, value: quantile(deliveries, 0.99), unit: 'ms', floor: { ...log, value: quantile(floor, 0.99) } },
+    {
+      name: `publish→ack p50 ${at}`,
+      value: quantile(acks, 0.5),
+      unit: 'ms',
+      floor: { ...log, value: quantile(floor, 0.5) },
+    },
+    {
+      name: `publish→ack p99 ${at}`,
+      value: quantile(acks, 0.99),
+      unit: 'ms',
+      floor: { ...log, value: quantile(floor, 0.99) },
+    },
+    {
+      name: `publish→delivery p50 ${at}`,
+      value: quantile(deliveries, 0.5),
+      unit: 'ms',
+      floor: { ...log, value: quantile(floor, 0.5) },
+    },
+    {
+      name: `publish→delivery p99 ${at}`,
+      value: quantile(deliveries, 0.99),
+      unit: 'ms',
+      floor: { ...log, value: quantile(floor, 0.99) },
+    },
     { name: `CPU of the cluster per publish ${at}`, value: cpuPerPublish * 1000, unit: 'µs' },
   ]
 }

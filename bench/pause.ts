@@ -65,15 +65,15 @@ async function killOne(cluster: BenchCluster): Promise<void> {
 
 /** Waits until another worker stands in for the one that went and the slots are shared out again. */
 async function replaced(cluster: BenchCluster, id: string): Promise<void> {
-  while ((await settled(cluster)).some((worker) => worker.id === id)) await new Promise((resolve) => setTimeout(resolve, 20))
+  while ((await settled(cluster)).some((worker) => worker.id === id))
+    await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
 async function settled(cluster: BenchCluster): Promise<Awaited<ReturnType<BenchCluster['workers']>>> {
   while (true) {
     const workers = await cluster.workers()
     const counts = workers.map(({ slots }) => slots)
-    const isShared = workers.length === 2 && counts[0]! + counts[1]! === 16 && Math.abs(counts[0]! - counts[1]!) <= 1
-    if (isShared) return workers
+    if (counts.length === 2 && counts.every((count) => count === 8)) return workers
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

@@ -20,7 +20,8 @@ export async function saturation(cluster: BenchCluster, seconds: number): Promis
       else acked++
     }
   }
-  const run = () => Promise.all(clients.flatMap((client) => Array.from({ length: window }, () => publishUntilEnd(client))))
+  const run = () =>
+    Promise.all(clients.flatMap((client) => Array.from({ length: window }, () => publishUntilEnd(client))))
   await run()
   acked = errors = 0
   const [start, cpu] = [performance.now(), await cluster.cpuMs()]
@@ -31,7 +32,12 @@ export async function saturation(cluster: BenchCluster, seconds: number): Promis
   for (const client of clients) client.close()
   if (errors > 0) throw new Error(`${errors} publishes failed at saturation`)
   return [
-    { name: 'durable publishes, saturated', value: acked / elapsed, unit: '/s', floor: { name: 'bare log appends', value: floor } },
+    {
+      name: 'durable publishes, saturated',
+      value: acked / elapsed,
+      unit: '/s',
+      floor: { name: 'bare log appends', value: floor },
+    },
     { name: 'CPU of the cluster per publish, saturated', value: cpuPerPublish * 1000, unit: 'µs' },
   ]
 }
