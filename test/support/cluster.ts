@@ -1,0 +1,215 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { SignJWT } from 'jose'
+import { descendants, freePort, processes, Running, type Exit, type ProcessEntry } from './process.ts'
+import { until } from './until.ts'
+
+export interface WorkerView {
+  id: string
+  pid: number
+  version: string
+  state: string
+  slots: number
+}
+
+export interface SlotView {
+  slot: string
+  owner: string | null
+  version: string | null
+  epoch: number
+  next_offset: number
+  lag: number
+}
+
+export interface ProxyView {
+  id: string
+  pid: number
+  generation: number
+  state: string
+  sessions: number
+}
+
+export interface ClusterOptions {
+  /** More environment variables. */
+  settings?: NodeJS.ProcessEnv
+  /** Left by another cluster; without it a new one is made. */
+  dataDirectory?: string
+  /** The supervisor leads a process group of its own. */
+  ownGroup?: boolean
+}
+
+export type Role = 'engine' | 'proxy' | 'controller' | 'worker'
+
+/** `holdfast dev` is ready within this. */
+export const readyDeadlineMs = 20_000
+
+/** A command of the CLI ends within this; a drain takes longest. */
+export const commandDeadlineMs = 30_000
+
+/** What signs the tokens of a test's clients. */
+export const secret = 'a secret for tests, longer than the 32 bytes that HS256 wants'
+
+/** A real cluster: `holdfast dev` with all its processes, in a data directory and on ports of its own. */
+export class Cluster implements AsyncDisposable {
+  readonly dataDirectory: string
+  readonly port: number
+  readonly controllerPort: number
+  readonly environment: NodeJS.ProcessEnv
+  readonly running: Running
+  readonly #others: Running[] = []
+
+  constructor(dataDirectory: string, port: number, controllerPort: number, options: ClusterOptions) {
+    this.dataDirectory = dataDirectory
+    this.port = port
+    this.controllerPort = controllerPort
+    this.environment = {
+      HOLDFAST_HTTP_SERVER_PORT: String(port),
+      HOLDFAST_CONTROLLER_PORT: String(controllerPort),
+      HOLDFAST_DATA_DIR: dataDirectory,
+      HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: secret,
+      ...options.settings,
+    }
+    this.running = new Running(['dev'], this.environment, { ownGroup: options.ownGroup ?? false })
+  }
+
+  /** Where the chat page is. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  get socketUrl(): string {
+    return `ws://127.0.0.1:${this.port}/connection/websocket`
+  }
+
+  workers(): Promise<WorkerView[]> {
+    return this.#read<WorkerView[]>('workers')
+  }
+
+  slots(): Promise<SlotView[]> {
+    return this.#read<SlotView[]>('slots')
+  }
+
+  proxies(): Promise<ProxyView[]> {
+    return this.#read<ProxyView[]>('proxies')
+  }
+
+  /** Runs `holdfast …` against this cluster to its end. */
+  async command(...args: string[]): Promise<{ exit: Exit; stdout: string; stderr: string }> {
+    await using command = new Running(args, this.environment)
+    const overdue = setTimeout(() => command.signal('SIGKILL'), commandDeadlineMs)
+    const exit = await command.exited
+    clearTimeout(overdue)
+    return { exit, stdout: command.stdout, stderr: command.stderr }
+  }
+
+  /** Starts another process of the cluster (`worker --version v2`), which ends with it. */
+  start(...args: string[]): Running {
+    const running = new Running(args, this.environment)
+    this.#others.push(running)
+    return running
+  }
+
+  /** Drains a worker; throws with the command's output when it does not return 0. */
+  async drain(worker: string): Promise<void> {
+    const { exit, stdout, stderr } = await this.command('drain', 'worker', worker)
+    if (exit.code !== 0) throw new Error(`drain worker ${worker} ended with ${exit.code}:\n${stdout}${stderr}`)
+  }
+
+  /** Waits until `count` workers are live and own every slot between them, and nothing else does. */
+  async settled(count = 2, deadlineMs = 10_000): Promise<WorkerView[]> {
+    return until(
+      async () => {
+        const [workers, slots] = await Promise.all([this.workers(), this.slots()])
+        const live = new Set(workers.filter((worker) => worker.state === 'live').map((worker) => worker.id))
+        return live.size === count && slots.every((slot) => slot.owner !== null && live.has(slot.owner)) && workers
+      },
+      { deadlineMs, what: `${count} live workers that own all slots` },
+    )
+  }
+
+  /** Process ids of a role, oldest first. */
+  async pids(role: Role): Promise<number[]> {
+    return (await this.children()).filter((entry) => roleOf(entry) === role).map((entry) => entry.pid)
+  }
+
+  /** The one process of a role. */
+  async pid(role: Role): Promise<number> {
+    return until(
+      async () => {
+        const found = await this.pids(role)
+        return found.length === 1 && found[0]
+      },
+      { deadlineMs: 10_000, what: `one process that is the ${role}` },
+    )
+  }
+
+  /** Everything that the supervisor started. */
+  children(): Promise<ProcessEntry[]> {
+    return descendants(this.running.pid)
+  }
+
+  /** A token as an application would issue it. */
+  token(user: string): Promise<string> {
+    const claims = new SignJWT({ sub: user }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1h')
+    return claims.sign(new TextEncoder().encode(secret))
+  }
+
+  /** All that the cluster's processes have printed. */
+  get output(): string {
+    return [this.running, ...this.#others].map((running) => running.output).join('\n')
+  }
+
+  /** Ends everything that belongs to the cluster and removes its data. */
+  async stop(): Promise<void> {
+    const children = await this.children()
+    // One that a test froze could not end.
+    for (const { pid } of children) signalIfRunning(pid, 'SIGCONT')
+    await Promise.all([...this.#others.map((other) => other.stop()), this.running.stop()])
+    const left = new Set((await processes()).map((entry) => `${entry.pid} ${entry.command}`))
+    for (const { pid, command } of children) if (left.has(`${pid} ${command}`)) signalIfRunning(pid, 'SIGKILL')
+    rmSync(this.dataDirectory, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #read<T>(what: string): Promise<T> {
+    const token = readFileSync(join(this.dataDirectory, 'controller.token'), 'utf8').trim()
+    const response = await fetch(`http://127.0.0.1:${this.controllerPort}/api/v1/${what}`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(5_000),
+    })
+    if (!response.ok) throw new Error(`/api/v1/${what} answered ${response.status}: ${await response.text()}`)
+    return (await response.json()) as T
+  }
+}
+
+/** Starts a cluster and waits until it is ready. */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+  const cluster = new Cluster(dataDirectory, await freePort(), await freePort(), options)
+  try {
+    await cluster.running.line('holdfast is ready', readyDeadlineMs)
+    return cluster
+  } catch (error) {
+    await cluster.stop()
+    throw error
+  }
+}
+
+/** Sends a signal to a process that may have ended meanwhile. */
+export function signalIfRunning(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** The word after the launcher in a process's command line; null when it is none of ours. */
+export function roleOf(entry: ProcessEntry): Role | null {
+  const word = /holdfast(?:\.[jt]s)?\s+(engine|proxy|controller|worker)\b/.exec(entry.command)?.[1]
+  return (word as Role | undefined) ?? null
+}
