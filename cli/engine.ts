@@ -53,7 +53,7 @@ async function beFound(config: Config, { logger }: Shell): Promise<() => Promise
   const log = openLog(logUrl(config))
   const id = `e-${systemRandom.hex(6)}`
   const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
-  const announcer = new Announcer(env, (beat) => ({
+  const announcer = new Announcer(env, id, (beat) => ({
     type: 'heartbeat',
     role: 'engine',
     id,

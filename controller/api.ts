@@ -70,8 +70,8 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
   )
 
   app.get('/api/v1/proxies', () =>
-    controller.members
-      .proxies()
+    controller
+      .liveProxies()
       .map(({ beat: { id, pid, generation, state, sessions } }) => ({ id, pid, generation, state, sessions })),
   )
 
@@ -90,7 +90,7 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
     const workers = controller.members.workers().length
     const total = controller.leases.length
     const owned = controller.ownedSlots
-    const hasProxies = controller.members.proxies().some(({ beat }) => beat.state === 'live')
+    const hasProxies = controller.liveProxies().some(({ beat }) => beat.state === 'live')
     const ready = total > 0 && owned === total && workers >= config.dev.workers && hasProxies
     return { ready, slots: { total, owned }, workers, serving: controller.serving, leader: controller.isLeader }
   })

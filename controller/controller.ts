@@ -6,14 +6,22 @@ import type { StoreEnv } from '../platform/env.ts'
 import { follow } from '../platform/follow.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
 import { decodeStatus } from '../protocol/status-record.ts'
-import type { Address, StatusRecord } from '../protocol/status-record.ts'
-import { clusterTopics, defaultGroup, slotId, statusTopic } from '../protocol/topics.ts'
+import type { Address, ProxyBeat, StatusRecord } from '../protocol/status-record.ts'
+import {
+  clusterTopics,
+  defaultGroup,
+  heartbeatPartitions,
+  heartbeatTopic,
+  slotId,
+  statusTopic,
+} from '../protocol/topics.ts'
 import { StoreError } from '../store/store.ts'
 import type { Lease, SlotId } from '../store/store.ts'
 import { DrainRuns } from './drain-runs.ts'
 import { Hints } from './hints.ts'
 import { Instances } from './instances.ts'
 import { Members, isStuck } from './members.ts'
+import type { Member } from './members.ts'
 import { reconcile } from './reconcile.ts'
 import type { PendingMove } from './reconcile.ts'
 
@@ -29,9 +37,9 @@ export interface ControllerOptions {
 /** How long a leader leads without renewing, by the store's clock; and how often it renews. */
 export const leadership = { ttlMs: 3_000, renewMs: 1_000 }
 /** How often silence is looked at; and the leases, when nothing was announced. */
-export const lookMs = { members: 200, leases: 1_000 }
-/** Records of the status topic that are kept when it is trimmed, and how often that is. */
-export const statusKept = { records: 10_000, everyMs: 60_000 }
+export const lookMs = { members: 200, leases: 2_000 }
+/** Heartbeats and announcements that are kept of each partition, and how often the others are removed. */
+export const heardKept = { records: 1_000, everyMs: 60_000 }
 
 /** The control plane without its listeners. It is never in the way of a message: without it, traffic flows on. */
 export class Controller {
@@ -47,7 +55,7 @@ export class Controller {
   readonly #instances: Instances
   readonly #pending = new Map<SlotId, PendingMove>()
   readonly #timers: Timer[] = []
-  #reader: LogReader | null = null
+  #readers: LogReader[] = []
   #term: number | null = null
   #leadUntil = 0
   #startedAt = 0
@@ -71,7 +79,7 @@ export class Controller {
       slots: Array.from({ length: config.topics.slots }, (_, partition) => slotId(defaultGroup, partition)),
       inboxPartitions: config.topics.inbox_partitions,
     })
-    this.#announcer = new Announcer(env, (beat) => ({
+    this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'controller',
       id: this.id,
@@ -90,16 +98,18 @@ export class Controller {
     await log.createTopics(clusterTopics(slots, inbox_partitions))
     const pinned = await store.createGroup(defaultGroup, slots)
     if (pinned !== slots) throw new Error(`topics.slots is ${slots}, but the cluster was made with ${pinned} slots`)
-    const { next } = await log.range(statusTopic, 0)
+    const ends = await Promise.all(heard.map(([topic, partition]) => log.range(topic, partition)))
     this.#startedAt = clock.monotonic()
-    this.#reader = log.read(statusTopic, 0, next)
-    follow(this.#reader, (records) => {
-      for (const { value } of records) this.#note(decodeStatus(value))
-    }).catch((error: unknown) => this.#end(error))
+    this.#readers = heard.map(([topic, partition], index) => log.read(topic, partition, ends[index]!.next))
+    for (const reader of this.#readers) {
+      follow(reader, (records) => {
+        for (const { value } of records) this.#note(decodeStatus(value))
+      }).catch((error: unknown) => this.#end(error))
+    }
     this.#announcer.start(config.worker.heartbeat_interval)
     this.#timers.push(
       clock.every(lookMs.members, () => this.#look()),
-      clock.every(statusKept.everyMs, () => void this.#trimStatus()),
+      clock.every(heardKept.everyMs, () => void this.#trimHeard()),
     )
     this.#look()
   }
@@ -123,7 +133,7 @@ export class Controller {
     this.#isStopped = true
     this.#announcer.stop()
     this.#hints.stop()
-    this.#reader?.close()
+    for (const reader of this.#readers) reader.close()
     for (const timer of this.#timers) timer.cancel()
   }
 
@@ -252,6 +262,13 @@ export class Controller {
     return this.leases.filter(({ owner }) => owner !== null && live.has(owner)).length
   }
 
+  /** Proxies that are there right now; one that is silent for a while is not dead yet, but not to be counted on. */
+  liveProxies(): Member<ProxyBeat>[] {
+    const now = this.#env.clock.monotonic()
+    const silentMs = this.#options.config.proxy.heartbeat_interval * silentBeats
+    return this.members.proxies().filter(({ beat }) => !this.members.isDead(beat.id, silentMs, now))
+  }
+
   async #serve(version: string): Promise<boolean> {
     const { store, logger } = this.#env
     const before = this.serving
@@ -293,20 +310,30 @@ export class Controller {
     }
   }
 
-  /** The status topic is only of use while it is new. */
-  async #trimStatus(): Promise<void> {
+  /** What is announced is only of use while it is new. */
+  async #trimHeard(): Promise<void> {
     if (!this.isLeader) return
     const { log } = this.#env
     const stopped = () => this.#isStopped
-    const range = await untilAnswered(this.#env, () => log.range(statusTopic, 0), stopped)
-    const before = (range?.next ?? 0) - statusKept.records
-    if (range && before > range.oldest) await untilAnswered(this.#env, () => log.trim(statusTopic, 0, before), stopped)
+    for (const [topic, partition] of heard) {
+      const range = await untilAnswered(this.#env, () => log.range(topic, partition), stopped)
+      const before = (range?.next ?? 0) - heardKept.records
+      if (range && before > range.oldest)
+        await untilAnswered(this.#env, () => log.trim(topic, partition, before), stopped)
+    }
   }
 }
 
+/** What a controller listens to. */
+const heard: [topic: string, partition: number][] = [
+  [statusTopic, 0],
+  ...Array.from({ length: heartbeatPartitions }, (_, partition): [string, number] => [heartbeatTopic, partition]),
+]
+/** Missed heartbeats after which a proxy is not counted among the live ones. */
+const silentBeats = 3
 /** Heartbeat intervals after which a controller that just started has heard of everybody. */
 const settleBeats = 2
 /** How often instances are looked at for dead ones. */
-const instancesLookMs = 1_000
+const instancesLookMs = 2_000
 /** How long a farewell may take to reach the log. */
 const goodbyeMs = 500

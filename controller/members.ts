@@ -17,6 +17,9 @@ export interface Member<B extends Heartbeat = Heartbeat> {
 /** A gap between echoes of its own heartbeats longer than this many intervals makes a controller distrust silence. */
 export const echoGapBeats = 3
 
+/** Processes that said goodbye and are remembered at most; their last heartbeats come no later than that. */
+export const leftKept = 1_000
+
 /** Commits that do not come while records wait, for so many death times, are a sign that the app hangs. */
 export const stuckDeathTimes = 4
 
@@ -28,6 +31,7 @@ export class Members {
   readonly #id: string
   readonly #intervalMs: number
   readonly #all = new Map<string, Member>()
+  readonly #left = new Set<string>()
   /** Since when, without a gap, our own heartbeats have come back; null before the first. */
   #echoSince: number | null = null
   #echoAt = 0
@@ -39,8 +43,13 @@ export class Members {
 
   /** Takes note of a record that came now. Returns true when somebody is new, has left, or changed state. */
   note(record: StatusRecord, now: number): boolean {
-    if (record.type === 'left') return this.#all.delete(record.id)
-    if (record.type !== 'heartbeat') return false
+    if (record.type === 'left') {
+      this.#left.add(record.id)
+      if (this.#left.size > leftKept) this.#left.delete(this.#left.values().next().value!)
+      return this.#all.delete(record.id)
+    }
+    // Heartbeats and farewells come on two topics: one may overtake the other.
+    if (record.type !== 'heartbeat' || this.#left.has(record.id)) return false
     if (record.id === this.#id) this.#echo(now)
     const known = this.#all.get(record.id)
     this.#all.set(record.id, { beat: record, firstSeenAt: known?.firstSeenAt ?? now, lastSeenAt: now })

@@ -2,7 +2,8 @@ import { AppendLane } from '../log/append-lane.ts'
 import type { LaneItem } from '../log/append-lane.ts'
 import { encodeJson } from '../protocol/status-record.ts'
 import type { Heartbeat, StatusRecord } from '../protocol/status-record.ts'
-import { statusTopic } from '../protocol/topics.ts'
+import { partitionOf } from '../protocol/partition.ts'
+import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../protocol/topics.ts'
 import type { Timer } from './clock.ts'
 import type { Env } from './env.ts'
 import { laneMetrics } from './lane-metrics.ts'
@@ -11,27 +12,25 @@ import { laneMetrics } from './lane-metrics.ts'
 export const announcementBytesMax = 1_000_000
 
 /**
- * Tells the cluster about this process: a heartbeat at an interval and single announcements between, in order, on the
- * status topic. While the log is away only the newest heartbeat waits.
+ * Tells the cluster about this process: heartbeats at an interval, and announcements in order, each on their topic.
+ * While the log is away only the newest heartbeat waits.
  */
 export class Announcer {
   readonly #env: Env
-  readonly #lane: AppendLane
+  readonly #beats: AppendLane
+  readonly #announcements: AppendLane
   #timer: Timer | null = null
   #waitingBeat: LaneItem | null = null
   #beat = 0
   readonly #describe: (beat: number) => Heartbeat
 
-  constructor(env: Env, describe: (beat: number) => Heartbeat) {
+  constructor(env: Env, id: string, describe: (beat: number) => Heartbeat) {
     this.#env = env
     this.#describe = describe
-    this.#lane = new AppendLane({
-      log: env.log,
-      clock: env.clock,
-      topic: statusTopic,
-      partition: 0,
-      tried: laneMetrics(env.metrics, statusTopic),
-    })
+    const lane = (topic: string, partition: number) =>
+      new AppendLane({ log: env.log, clock: env.clock, topic, partition, tried: laneMetrics(env.metrics, topic) })
+    this.#beats = lane(heartbeatTopic, partitionOf(id, heartbeatPartitions))
+    this.#announcements = lane(statusTopic, 0)
   }
 
   start(intervalMs: number): void {
@@ -41,34 +40,36 @@ export class Announcer {
 
   /** Sends a heartbeat now, in place of one that still waits. */
   beat(): void {
-    if (this.#waitingBeat) this.#lane.remove((item) => item === this.#waitingBeat)
+    if (this.#waitingBeat) this.#beats.remove((item) => item === this.#waitingBeat)
     const item: LaneItem = {
       entry: { key: null, value: encodeJson(this.#describe(++this.#beat)) },
       sending: () => (this.#waitingBeat = null),
     }
     this.#waitingBeat = item
-    this.#lane.push(item)
+    this.#beats.push(item)
   }
 
   /** Dropped when the log has been away for long: announcements hurry things along, nothing rests on them. */
   announce(record: StatusRecord): void {
-    if (this.#lane.queuedBytes > announcementBytesMax) {
+    if (this.#announcements.queuedBytes > announcementBytesMax) {
       this.#env.metrics.announcementsDropped.inc()
       return
     }
-    this.#lane.push({ entry: { key: null, value: encodeJson(record) } })
+    this.#announcements.push({ entry: { key: null, value: encodeJson(record) } })
   }
 
   /** Stops the heartbeats, says goodbye and waits until all of it is in the log, for at most `deadlineMs`. */
   async leave(goodbye: StatusRecord, deadlineMs: number): Promise<void> {
     this.#timer?.cancel()
+    this.#beats.stop()
     this.announce(goodbye)
-    await Promise.race([this.#lane.idle(), this.#env.clock.sleep(deadlineMs)])
-    this.#lane.stop()
+    await Promise.race([this.#announcements.idle(), this.#env.clock.sleep(deadlineMs)])
+    this.#announcements.stop()
   }
 
   stop(): void {
     this.#timer?.cancel()
-    this.#lane.stop()
+    this.#beats.stop()
+    this.#announcements.stop()
   }
 }

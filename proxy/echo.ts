@@ -1,12 +1,14 @@
 import type { LogReader } from '../log/log.ts'
 import type { Env } from '../platform/env.ts'
 import { follow } from '../platform/follow.ts'
-import { statusTopic } from '../protocol/topics.ts'
+import { partitionOf } from '../protocol/partition.ts'
+import { heartbeatPartitions, heartbeatTopic } from '../protocol/topics.ts'
 
-/** Watches this process's own announcements come back: the proof that the log carries what it sends. */
+/** Watches this process's own heartbeats come back: the proof that the log carries what it sends. */
 export class Echo {
   readonly #env: Env
   readonly #id: Buffer
+  readonly #partition: number
   #reader: LogReader | null = null
   /** Monotonic ms of the last one. */
   lastAt: number
@@ -14,12 +16,13 @@ export class Echo {
   constructor(env: Env, id: string) {
     this.#env = env
     this.#id = Buffer.from(`"${id}"`)
+    this.#partition = partitionOf(id, heartbeatPartitions)
     this.lastAt = env.clock.monotonic()
   }
 
   async run(): Promise<void> {
-    const { next } = await this.#env.log.range(statusTopic, 0)
-    this.#reader = this.#env.log.read(statusTopic, 0, next)
+    const { next } = await this.#env.log.range(heartbeatTopic, this.#partition)
+    this.#reader = this.#env.log.read(heartbeatTopic, this.#partition, next)
     await follow(this.#reader, (records) => {
       if (records.some((record) => record.value.includes(this.#id))) this.lastAt = this.#env.clock.monotonic()
     })

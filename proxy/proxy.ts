@@ -95,7 +95,7 @@ export class Proxy {
       retired: () => void this.#giveUp('declared dead by the controller'),
     })
     this.#echo = new Echo(env, this.id)
-    this.#announcer = new Announcer(env, (beat) => ({
+    this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'proxy',
       id: this.id,

@@ -79,12 +79,12 @@ export class Uplink {
   readonly #options: UplinkOptions
   readonly #slots = new Map<SlotId, SlotUplink>()
   readonly #reads = new Set<Pending>()
-  readonly #timer: Timer
+  /** Runs while anything waits for an answer. */
+  #timer: Timer | null = null
 
   constructor(env: Env, options: UplinkOptions) {
     this.#env = env
     this.#options = options
-    this.#timer = env.clock.every(deadlineSweepMs, () => this.#sweep())
   }
 
   slotOf(channel: string): SlotId {
@@ -111,6 +111,7 @@ export class Uplink {
     }
     if (!request.isExempt) this.#count(uplink, pending, 1)
     if (request.isRead) this.#reads.add(pending)
+    this.#timer ??= this.#env.clock.every(deadlineSweepMs, () => this.#sweep())
     return this.#append(uplink, pending)
   }
 
@@ -167,7 +168,7 @@ export class Uplink {
   }
 
   stop(): void {
-    this.#timer.cancel()
+    this.#timer?.cancel()
     for (const { lane } of this.#slots.values()) lane.stop()
   }
 
@@ -245,7 +246,9 @@ export class Uplink {
 
   #sweep(): void {
     const now = this.#env.clock.monotonic()
+    let isIdle = true
     for (const uplink of this.#slots.values()) {
+      if (uplink.byNumber.size > 0) isIdle = false
       // In the order of numbers, hence of deadlines: the first that has time left ends the look.
       for (const pending of uplink.byNumber.values()) {
         if (pending.isExempt || pending.settled) continue
@@ -256,6 +259,9 @@ export class Uplink {
     for (const pending of this.#reads) {
       if (pending.sent && pending.retryAt <= now) this.#askAgain(pending, now)
     }
+    if (!isIdle) return
+    this.#timer?.cancel()
+    this.#timer = null
   }
 
   /**

@@ -69,7 +69,7 @@ export class Worker {
       steppedDown: new Map(),
     }
     this.#moves = new Moves(env.clock)
-    this.#announcer = new Announcer(env, (beat) => ({
+    this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'worker',
       id: this.id,

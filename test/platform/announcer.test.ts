@@ -1,6 +1,6 @@
 /**
- * Proves that a process's announcements reach the status topic in order, that while the log is away only the newest
- * heartbeat waits among them, and that a farewell has its time and no more.
+ * Proves that a process's announcements reach the log in order, that while it is away only the newest heartbeat waits,
+ * and that a farewell ends the heartbeats and has its time and no more.
  */
 import pino from 'pino'
 import t from 'tap'
@@ -11,7 +11,8 @@ import type { Clock } from '../../platform/clock.ts'
 import { systemRandom } from '../../platform/random.ts'
 import { decodeStatus } from '../../protocol/status-record.ts'
 import type { StatusRecord } from '../../protocol/status-record.ts'
-import { statusTopic } from '../../protocol/topics.ts'
+import { partitionOf } from '../../protocol/partition.ts'
+import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../../protocol/topics.ts'
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -20,13 +21,19 @@ class HeldClock implements Clock {
   tick: (() => void) | null = null
   intervalMs = 0
   sleeps: { ms: number; end: () => void }[] = []
-  retry: (() => void) | null = null
+  readonly retries = new Set<() => void>()
 
   now = () => 0
   monotonic = () => 0
   after(_ms: number, run: () => void) {
-    this.retry = run
-    return { cancel: () => (this.retry = null) }
+    this.retries.add(run)
+    return { cancel: () => this.retries.delete(run) }
+  }
+  /** Ends every pause between two tries. */
+  retry() {
+    const due = [...this.retries]
+    this.retries.clear()
+    for (const run of due) run()
   }
   every(ms: number, run: () => void) {
     this.intervalMs = ms
@@ -42,11 +49,14 @@ class HeldClock implements Clock {
 
 function rig() {
   const data = new MemoryLogData()
-  data.createTopics([{ name: statusTopic, partitions: 1, compacted: false }])
+  data.createTopics([
+    { name: statusTopic, partitions: 1, compacted: false },
+    { name: heartbeatTopic, partitions: heartbeatPartitions, compacted: false },
+  ])
   const log = new MemoryLog(data)
   const clock = new HeldClock()
   const env = { clock, random: systemRandom, log, logger: pino({ level: 'silent' }), metrics: createMetrics() }
-  const announcer = new Announcer(env, (beat) => ({
+  const announcer = new Announcer(env, 'c-1', (beat) => ({
     type: 'heartbeat',
     role: 'controller',
     id: 'c-1',
@@ -55,17 +65,18 @@ function rig() {
     internal: { host: '127.0.0.1', port: 1 },
     beat,
   }))
-  /** Beats by their number, other announcements by their type. */
-  const announced = () => data.read(statusTopic, 0, 0).map(({ value }) => nameOf(decodeStatus(value)))
-  return { log, clock, announcer, announced }
+  const announced = () => data.read(statusTopic, 0, 0).map(({ value }) => decodeStatus(value).type)
+  const partition = partitionOf('c-1', heartbeatPartitions)
+  const beats = () => data.read(heartbeatTopic, partition, 0).map(({ value }) => beatOf(decodeStatus(value)))
+  return { log, clock, announcer, announced, beats }
 }
 
-const nameOf = (record: StatusRecord) => (record.type === 'heartbeat' ? record.beat : record.type)
+const beatOf = (record: StatusRecord) => (record.type === 'heartbeat' ? record.beat : null)
 const halted: StatusRecord = { type: 'halted', slot: 'default/0', worker: 'w', reason: 'test' }
 const left: StatusRecord = { type: 'left', role: 'controller', id: 'c-1' }
 
-void t.test('a beat at once, then one per interval, announcements in between', async (t) => {
-  const { clock, announcer, announced } = rig()
+void t.test('a beat at once, then one per interval, announcements on their own topic', async (t) => {
+  const { clock, announcer, announced, beats } = rig()
   announcer.start(250)
   t.equal(clock.intervalMs, 250)
   await settled()
@@ -73,11 +84,12 @@ void t.test('a beat at once, then one per interval, announcements in between', a
   await settled()
   clock.tick?.()
   await settled()
-  t.strictSame(announced(), [1, 'halted', 2])
+  t.strictSame(beats(), [1, 2])
+  t.strictSame(announced(), ['halted'])
 })
 
-void t.test('while the log is away only the newest beat waits, behind what was announced before it', async (t) => {
-  const { log, clock, announcer, announced } = rig()
+void t.test('while the log is away only the newest beat waits, and all that was announced', async (t) => {
+  const { log, clock, announcer, announced, beats } = rig()
   log.cut()
   announcer.start(250)
   await settled()
@@ -85,33 +97,35 @@ void t.test('while the log is away only the newest beat waits, behind what was a
   for (let i = 0; i < 50; i++) {
     clock.tick?.()
     await settled()
-    clock.retry?.()
+    clock.retry()
     await settled()
   }
   announcer.announce(left)
   log.restore()
-  clock.retry?.()
+  clock.retry()
   await settled()
-  t.strictSame(announced(), [1, 'halted', 51, 'left'], 'the first was under way')
+  t.strictSame(beats(), [1, 51], 'the first was under way')
+  t.strictSame(announced(), ['halted', 'left'])
   announcer.beat()
   await settled()
-  t.strictSame(announced().at(-1), 52)
+  t.strictSame(beats().at(-1), 52)
 })
 
 void t.test('a farewell ends the beats and is the last word', async (t) => {
-  const { clock, announcer, announced } = rig()
+  const { clock, announcer, announced, beats } = rig()
   announcer.start(250)
+  await settled()
   await announcer.leave(left, 500)
   t.equal(clock.tick, null)
-  t.strictSame(announced(), [1, 'left'])
+  t.strictSame([beats(), announced()], [[1], ['left']])
   announcer.announce(halted)
   announcer.beat()
   await settled()
-  t.strictSame(announced(), [1, 'left'])
+  t.strictSame([beats(), announced()], [[1], ['left']])
 })
 
 void t.test('a farewell that does not get through ends by its deadline', async (t) => {
-  const { log, clock, announcer, announced } = rig()
+  const { log, clock, announcer, announced, beats } = rig()
   announcer.start(250)
   await settled()
   log.cut()
@@ -124,6 +138,6 @@ void t.test('a farewell that does not get through ends by its deadline', async (
   clock.sleeps[0]?.end()
   await leaving
   log.restore()
-  t.equal(clock.retry, null, 'nothing goes on')
-  t.strictSame(announced(), [1])
+  t.equal(clock.retries.size, 0, 'nothing goes on')
+  t.strictSame([beats(), announced()], [[1], []])
 })
