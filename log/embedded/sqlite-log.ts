@@ -1,5 +1,5 @@
 import { LogError, type LogEntry, type LogRange, type LogRecord, type TopicSpec } from '../log.ts'
-import { bytes, bytesOrNull, integer, type Sql } from '../../store/embedded/sql.ts'
+import { bytes, bytesOrNull, integer, integerOrNull, type Sql } from '../../store/embedded/sql.ts'
 import { checkPlace, checkTopic, recordBytes } from '../rules.ts'
 
 /** Offsets that fit beside a partition's id in a number that JavaScript holds exactly. */
@@ -61,7 +61,6 @@ export class SqliteLog {
       if (compacted && key !== null) this.#replace(id, key, place)
     })
     found.next = next + entries.length
-    this.#sql.run('UPDATE log_partition SET next = ? WHERE id = ?', found.next, id)
     return next
   }
 
@@ -99,7 +98,19 @@ export class SqliteLog {
     this.#sql.run('DELETE FROM log_record WHERE place >= ? AND place < ?', base, base + kept)
     this.#sql.run('DELETE FROM log_key WHERE partition_id = ? AND place < ?', id, base + kept)
     found.oldest = kept
-    this.#sql.run('UPDATE log_partition SET oldest = ? WHERE id = ?', kept, id)
+    this.#sql.run('UPDATE log_partition SET oldest = ?, next = ? WHERE id = ?', kept, next, id)
+  }
+
+  /** The offset after the last record that is there; 0 without any. */
+  #afterLast(id: number): number {
+    const base = id * offsetsPerPartition
+    const row = this.#sql.get(
+      'SELECT max(place) AS last FROM log_record WHERE place >= ? AND place < ?',
+      base,
+      base + offsetsPerPartition,
+    )
+    const last = integerOrNull(row?.['last'])
+    return last === null ? 0 : last - base + 1
   }
 
   #replace(id: number, key: Buffer, place: number): void {
@@ -119,10 +130,11 @@ export class SqliteLog {
       partition,
     )
     if (row === undefined) throw new LogError('unknown_topic', `the log has no ${topic}/${partition}`)
+    const id = integer(row['id'])
     const found = {
-      id: integer(row['id']),
+      id,
       oldest: integer(row['oldest']),
-      next: integer(row['next']),
+      next: Math.max(integer(row['next']), this.#afterLast(id)),
       compacted: row['compacted'] === 1,
     }
     this.#partitions.set(name, found)

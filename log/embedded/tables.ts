@@ -13,7 +13,7 @@ export const logMigrations: readonly string[] = [
     compacted INTEGER NOT NULL
   ) STRICT;
 
-  -- The next offset is kept here, so that it outlives the records.
+  -- The next offset follows the last record; what a trim leaves of it is kept here.
   CREATE TABLE log_partition (
     id INTEGER PRIMARY KEY,
     topic_id INTEGER NOT NULL,
