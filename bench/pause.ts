@@ -4,8 +4,8 @@ import { connectRooms } from './latency.ts'
 import type { Figure } from './report.ts'
 import { quantile } from './stats.ts'
 
-const rooms = 48
-const probeMs = 5
+const rooms = 32
+const probeMs = 25
 
 /**
  * What clients see of a hand-off: each room publishes every few ms, and its pause is the longest it waits for an ack.

@@ -114,6 +114,15 @@ async function play(steps: Step[]): Promise<void> {
   if (failures.length > 0) throw new Error(failures.join('; '))
 }
 
-t.test('any course', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), play), { numRuns: 400 })
+const coursesCount = 400
+
+t.test('any course', async (t) => {
+  const course = fc.array(step, { minLength: 5, maxLength: 60 })
+  let played = 0
+  const property = fc.asyncProperty(course, async (steps) => {
+    await play(steps)
+    played += 1
+  })
+  await fc.assert(property, { numRuns: coursesCount })
+  t.equal(played, coursesCount, 'every course was played to its end')
 })

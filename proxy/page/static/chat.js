@@ -192,7 +192,7 @@ function start(user, token) {
     const text = textArea.value.trim()
     if (text === '') return
     textArea.value = ''
-    view.following = true
+    view.toEnd()
     current.unread = 0
     current.send(text)
   }

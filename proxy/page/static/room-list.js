@@ -11,6 +11,8 @@ export class RoomList {
   /** @type {Map<Room, {item: HTMLLIElement, link: HTMLAnchorElement, unread: HTMLSpanElement}>} */
   #entries = new Map()
   #list
+  /** @type {Room | undefined} */
+  #current
 
   /** @param {HTMLUListElement} list */
   constructor(list) {
@@ -33,6 +35,9 @@ export class RoomList {
       unread.textContent = String(room.unread)
       unread.hidden = room.unread === 0 || room === current
     }
+    if (current === this.#current) return
+    this.#current = current
+    this.#entries.get(current)?.link.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   }
 
   /** @param {Room} room */

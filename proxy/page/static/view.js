@@ -16,8 +16,8 @@ import { textOf } from './room.js'
 
 /** A message that comes sooner after one of the same person is shown as going on with it. */
 const groupedWithinMs = 5 * 60_000
-/** Closer to the end than this, in pixels, the view follows new messages. */
-const followWithinPx = 48
+/** Closer to the end than this, in pixels, the view follows new messages: less than one press of an arrow key moves. */
+const followWithinPx = 24
 /** Closer to the top than this, in pixels, older messages are fetched. */
 const olderWithinPx = 240
 
@@ -87,6 +87,8 @@ export class MessageView {
   /** @type {Room | null} */
   #room = null
   #wasLoading = true
+  /** Where the scroller was left or last seen; when it is elsewhere, the reader has moved it. */
+  #place = 0
   /** True while the reader is at the end. */
   following = true
   #list
@@ -103,16 +105,15 @@ export class MessageView {
     this.#list = list
     this.#onOlder = onOlder
     scroller.addEventListener('scroll', () => {
-      const { scrollHeight, scrollTop, clientHeight } = scroller
-      this.following = scrollHeight - scrollTop - clientHeight < followWithinPx
-      if (scrollTop < olderWithinPx) onOlder()
+      this.#look()
+      if (scroller.scrollTop < olderWithinPx) onOlder()
     })
     new ResizeObserver(() => this.following && this.toEnd()).observe(scroller)
   }
 
   toEnd() {
     this.following = true
-    this.#scroller.scrollTop = this.#scroller.scrollHeight
+    this.#moveTo(this.#scroller.scrollHeight)
   }
 
   /** @param {Room} room */
@@ -122,19 +123,35 @@ export class MessageView {
       this.#items.clear()
       this.#list.replaceChildren()
       this.following = true
+    } else if (this.#scroller.scrollTop !== this.#place) {
+      // The reader scrolled, and the event that tells so is still to come.
+      this.#look()
     }
     // Read aloud what is new, not pages of what was said before.
     this.#scroller.ariaLive = this.following && !this.#wasLoading ? 'polite' : 'off'
     this.#wasLoading = room.loading
     const anchor = this.following ? null : this.#firstInSight()
-    this.#place(room)
+    this.#arrange(room)
     if (this.following) this.toEnd()
     else if (anchor !== null) {
       // By id and lower edge: its element is made anew when it no longer starts its day.
       const bottom = this.#items.get(anchor.id)?.item.getBoundingClientRect().bottom ?? anchor.bottom
-      this.#scroller.scrollTop += bottom - anchor.bottom
+      this.#moveTo(this.#scroller.scrollTop + bottom - anchor.bottom)
     }
     if (this.#scroller.scrollTop < olderWithinPx) this.#onOlder()
+  }
+
+  /** Finds out where the reader is. */
+  #look() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller
+    this.#place = scrollTop
+    this.following = scrollHeight - scrollTop - clientHeight < followWithinPx
+  }
+
+  /** @param {number} place */
+  #moveTo(place) {
+    this.#scroller.scrollTop = place
+    this.#place = this.#scroller.scrollTop
   }
 
   #firstInSight() {
@@ -147,7 +164,7 @@ export class MessageView {
   }
 
   /** @param {Room} room */
-  #place(room) {
+  #arrange(room) {
     const before = this.#items
     this.#items = new Map()
     let place = this.#list.firstElementChild
