@@ -3,21 +3,18 @@ import type { LogReader, LogRecord } from '../log/log.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { StoreEnv } from '../platform/env.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
-import { errors } from '../protocol/codes.ts'
 import { StoreError } from '../store/store.ts'
 import type { CommitResult, Commit, SlotId } from '../store/store.ts'
-import { CommandRefused, idemKey } from './app/app.ts'
-import type { App, AppState, Stream } from './app/app.ts'
-import { channelsOf, isAppCommand, newChannel, planBatch, readBatch } from './batch.ts'
-import type { BatchItem, BatchPlan } from './batch.ts'
+import type { App } from './app/app.ts'
+import { readBatch } from './batch.ts'
+import type { BatchPlan } from './batch.ts'
 import { commitBatch, emptyCommit } from './commit.ts'
-import { handleCommands } from './handle.ts'
 import type { Lanes } from './lanes.ts'
 import type { Mutex } from './mutex.ts'
 import { Outbox } from './outbox.ts'
+import { BatchPreparer } from './preparer.ts'
 import type { Reads } from './reads.ts'
-import { channelFrom } from './slot-state.ts'
-import type { Channel, ChannelCache, SlotMemory } from './slot-state.ts'
+import type { ChannelCache, SlotMemory } from './slot-state.ts'
 import { Halted } from './takeover.ts'
 import type { TakenSlot } from './takeover.ts'
 
@@ -58,6 +55,7 @@ export class Slot {
   readonly #cache: ChannelCache
   readonly #reader: LogReader
   readonly #outbox: Outbox
+  readonly #preparer: BatchPreparer
   #records: LogRecord[]
   #isReading = false
   #carefulUntil: number | null
@@ -85,6 +83,7 @@ export class Slot {
     this.#setAside = taken.setAside
     if (taken.records.length > 0) this.#waitingSince = deps.env.clock.monotonic()
     this.#prune = taken.state.tombstones.filter(({ pruned }) => !pruned).map(({ instance }) => instance)
+    this.#preparer = new BatchPreparer(deps, this.#memory, this.#cache, () => this.#isCrashed)
     this.#outbox = new Outbox(this.id, this.#memory.token, deps.lanes, () => this.#acknowledged())
     // What was committed and perhaps not delivered goes first, before anything of our own.
     this.#outbox.emit(taken.state.outbox)
@@ -203,7 +202,8 @@ export class Slot {
 
   async #handle(records: LogRecord[]): Promise<void> {
     const { env, version, reads } = this.#deps
-    const plan = await this.#plan(readBatch(this.#memory, records))
+    const items = readBatch(this.#memory, records)
+    const plan = await this.#unlessCrashed(() => this.#preparer.prepare(items, this.#setAside))
     this.#outbox.prepare(plan.commit)
     await this.#commit(plan.commit)
     this.#records = this.#records.slice(records.length)
@@ -215,85 +215,12 @@ export class Slot {
     env.metrics.batchRecords.observe({ version }, records.length)
   }
 
-  async #plan(items: BatchItem[]): Promise<BatchPlan> {
-    const { app, worker, version } = this.#deps
-    this.#countDropped(items)
-    const { channels, created } = await this.#loadChannels(items)
-    const handled = items.filter(isAppCommand)
-    // A record that was tried too often is not shown to the app again.
-    const shown = handled.filter(({ offset }) => offset !== this.#setAside)
-    const state = await this.#appState(shown, channels)
-    const result = await this.#unlessCrashed(
-      handleCommands(
-        app,
-        state,
-        shown.map(({ command }) => command),
-      ),
-    )
-    const poisoned = new Map([...result.failed].map(([index, reason]) => [shown[index]!.offset, reason]))
-    const effects = result.effects
-    const setAside = handled.findIndex(({ offset }) => offset === this.#setAside)
-    if (setAside !== -1) {
-      effects.splice(setAside, 0, [{ type: 'fail', error: errors.deadLetter }])
-      poisoned.set(this.#setAside!, 'ended the process each time it was handled')
-    }
-    this.#countHandled(handled, poisoned)
-    return planBatch({ memory: this.#memory, worker, version, items, channels, created, effects, poisoned })
-  }
-
-  async #loadChannels(items: BatchItem[]): Promise<{ channels: Map<string, Channel>; created: Set<string> }> {
-    const { env } = this.#deps
-    const channels = new Map<string, Channel>()
-    const missing: string[] = []
-    for (const name of channelsOf(items)) {
-      const cached = this.#cache.get(name)
-      if (cached) channels.set(name, cached)
-      else missing.push(name)
-    }
-    if (missing.length > 0) {
-      const loaded = await this.#untilAnswered(() => env.store.channels(this.id, missing))
-      for (const state of loaded) channels.set(state.name, channelFrom(state, this.#memory.tombstones))
-    }
-    const created = new Set<string>()
-    for (const { command, dropped } of items) {
-      if (!command || dropped || command.channel === '' || channels.has(command.channel)) continue
-      channels.set(command.channel, newChannel(command))
-      created.add(command.channel)
-    }
-    return { channels, created }
-  }
-
-  async #appState(
-    items: (BatchItem & { command: { channel: string } })[],
-    channels: Map<string, Channel>,
-  ): Promise<AppState> {
-    const { env, app, worker, version } = this.#deps
-    const streams = new Map<string, Stream>()
-    const keys: { channel: string; idem: Buffer }[] = []
-    for (const { command } of items) {
-      if (!command) continue
-      const { epoch, top, lastTime } = channels.get(command.channel)!
-      streams.set(command.channel, { epoch, top, lastTime })
-      try {
-        const idem = app.idem(command)
-        if (idem) keys.push({ channel: command.channel, idem })
-      } catch (error) {
-        // The app refuses or chokes on it again when it handles it, and answers for it there.
-        if (!(error instanceof CommandRefused))
-          env.logger.debug({ err: error, slot: this.id }, 'app has no key for a command')
-      }
-    }
-    const hits = keys.length === 0 ? [] : await this.#untilAnswered(() => env.store.idempotent(this.id, keys))
-    const known = new Map(hits.map((hit) => [idemKey(hit.channel, hit.idem), hit.message]))
-    return { worker, version, channels: streams, known }
-  }
-
   /** An app that hangs must not hold an owner that lost its slot. */
-  #unlessCrashed<T>(work: Promise<T>): Promise<T> {
+  #unlessCrashed<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isCrashed) throw new FencedOut()
     return new Promise((resolve, reject) => {
       this.#abandon = () => reject(new FencedOut())
-      work.then(resolve, reject)
+      work().then(resolve, reject)
     })
   }
 
@@ -376,26 +303,5 @@ export class Slot {
     const { env } = this.#deps
     const released = await this.#untilAnswered(() => env.store.release(this.id, this.#memory.token))
     return released ? 'released' : 'fenced'
-  }
-
-  #countDropped(items: BatchItem[]): void {
-    const { env } = this.#deps
-    for (const { dropped, offset } of items) {
-      if (dropped === null) continue
-      if (dropped === 'format') env.logger.error({ slot: this.id, offset }, 'unreadable record set aside')
-      env.metrics.recordsDuplicate.inc({ reason: dropped })
-    }
-  }
-
-  #countHandled(items: (BatchItem & { command: { method: string } })[], poisoned: Map<number, string>): void {
-    const { env, version } = this.#deps
-    for (const { command, offset } of items) {
-      const reason = poisoned.get(offset)
-      const result = reason === undefined ? 'ok' : 'dead_letter'
-      env.metrics.recordsHandled.inc({ version, method: command.method, result })
-      if (reason === undefined) continue
-      env.metrics.deadLetters.inc({ reason: 'app' })
-      env.logger.error({ slot: this.id, offset, reason }, 'command set aside')
-    }
   }
 }
