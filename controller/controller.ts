@@ -4,22 +4,16 @@ import { Announcer } from '../platform/announcer.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { StoreEnv } from '../platform/env.ts'
 import { follow } from '../platform/follow.ts'
-import { untilAnswered } from '../platform/until-answered.ts'
 import { decodeStatus } from '../protocol/status-record.ts'
 import type { Address, ProxyBeat, StatusRecord } from '../protocol/status-record.ts'
-import {
-  clusterTopics,
-  defaultGroup,
-  heartbeatPartitions,
-  heartbeatTopic,
-  slotId,
-  statusTopic,
-} from '../protocol/topics.ts'
+import { clusterTopics, defaultGroup, slotId } from '../protocol/topics.ts'
 import { StoreError } from '../store/store.ts'
 import type { Lease, SlotId } from '../store/store.ts'
 import { DrainRuns } from './drain-runs.ts'
+import { heard, heardKept, trimHeard } from './heard.ts'
 import { Hints } from './hints.ts'
 import { Instances } from './instances.ts'
+import { Leadership } from './leadership.ts'
 import { Members, isStuck } from './members.ts'
 import type { Member } from './members.ts'
 import { reconcile } from './reconcile.ts'
@@ -34,12 +28,8 @@ export interface ControllerOptions {
   ended: (error: unknown) => void
 }
 
-/** How long a leader leads without renewing, by the store's clock; and how often it renews. */
-export const leadership = { ttlMs: 3_000, renewMs: 1_000 }
 /** How often silence is looked at; and the leases, when nothing was announced. */
 export const lookMs = { members: 200, leases: 2_000 }
-/** Heartbeats and announcements that are kept of each partition, and how often the others are removed. */
-export const heardKept = { records: 1_000, everyMs: 60_000 }
 
 /** The control plane without its listeners. It is never in the way of a message: without it, traffic flows on. */
 export class Controller {
@@ -53,11 +43,11 @@ export class Controller {
   readonly #announcer: Announcer
   readonly #hints: Hints
   readonly #instances: Instances
+  readonly #leadership: Leadership
+  #adoptedTerm: number | null = null
   readonly #pending = new Map<SlotId, PendingMove>()
   readonly #timers: Timer[] = []
   #readers: LogReader[] = []
-  #term: number | null = null
-  #leadUntil = 0
   #startedAt = 0
   #isLooking = false
   /** Something was announced, or somebody died, since the leases were looked at. */
@@ -74,6 +64,7 @@ export class Controller {
     this.members = new Members(this.id, config.worker.heartbeat_interval)
     this.drains = new DrainRuns()
     this.#hints = new Hints(env)
+    this.#leadership = new Leadership(env, this.id)
     this.#instances = new Instances(env, {
       controller: this.id,
       slots: Array.from({ length: config.topics.slots }, (_, partition) => slotId(defaultGroup, partition)),
@@ -109,19 +100,19 @@ export class Controller {
     this.#announcer.start(config.worker.heartbeat_interval)
     this.#timers.push(
       clock.every(lookMs.members, () => this.#look()),
-      clock.every(heardKept.everyMs, () => void this.#trimHeard()),
+      clock.every(heardKept.everyMs, () => void this.#trim()),
     )
     this.#look()
   }
 
   get isLeader(): boolean {
-    return this.#term !== null && this.#env.clock.monotonic() < this.#leadUntil
+    return this.#leadership.isHeld
   }
 
   /** Lets a worker's slots be taken over. */
   drain(worker: string): void {
     this.drains.start(worker)
-    this.#hints.send({ type: 'drain', term: this.#term!, worker })
+    this.#hints.send({ type: 'drain', term: this.#leadership.term, worker })
   }
 
   async stop(): Promise<void> {
@@ -135,6 +126,11 @@ export class Controller {
     this.#hints.stop()
     for (const reader of this.#readers) reader.close()
     for (const timer of this.#timers) timer.cancel()
+  }
+
+  /** What was announced is only of use while it is new. */
+  async #trim(): Promise<void> {
+    if (this.isLeader) await trimHeard(this.#env, () => this.#isStopped)
   }
 
   #end(error: unknown): void {
@@ -193,22 +189,14 @@ export class Controller {
     await this.#retireDead(now)
   }
 
+  /** A new term starts without plans of its own: what is under way shows in the leases. */
   async #lead(): Promise<void> {
-    const { clock, store, logger } = this.#env
-    const now = clock.monotonic()
-    if (this.#leadUntil - leadership.ttlMs + leadership.renewMs > now) return
-    const { term, leader } = await store.lead(this.id, leadership.ttlMs)
-    if (leader !== this.id) {
-      this.#term = null
-      return
-    }
-    if (term !== this.#term) {
-      logger.info({ term }, 'leading')
-      this.#pending.clear()
-      await this.#adoptInstances()
-    }
-    this.#term = term
-    this.#leadUntil = now + leadership.ttlMs
+    await this.#leadership.renew()
+    const { term } = this.#leadership
+    if (!this.isLeader || term === this.#adoptedTerm) return
+    this.#pending.clear()
+    await this.#adoptInstances()
+    this.#adoptedTerm = term
   }
 
   /** Proxies that came while no controller looked, and may be gone again, are known to the slots. */
@@ -251,7 +239,7 @@ export class Controller {
     for (const move of plan.moves) {
       this.#pending.set(move.slot, move)
       const { slot, epoch, from, to } = move
-      this.#hints.send({ type: 'move', term: this.#term!, slot, epoch, from, to })
+      this.#hints.send({ type: 'move', term: this.#leadership.term, slot, epoch, from, to })
     }
     metrics.slotsUnowned.set(leases.length - this.ownedSlots)
   }
@@ -309,26 +297,8 @@ export class Controller {
       metrics.members.inc({ role: beat.role, version: beat.version })
     }
   }
-
-  /** What is announced is only of use while it is new. */
-  async #trimHeard(): Promise<void> {
-    if (!this.isLeader) return
-    const { log } = this.#env
-    const stopped = () => this.#isStopped
-    for (const [topic, partition] of heard) {
-      const range = await untilAnswered(this.#env, () => log.range(topic, partition), stopped)
-      const before = (range?.next ?? 0) - heardKept.records
-      if (range && before > range.oldest)
-        await untilAnswered(this.#env, () => log.trim(topic, partition, before), stopped)
-    }
-  }
 }
 
-/** What a controller listens to. */
-const heard: [topic: string, partition: number][] = [
-  [statusTopic, 0],
-  ...Array.from({ length: heartbeatPartitions }, (_, partition): [string, number] => [heartbeatTopic, partition]),
-]
 /** Missed heartbeats after which a proxy is not counted among the live ones. */
 const silentBeats = 3
 /** Heartbeat intervals after which a controller that just started has heard of everybody. */
