@@ -7,6 +7,7 @@ import type { RecoverFrom } from '../protocol/client-command.ts'
 import type { SlotEvent } from '../protocol/event-record.ts'
 import type { SlotId } from '../store/store.ts'
 import type { Audience, Output } from './output.ts'
+import { PositionCheck } from './position-check.ts'
 import { decideRecovery } from './recovery.ts'
 import type { Session } from './session.ts'
 import type { Outcome, Uplink } from './uplink.ts'
@@ -68,14 +69,16 @@ export class Hub {
   readonly #channels = new Map<string, Channel>()
   /** Channels whose close is on its way: events that still come for them need no other one. */
   readonly #closing = new Map<string, number>()
-  /** When which tops were asked for, by number, monotonic ms: a channel that opened later is not compared. */
-  readonly #asked = new Map<SlotId, Map<number, number>>()
+  readonly #positions: PositionCheck
 
   constructor(env: Env, uplink: Uplink, output: Output, options: HubOptions) {
     this.#env = env
     this.#uplink = uplink
     this.#output = output
     this.#options = options
+    this.#positions = new PositionCheck(env.clock, (slot, payload, settle) =>
+      this.#send('tops', slot, '', payload, settle),
+    )
   }
 
   /** The session must not have the channel yet. */
@@ -134,24 +137,8 @@ export class Hub {
 
   /** Asks every slot for the tops of its open channels: a lost event is found even where nobody speaks. */
   checkPositions(): void {
-    const bySlot = new Map<SlotId, string[]>()
-    for (const channel of this.#channels.values()) {
-      if (channel.opening === null) bySlot.getOrInsertComputed(channel.slot, () => []).push(channel.name)
-    }
-    for (const [slot, names] of bySlot) {
-      // A slot that has not answered the last time is not asked again: nothing piles up where it stands still.
-      if (this.#asked.has(slot)) continue
-      for (let at = 0; at < names.length; at += topsMax) this.#askTops(slot, names.slice(at, at + topsMax))
-    }
-  }
-
-  #askTops(slot: SlotId, names: string[]): void {
-    const asked = this.#asked.getOrInsertComputed(slot, () => new Map())
-    const n = this.#send('tops', slot, '', Buffer.from(JSON.stringify(names)), () => {
-      if (n !== null) asked.delete(n)
-      if (asked.size === 0) this.#asked.delete(slot)
-    })
-    if (n !== null) asked.set(n, this.#env.clock.monotonic())
+    const open = this.#channels.values().filter((channel) => channel.opening === null)
+    this.#positions.ask(Map.groupBy(open, (channel) => channel.slot))
   }
 
   #open(name: string): Channel | null {
@@ -333,8 +320,9 @@ export class Hub {
 
   #checkTop(name: string, epoch: string, top: number, n: number): void {
     const channel = this.#channels.get(name)
-    const asked = channel && this.#asked.get(channel.slot)?.get(n)
-    if (!channel || channel.opening !== null || asked === undefined || channel.openedAt > asked) return
+    if (!channel || channel.opening !== null) return
+    // One that opened since then is compared the next time.
+    if (channel.openedAt > this.#positions.askedAt(channel.slot, n)) return
     if (channel.epoch !== epoch) this.#insufficient(channel, unsubscribes.invalidated, 'epoch')
     else if (channel.top !== top) this.#insufficient(channel, unsubscribes.insufficient, 'top')
   }
@@ -359,6 +347,3 @@ export class Hub {
     this.#closeIfEmpty(channel)
   }
 }
-
-/** Channels asked for in one tops command. */
-export const topsMax = 1_000
