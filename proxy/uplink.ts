@@ -81,6 +81,7 @@ export class Uplink {
   readonly #reads = new Set<Pending>()
   /** Runs while anything waits for an answer. */
   #timer: Timer | null = null
+  #isStopped = false
 
   constructor(env: Env, options: UplinkOptions) {
     this.#env = env
@@ -111,7 +112,7 @@ export class Uplink {
     }
     if (!request.isExempt) this.#count(uplink, pending, 1)
     if (request.isRead) this.#reads.add(pending)
-    this.#timer ??= this.#env.clock.every(deadlineSweepMs, () => this.#sweep())
+    if (!this.#isStopped) this.#timer ??= this.#env.clock.every(deadlineSweepMs, () => this.#sweep())
     return this.#append(uplink, pending)
   }
 
@@ -168,6 +169,7 @@ export class Uplink {
   }
 
   stop(): void {
+    this.#isStopped = true
     this.#timer?.cancel()
     for (const { lane } of this.#slots.values()) lane.stop()
   }
