@@ -23,7 +23,12 @@ const paramsId = { type: 'object', required: ['id'], properties: { id: { type: '
 
 /** The controller's HTTP interface. Everything but service discovery needs the bearer token. Does not listen yet. */
 export function buildApi(controller: Controller, env: StoreEnv, config: Config, token: string): FastifyInstance {
-  const app = fastify({ forceCloseConnections: true, bodyLimit: 64 * 1024 })
+  const app = fastify({
+    forceCloseConnections: true,
+    bodyLimit: 64 * 1024,
+    // What does not fit is refused, not bent into shape.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+  })
 
   app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {
     if (error instanceof ApiError) return reply.code(error.status).send({ code: error.code, message: error.message })
@@ -41,6 +46,7 @@ export function buildApi(controller: Controller, env: StoreEnv, config: Config, 
     done()
   })
 
+  app.get('/', (_request, reply) => reply.type('text/plain').send(greeting))
   app.get('/api/v1/prometheus/targets', () => targets(controller))
   app.register((guarded, _options, done) => {
     guarded.addHook('onRequest', (request, _reply, next) => {
@@ -157,6 +163,13 @@ const resetBody = {
   properties: { slot: { type: 'string', maxLength: 200 }, to: { anyOf: [{ type: 'string' }, { type: 'integer' }] } },
   additionalProperties: false,
 }
+
+/** For people who open the address in a browser. */
+const greeting = `This is the controller of a Holdfast cluster.
+
+Ask it with the command line:   holdfast workers | slots | proxies | drain worker ID
+or over HTTP, with the bearer token of the data directory:   GET /api/v1/workers
+`
 
 /** By group, then by number: default/2 comes before default/10. */
 function bySlot(a: { slot: string }, b: { slot: string }): number {
