@@ -67,9 +67,11 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
 
   /** Takes back what has not been sent yet and fits; returns it in order. */
   remove(fits: (item: Item) => boolean): Item[] {
-    const removed = this.#queue.filter(fits)
+    const removed: Item[] = []
+    const kept: Item[] = []
+    for (const item of this.#queue) (fits(item) ? removed : kept).push(item)
     if (removed.length > 0) {
-      this.#queue = this.#queue.filter((item) => !removed.includes(item))
+      this.#queue = kept
       for (const item of removed) this.#queuedBytes -= sizeOf(item)
       this.#notifyIdle()
     }
