@@ -120,6 +120,18 @@ export interface Acquire {
   token: string
   owner: string
   version: string
+  /**
+   * The furthest that an owner of the slot has said it was, null when nothing is known. A lease of the same incarnation
+   * that is behind it shows a store that went back in time (a failover that lost commits, a restored backup): what
+   * was lost comes again from the log, in a new incarnation.
+   */
+  announced: Announced | null
+}
+
+/** A place in a slot's log that an owner has announced as committed. */
+export interface Announced {
+  incarnation: number
+  nextOffset: number
 }
 
 /** What a new owner must know that is not keyed by one channel. */
@@ -127,6 +139,8 @@ export interface SlotState {
   lease: Lease
   /** True when the owner before did not release the slot. */
   unclean: boolean
+  /** True when the lease was behind what was announced; its incarnation has been raised then. */
+  wentBack: boolean
   /** Log offset that the previous owner was trying, as it stood before this acquisition. */
   tried: number | null
   producers: [producer: string, lastN: number][]
@@ -225,6 +239,7 @@ export const carefulFrom = 2
 export const storeErrorCodes = [
   'unavailable', // no answer: for a write the outcome is unknown
   'duplicate', // a row that must be new exists: a cache above is wrong
+  'refused', // the store cannot take these rows, now or later; nothing was changed
   'unknown_slot',
   'damaged', // the data cannot be read as what it should be
 ] as const

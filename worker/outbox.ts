@@ -16,6 +16,8 @@ export class Outbox {
   readonly #lanes: Lanes
   readonly #open = new Map<string, RowKey>()
   #done: RowKey[] = []
+  /** Taken out of full lanes, and not in a commit that went through yet. */
+  #overflow: ReturnType<Lanes['takeOverflow']> = []
   readonly #changed: () => void
 
   /** `owner` is the token of this ownership; `changed` is called whenever a row was acknowledged. */
@@ -60,7 +62,8 @@ export class Outbox {
     commit.outboxDone = this.#done.slice()
     // A resync row of a commit that stays where it is would meet the rows of the batch before.
     if (commit.next === commit.expected) return
-    const overflow = this.#lanes.takeOverflow(this.#owner)
+    this.#overflow.push(...this.#lanes.takeOverflow(this.#owner))
+    const overflow = this.#overflow
     if (overflow.length === 0) return
     const affected = new Set(overflow.flatMap(({ inboxes }) => inboxes))
     const narrowed = new Map<string, Commit['outboxNarrowed'][number]>()
@@ -80,5 +83,6 @@ export class Outbox {
   settle(commit: Commit): void {
     const gone = new Set(commit.outboxDone.map(keyOf))
     this.#done = this.#done.filter((key) => !gone.has(keyOf(key)))
+    if (commit.next !== commit.expected) this.#overflow = []
   }
 }

@@ -17,6 +17,12 @@ export interface PreparerDeps {
   version: string
 }
 
+/** A record that is not handled, and why. */
+export interface SetAside {
+  offset: number
+  reason: string
+}
+
 /** Brings a batch to its plan: loads what it needs, shows its commands to the app. Changes nothing. */
 export class BatchPreparer {
   readonly #deps: PreparerDeps
@@ -36,23 +42,23 @@ export class BatchPreparer {
   }
 
   /**
-   * `setAside` is the offset of a record that has ended processes often enough: it is not shown to the app again.
+   * A record that is set aside is not shown to the app; its sender hears so, and it becomes a dead letter.
    */
-  async prepare(items: BatchItem[], setAside: number | null): Promise<BatchPlan> {
+  async prepare(items: BatchItem[], aside: SetAside | null): Promise<BatchPlan> {
     const { app, worker, version } = this.#deps
     this.#countDropped(items)
     const { channels, created } = await this.#loadChannels(items)
     const handled = items.filter(isAppCommand)
-    const shown = handled.filter(({ offset }) => offset !== setAside)
+    const shown = handled.filter(({ offset }) => offset !== aside?.offset)
     const state = await this.#appState(shown, channels)
     const commands = shown.map(({ command }) => command)
     const result = await handleCommands(app, state, commands)
     const poisoned = new Map([...result.failed].map(([index, reason]) => [shown[index]!.offset, reason]))
     const effects = result.effects
-    const missing = handled.findIndex(({ offset }) => offset === setAside)
-    if (setAside !== null && missing !== -1) {
+    const missing = handled.findIndex(({ offset }) => offset === aside?.offset)
+    if (aside !== null && missing !== -1) {
       effects.splice(missing, 0, [{ type: 'fail', error: errors.deadLetter }])
-      poisoned.set(setAside, 'ended the process each time it was handled')
+      poisoned.set(aside.offset, aside.reason)
     }
     this.#countHandled(handled, poisoned)
     return planBatch({ memory: this.#memory, worker, version, items, channels, created, effects, poisoned })

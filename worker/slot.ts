@@ -13,6 +13,7 @@ import type { Lanes } from './lanes.ts'
 import type { Mutex } from './mutex.ts'
 import { Outbox } from './outbox.ts'
 import { BatchPreparer } from './preparer.ts'
+import type { SetAside } from './preparer.ts'
 import type { Reads } from './reads.ts'
 import type { ChannelCache, SlotMemory } from './slot-state.ts'
 import { Halted } from './takeover.ts'
@@ -59,7 +60,9 @@ export class Slot {
   #records: LogRecord[]
   #isReading = false
   #carefulUntil: number | null
-  #setAside: number | null
+  #setAside: SetAside | null
+  /** Records that one batch may hold while the one that the store refuses is looked for, up to this offset. */
+  #bisect: { batchMax: number; until: number } | null = null
   #prune: string[]
   #isStopping = false
   #isCrashed = false
@@ -80,7 +83,8 @@ export class Slot {
     this.#reader = taken.reader
     this.#records = taken.records
     this.#carefulUntil = taken.carefulUntil
-    this.#setAside = taken.setAside
+    this.#setAside =
+      taken.setAside === null ? null : { offset: taken.setAside, reason: 'ended the process each time it was handled' }
     if (taken.records.length > 0) this.#waitingSince = deps.env.clock.monotonic()
     this.#prune = taken.state.tombstones.filter(({ pruned }) => !pruned).map(({ instance }) => instance)
     this.#preparer = new BatchPreparer(deps, this.#memory, this.#cache, () => this.#isCrashed)
@@ -91,6 +95,10 @@ export class Slot {
 
   get epoch(): number {
     return this.#memory.lease.epoch
+  }
+
+  get incarnation(): number {
+    return this.#memory.lease.incarnation
   }
 
   get nextOffset(): number {
@@ -186,7 +194,7 @@ export class Slot {
 
   async #handleNext(): Promise<void> {
     const first = this.#records[0]!
-    if (this.#carefulUntil === null) return this.#handle(this.#records.slice(0, this.#deps.batchMax))
+    if (this.#carefulUntil === null) return this.#handle(this.#nextBatch())
     if (first.offset >= this.#carefulUntil) {
       this.#carefulUntil = null
       return
@@ -200,12 +208,17 @@ export class Slot {
     })
   }
 
+  #nextBatch(): LogRecord[] {
+    if (this.#bisect && this.#records[0]!.offset >= this.#bisect.until) this.#bisect = null
+    return this.#records.slice(0, this.#bisect?.batchMax ?? this.#deps.batchMax)
+  }
+
   async #handle(records: LogRecord[]): Promise<void> {
     const { env, version, reads } = this.#deps
     const items = readBatch(this.#memory, records)
     const plan = await this.#unlessCrashed(() => this.#preparer.prepare(items, this.#setAside))
     this.#outbox.prepare(plan.commit)
-    await this.#commit(plan.commit)
+    if ((await this.#commit(plan.commit)) === 'refused') return this.#narrow(records)
     this.#records = this.#records.slice(records.length)
     this.#waitingSince = this.#records.length > 0 ? env.clock.monotonic() : null
     this.#remember(plan)
@@ -230,18 +243,31 @@ export class Slot {
     return answer
   }
 
-  async #commit(commit: Commit): Promise<void> {
+  /**
+   * The store takes no batch with a certain record in it. Half of the batch is tried next, until the record stands alone:
+   * then it is set aside. One that the store does not even take as a dead letter halts the slot.
+   */
+  #narrow(records: LogRecord[]): void {
+    const [first, last] = [records[0]!.offset, records.at(-1)!.offset]
+    this.#deps.env.metrics.commitsRefused.inc()
+    if (records.length > 1) this.#bisect = { batchMax: Math.ceil(records.length / 2), until: last + 1 }
+    else if (this.#setAside?.offset === first) throw new Halted(`the store refuses the record at ${first}`)
+    else this.#setAside = { offset: first, reason: 'the store refuses what it makes' }
+  }
+
+  async #commit(commit: Commit): Promise<'committed' | 'refused'> {
     const { env, version } = this.#deps
     const start = env.clock.monotonic()
-    let outcome: CommitResult | 'duplicate'
+    let outcome: CommitResult | 'duplicate' | 'refused'
     try {
       outcome = await commitBatch(env, commit, () => this.#isCrashed)
     } catch (error) {
-      if (!(error instanceof StoreError) || error.code !== 'duplicate') throw error
-      outcome = 'duplicate'
+      if (!(error instanceof StoreError) || (error.code !== 'duplicate' && error.code !== 'refused')) throw error
+      outcome = error.code
+      env.logger.error({ err: error, slot: this.id, nextOffset: commit.expected }, 'the store refuses a commit')
     }
     env.metrics.commitDuration.observe({ version, outcome }, (env.clock.monotonic() - start) / 1000)
-    if (outcome === 'committed') return
+    if (outcome === 'committed' || outcome === 'refused') return outcome
     env.metrics.fenced.inc({ stage: 'commit' })
     if (outcome === 'duplicate') await this.#stepDown()
     throw new FencedOut()
@@ -288,7 +314,7 @@ export class Slot {
     const { token, nextOffset, fingerprint } = this.#memory
     const commit = emptyCommit(this.id, token, nextOffset, fingerprint)
     this.#outbox.prepare(commit)
-    await this.#commit(commit)
+    if ((await this.#commit(commit)) === 'refused') throw new Halted('the store refuses to tidy the outbox')
     this.#outbox.settle(commit)
     this.#outbox.emit(commit.outbox)
   }

@@ -42,6 +42,11 @@ export class Sql {
     }
   }
 
+  /** To be called before the database is replaced under it. */
+  forgetStatements(): void {
+    this.#statements.clear()
+  }
+
   close(): void {
     this.#statements.clear()
     this.database.close()

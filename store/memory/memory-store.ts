@@ -13,12 +13,23 @@ export class MemoryStoreData {
   constructor(now: () => number = Date.now) {
     this.store = new SqliteStore(this.sql, now)
   }
+
+  /** Everything that is in the store now. */
+  snapshot(): Uint8Array {
+    return this.sql.database.serialize()
+  }
+
+  /** The store is as it was at a snapshot: what was committed since is lost, as in a lossy failover. */
+  goBackTo(snapshot: Uint8Array): void {
+    this.sql.forgetStatements()
+    this.sql.database.deserialize(snapshot)
+  }
 }
 
 /**
  * Where a test can get between a caller and the store. A hook that waits holds the request; one that throws cuts the
  * connection at that point: the caller sees `unavailable`, and the request took effect only when the hook was the one
- * after the commit.
+ * after the commit. A StoreError is passed on as it is.
  */
 export interface MemoryStoreHooks {
   beforeCommit?: (request: StoreRequest, values: readonly unknown[]) => Promise<void> | void
@@ -40,6 +51,7 @@ export function memoryStore(data: MemoryStoreData, hooks: MemoryStoreHooks = {})
     try {
       await hook?.()
     } catch (error) {
+      if (error instanceof StoreError) throw error
       throw new StoreError('unavailable', 'the connection to the store was cut', { cause: error })
     }
     if (closed) throw new StoreError('unavailable', 'the store is closed')
