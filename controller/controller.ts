@@ -1,3 +1,4 @@
+import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import type { LogReader } from '../log/log.ts'
 import { Announcer } from '../platform/announcer.ts'
@@ -6,18 +7,22 @@ import type { StoreEnv } from '../platform/env.ts'
 import { follow } from '../platform/follow.ts'
 import { decodeStatus } from '../protocol/status-record.ts'
 import type { Address, ProxyBeat, StatusRecord } from '../protocol/status-record.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
 import { clusterTopics, defaultGroup, slotId } from '../protocol/topics.ts'
 import { StoreError } from '../store/store.ts'
 import type { Lease, SlotId } from '../store/store.ts'
+import { Announced } from './announced.ts'
 import { DrainRuns } from './drain-runs.ts'
 import { heard, heardKept, trimHeard } from './heard.ts'
 import { Hints } from './hints.ts'
 import { Instances } from './instances.ts'
 import { Leadership } from './leadership.ts'
+import { LostSlots } from './lost-slots.ts'
 import { Members, isStuck } from './members.ts'
 import type { Member } from './members.ts'
 import { reconcile } from './reconcile.ts'
 import type { PendingMove } from './reconcile.ts'
+import { Retention } from './retention.ts'
 
 export interface ControllerOptions {
   config: Config
@@ -44,6 +49,9 @@ export class Controller {
   readonly #hints: Hints
   readonly #instances: Instances
   readonly #leadership: Leadership
+  readonly #announced = new Announced()
+  readonly #lost: LostSlots
+  readonly #retention: Retention
   #adoptedTerm: number | null = null
   readonly #pending = new Map<SlotId, PendingMove>()
   readonly #timers: Timer[] = []
@@ -65,9 +73,11 @@ export class Controller {
     this.drains = new DrainRuns()
     this.#hints = new Hints(env)
     this.#leadership = new Leadership(env, this.id)
+    this.#retention = new Retention(env, config)
+    this.#lost = new LostSlots(config.worker.heartbeat_interval)
     this.#instances = new Instances(env, {
       controller: this.id,
-      slots: Array.from({ length: config.topics.slots }, (_, partition) => slotId(defaultGroup, partition)),
+      slots: Array.from({ length: slotCount(config) }, (_, partition) => slotId(defaultGroup, partition)),
       inboxPartitions: config.topics.inbox_partitions,
     })
     this.#announcer = new Announcer(env, this.id, (beat) => ({
@@ -85,11 +95,15 @@ export class Controller {
   async start(): Promise<void> {
     const { config } = this.#options
     const { clock, log, store } = this.#env
-    const { slots, inbox_partitions } = config.topics
-    await log.createTopics(clusterTopics(slots, inbox_partitions))
-    const pinned = await store.createGroup(defaultGroup, slots)
-    if (pinned !== slots) throw new Error(`topics.slots is ${slots}, but the cluster was made with ${pinned} slots`)
-    const ends = await Promise.all(heard.map(([topic, partition]) => log.range(topic, partition)))
+    const [slots, { inbox_partitions }] = [slotCount(config), config.topics]
+    const begin = async () => {
+      await log.createTopics(clusterTopics(slots, inbox_partitions))
+      const pinned = await store.createGroup(defaultGroup, slots)
+      if (pinned !== slots) throw new Error(`topics.slots is ${slots}, but the cluster was made with ${pinned} slots`)
+      return Promise.all(heard.map(([topic, partition]) => log.range(topic, partition)))
+    }
+    const ends = await untilAnswered(this.#env, begin, () => this.#isStopped)
+    if (ends === null) return
     this.#startedAt = clock.monotonic()
     this.#readers = heard.map(([topic, partition], index) => log.read(topic, partition, ends[index]!.next))
     for (const reader of this.#readers) {
@@ -100,7 +114,8 @@ export class Controller {
     this.#announcer.start(config.worker.heartbeat_interval)
     this.#timers.push(
       clock.every(lookMs.members, () => this.#look()),
-      clock.every(heardKept.everyMs, () => void this.#trim()),
+      clock.every(heardKept.everyMs, () => this.#endWith(this.#trim())),
+      clock.every(this.#retention.everyMs, () => this.#endWith(this.#retain())),
     )
     this.#look()
   }
@@ -133,6 +148,16 @@ export class Controller {
     if (this.isLeader) await trimHeard(this.#env, () => this.#isStopped)
   }
 
+  async #retain(): Promise<void> {
+    if (!this.isLeader || this.leases.length === 0) return
+    const proxies = this.members.proxies().map(({ beat }) => beat)
+    await this.#retention.look(this.leases, proxies, () => this.#isStopped)
+  }
+
+  #endWith(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#end(error))
+  }
+
   #end(error: unknown): void {
     if (this.#isStopped) return
     this.kill()
@@ -141,6 +166,7 @@ export class Controller {
 
   #note(record: StatusRecord): void {
     const hasChanged = this.members.note(record, this.#env.clock.monotonic())
+    if (record.type === 'heartbeat' && record.role === 'worker') this.#announced.note(record)
     if (record.type === 'acquired') {
       this.drains.pause(record.from, record.pauseMs)
       this.#env.metrics.handoffs.inc({ result: record.kind })
@@ -181,7 +207,7 @@ export class Controller {
     // All that are alive have been heard of after a few heartbeats; before, a plan would be made anew at once.
     if (now - this.#startedAt < this.#options.config.worker.heartbeat_interval * settleBeats) return
     this.#buryDead(now)
-    if (this.#hasNews || now - this.#reconciledAt > lookMs.leases) {
+    if (this.#hasNews || this.#lost.isWatching || now - this.#reconciledAt > lookMs.leases) {
       this.#hasNews = false
       this.#reconciledAt = now
       await this.#reconcile(now)
@@ -232,14 +258,17 @@ export class Controller {
     const absent = leases.filter(({ owner }) => owner !== null && !workers.some(({ id }) => id === owner))
     const isSilent = (lease: Lease) => absent.includes(lease) && !this.members.isDead(lease.owner!, deathMs, now)
     const settled = leases.filter((lease) => !isSilent(lease))
-    const view = { leases: settled, workers, stuck, serving, pending: this.#pending, now }
+    const lost = this.#lost.look(leases, workers, now)
+    for (const slot of lost) logger.error({ slot }, 'the owner of the slot does not have it, it is given anew')
+    const view = { leases: settled, workers, stuck, lost, serving, pending: this.#pending, now }
     const plan = reconcile(view, parallelMax)
     for (const slot of plan.finished) this.#pending.delete(slot)
     if (plan.serving !== null && !(await this.#serve(plan.serving))) return
     for (const move of plan.moves) {
       this.#pending.set(move.slot, move)
       const { slot, epoch, from, to } = move
-      this.#hints.send({ type: 'move', term: this.#leadership.term, slot, epoch, from, to })
+      const announced = this.#announced.of(slot)
+      this.#hints.send({ type: 'move', term: this.#leadership.term, slot, epoch, from, to, announced })
     }
     metrics.slotsUnowned.set(leases.length - this.ownedSlots)
   }

@@ -16,7 +16,7 @@ export async function runController(config: Config): Promise<void> {
   await runProcess('controller', config, async ({ logger }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
-    const [log, store] = [openLog(logUrl(config)), openStore(storeUrl(config))]
+    const [log, store] = await Promise.all([openLog(logUrl(config)), openStore(storeUrl(config))])
     const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }
     let controller: Controller | null = null
     const internal = await startInternalListener({

@@ -18,6 +18,8 @@ export interface ClusterView {
   workers: WorkerBeat[]
   /** Live ones whose app hangs: they keep nothing and get nothing. */
   stuck: ReadonlySet<string>
+  /** Slots that their live owners do not have. */
+  lost: ReadonlySet<SlotId>
   serving: string | null
   pending: ReadonlyMap<SlotId, PendingMove>
   now: number
@@ -51,9 +53,9 @@ export function reconcile(view: ClusterView, parallelMax: number): Plan {
   for (const { slot, owner, epoch } of view.leases) {
     if (pending.has(slot)) continue
     const to = wanted.get(slot) ?? null
-    if (to === owner) continue
+    if (to === owner && !view.lost.has(slot)) continue
     const holder = owner === null ? undefined : live.get(owner)
-    const canLetGo = holder !== undefined && !view.stuck.has(holder.id)
+    const canLetGo = holder !== undefined && !view.stuck.has(holder.id) && !view.lost.has(slot)
     if (to === null) {
       // Nobody is left to take it: a draining owner lets go all the same.
       if (canLetGo && holder.state !== 'live') moves.push({ slot, epoch, from: owner, to, since: view.now })

@@ -1,4 +1,4 @@
-import type { SlotId } from '../store/store.ts'
+import type { Announced, SlotId } from '../store/store.ts'
 
 /** What processes announce on the status topic, and what the controller hints on the control topic. Plain JSON. */
 
@@ -14,6 +14,7 @@ export interface Address {
 export interface OwnedSlot {
   slot: SlotId
   epoch: number
+  incarnation: number
   nextOffset: number
   /** Milliseconds for which records have been waiting without a commit; 0 when none wait. */
   waitingMs: number
@@ -34,6 +35,8 @@ export interface WorkerBeat extends Beat {
   role: 'worker'
   state: WorkerState
   slots: OwnedSlot[]
+  /** Slots that it is taking over, or that stand halted: nobody need look after them. */
+  claimed: SlotId[]
   /** Records read and not yet committed, and outbox rows not yet acknowledged. */
   inFlight: number
   outbox: number
@@ -82,7 +85,16 @@ export type StatusRecord =
 /** Hints, ordered by term: a reader drops what has a lower term than it has seen. */
 export type ControlRecord =
   /** `epoch` is the lease's before the move; `from` null means: do not wait for anybody; `to` null: let go. */
-  | { type: 'move'; term: number; slot: SlotId; epoch: number; from: string | null; to: string | null }
+  | {
+      type: 'move'
+      term: number
+      slot: SlotId
+      epoch: number
+      from: string | null
+      to: string | null
+      /** The furthest that an owner has announced: a store that is behind it went back in time. */
+      announced: Announced | null
+    }
   | { type: 'drain'; term: number; worker: string }
 
 export function encodeJson(value: StatusRecord | ControlRecord): Buffer {

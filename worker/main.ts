@@ -15,7 +15,11 @@ export async function runWorker(config: Config): Promise<void> {
   await runProcess('worker', config, async ({ logger, stop }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
-    const [app, log, store] = [await loadApp(config.worker.app), openLog(logUrl(config)), openStore(storeUrl(config))]
+    const [app, log, store] = await Promise.all([
+      loadApp(config.worker.app),
+      openLog(logUrl(config)),
+      openStore(storeUrl(config)),
+    ])
     const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }
     let worker: Worker | null = null
     const internal = await startInternalListener({

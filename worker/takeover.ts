@@ -2,7 +2,7 @@ import type { LogRange, LogReader, LogRecord } from '../log/log.ts'
 import type { StoreEnv } from '../platform/env.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
 import { commandTopic, parseSlot } from '../protocol/topics.ts'
-import type { SlotId, SlotState } from '../store/store.ts'
+import type { Announced, SlotId, SlotState } from '../store/store.ts'
 import { carefulFrom } from '../store/store.ts'
 import { channelsOf, fingerprintOf, readBatch } from './batch.ts'
 import { ChannelCache, channelFrom, memoryOf } from './slot-state.ts'
@@ -69,6 +69,14 @@ export function haltReason(nextOffset: number, range: LogRange): string | null {
   return null
 }
 
+/** Who takes a slot, from which epoch on, and how far the slot is known to have been. */
+export interface TakeAs {
+  owner: string
+  version: string
+  epoch: number
+  announced: Announced | null
+}
+
 /**
  * Becomes the owner, if the lease is still at `epoch`. Null when it is not. Rejects with Halted when the slot is ours
  * but cannot go on.
@@ -76,7 +84,7 @@ export function haltReason(nextOffset: number, range: LogRange): string | null {
 export async function take(
   env: StoreEnv,
   warmed: WarmSlot,
-  as: { owner: string; version: string; epoch: number },
+  as: TakeAs,
   stopped: () => boolean,
 ): Promise<TakenSlot | null> {
   const { slot, cache } = warmed
@@ -84,6 +92,14 @@ export async function take(
   if (state === null) return null
   const memory = memoryOf(state)
   const { nextOffset, fingerprint } = memory
+  if (state.wentBack) {
+    env.metrics.storesWentBack.inc()
+    env.logger.fatal(
+      { slot, nextOffset, announced: as.announced },
+      'the store went back in time: what it lost comes again from the log',
+    )
+    cache.clear()
+  }
   const { group, partition } = parseSlot(slot)
   const range = await untilAnswered(env, () => env.log.range(commandTopic(group), partition), stopped)
   if (range === null) return null
@@ -128,14 +144,18 @@ export async function take(
 async function acquire(
   env: StoreEnv,
   slot: SlotId,
-  { owner, version, epoch }: { owner: string; version: string; epoch: number },
+  { owner, version, epoch, announced }: TakeAs,
   stopped: () => boolean,
 ): Promise<SlotState | null> {
   const token = env.random.hex(16)
   const lease = await untilAnswered(env, () => env.store.lease(slot), stopped)
   if (lease === null || lease.epoch !== epoch) return null
   const seen = { token: lease.token, epoch }
-  const state = await untilAnswered(env, () => env.store.acquire({ slot, seen, token, owner, version }), stopped)
+  const state = await untilAnswered(
+    env,
+    () => env.store.acquire({ slot, seen, token, owner, version, announced }),
+    stopped,
+  )
   if (state !== null) return state
   // Lost, or ours with the answer lost on the way: the lease tells.
   const now = await untilAnswered(env, () => env.store.lease(slot), stopped)
@@ -143,7 +163,7 @@ async function acquire(
   const again = { token, epoch: now.epoch }
   return untilAnswered(
     env,
-    () => env.store.acquire({ slot, seen: again, token: env.random.hex(16), owner, version }),
+    () => env.store.acquire({ slot, seen: again, token: env.random.hex(16), owner, version, announced }),
     stopped,
   )
 }

@@ -1,3 +1,4 @@
+import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { LogError } from '../log/log.ts'
 import type { LogReader } from '../log/log.ts'
@@ -7,6 +8,7 @@ import type { StoreEnv } from '../platform/env.ts'
 import { follow } from '../platform/follow.ts'
 import { decodeControl, decodeStatus } from '../protocol/status-record.ts'
 import type { Address, ControlRecord, StatusRecord, WorkerState } from '../protocol/status-record.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
 import { clusterTopics, controlTopic, statusTopic } from '../protocol/topics.ts'
 import type { SlotId } from '../store/store.ts'
 import type { App } from './app/app.ts'
@@ -81,9 +83,11 @@ export class Worker {
       slots: [...this.#slots.values()].map((slot) => ({
         slot: slot.id,
         epoch: slot.epoch,
+        incarnation: slot.incarnation,
         nextOffset: slot.nextOffset,
         waitingMs: Math.round(slot.waitingMs),
       })),
+      claimed: [...this.#warming, ...this.#halted],
       inFlight: sum(this.#slots.values(), (slot) => slot.inFlight),
       outbox: sum(this.#slots.values(), (slot) => slot.outboxRows),
     }))
@@ -93,8 +97,13 @@ export class Worker {
   async start(): Promise<void> {
     const { config, version } = this.#options
     const { log, clock, metrics } = this.#env
-    await log.createTopics(clusterTopics(config.topics.slots, config.topics.inbox_partitions))
-    const [status, control] = await Promise.all([log.range(statusTopic, 0), log.range(controlTopic, 0)])
+    const begin = async () => {
+      await log.createTopics(clusterTopics(slotCount(config), config.topics.inbox_partitions))
+      return Promise.all([log.range(statusTopic, 0), log.range(controlTopic, 0)])
+    }
+    const ranges = await untilAnswered(this.#env, begin, () => this.#isStopped)
+    if (ranges === null) return
+    const [status, control] = ranges
     this.#follow(statusTopic, status.next, (value) => this.#onStatus(decodeStatus(value)))
     this.#follow(controlTopic, control.oldest, (value) => this.#onControl(decodeControl(value)))
     this.#announcer.start(config.worker.heartbeat_interval)
@@ -214,7 +223,7 @@ export class Worker {
         stoppedAt = await this.#moves.untilReleased(id, epoch, quiesceMs)
       }
       if (!this.#moves.isCurrent(move)) return
-      const as = { owner: this.id, version: this.#options.version, epoch }
+      const as = { owner: this.id, version: this.#options.version, epoch, announced: move.announced }
       const taken = await take(this.#env, warmed, as, stopped)
       if (taken === null || this.#isStopped) return
       isTaken = true

@@ -1,9 +1,16 @@
 import type { EngineConnection } from '../../engine/connection.ts'
+import { shareConnection } from '../../engine/shared.ts'
 import { StoreError, type Store } from '../store.ts'
 import type { StoreAnswer, StoreArguments, StoreRequest } from './sqlite-store.ts'
 import { storeRequests } from './store-requests.ts'
 
-/** The store that the engine keeps. `release` is called once, when the store is closed. */
+/** The store that the engine of a data directory keeps. */
+export function openEmbeddedStore(dataDir: string): Store {
+  const { connection, release } = shareConnection(dataDir)
+  return embeddedStore(connection, release)
+}
+
+/** The store behind a connection to an engine. `release` is called once, when the store is closed. */
 export function embeddedStore(connection: EngineConnection, release: () => Promise<void>): Store {
   let closed = false
 

@@ -41,23 +41,27 @@ export class Leases {
     return toLease(row)
   }
 
-  acquire({ slot, seen, token, owner, version }: Acquire): SlotState | null {
+  acquire({ slot, seen, token, owner, version, announced }: Acquire): SlotState | null {
     const before = this.lease(slot)
     if (before.token !== seen.token || before.epoch !== seen.epoch) return null
     const unclean = before.owner !== null
+    const wentBack = before.incarnation === announced?.incarnation && before.nextOffset < announced.nextOffset
     const blamed = unclean && (before.attempts < carefulFrom || before.trying === before.nextOffset)
     this.#sql.run(
-      `UPDATE lease SET token = ?, owner = ?, version = ?, epoch = epoch + 1, attempts = attempts + ?, trying = NULL
+      `UPDATE lease SET token = ?, owner = ?, version = ?, epoch = epoch + 1, attempts = attempts + ?, trying = NULL,
+         incarnation = incarnation + ?
        WHERE slot = ?`,
       token,
       owner,
       version,
       blamed ? 1 : 0,
+      wentBack ? 1 : 0,
       slot,
     )
     return {
       lease: this.lease(slot),
       unclean,
+      wentBack,
       tried: before.trying,
       producers: this.#producers(slot),
       tombstones: this.#tombstones(slot),

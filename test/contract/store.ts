@@ -60,6 +60,7 @@ export async function own(store: Store, more: Partial<Acquire> = {}): Promise<Sl
     seen: { token: seenToken, epoch },
     token,
     owner: 'worker',
+    announced: null,
     version: 'v1',
     ...more,
   })
@@ -114,7 +115,7 @@ export function storeContract(t: Test, name: string, make: (t: Test) => Promise<
     const others = [store, open(), open()]
     const states = await Promise.all(
       others.map((other, index) =>
-        other.acquire({ slot, seen, token: `t${index}`, owner: `w${index}`, version: 'v1' }),
+        other.acquire({ slot, seen, token: `t${index}`, owner: `w${index}`, version: 'v1', announced: null }),
       ),
     )
     const winners = states.filter((state) => state !== null)
@@ -122,9 +123,9 @@ export function storeContract(t: Test, name: string, make: (t: Test) => Promise<
     const { token, owner } = winners[0]!.lease
     t.equal(token?.slice(1), owner?.slice(1))
     t.match(await store.lease(slot), { token, owner, version: 'v1', epoch: 1 })
-    t.equal(await store.acquire({ slot, seen: { token, epoch: 0 }, token: 'x', owner: 'x', version: 'v1' }), null)
-    t.equal(await store.acquire({ slot, seen: { token: 'x', epoch: 1 }, token: 'x', owner: 'x', version: 'v1' }), null)
-    const next = await store.acquire({ slot, seen: { token, epoch: 1 }, token: 'y', owner: 'y', version: 'v2' })
+    t.equal(await store.acquire({ slot, seen: { token, epoch: 0 }, token: 'x', owner: 'x', version: 'v1', announced: null }), null)
+    t.equal(await store.acquire({ slot, seen: { token: 'x', epoch: 1 }, token: 'x', owner: 'x', version: 'v1', announced: null }), null)
+    const next = await store.acquire({ slot, seen: { token, epoch: 1 }, token: 'y', owner: 'y', version: 'v2', announced: null })
     t.match(next, { unclean: true, lease: { token: 'y', owner: 'y', version: 'v2', epoch: 2 } })
     t.match(await store.lease('default/1'), { token: null, epoch: 0 }, 'the other slot is as it was')
   })

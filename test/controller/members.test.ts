@@ -16,7 +16,8 @@ const workerBeat = (id: string, state: WorkerBeat['state'] = 'live', waitingMs =
   state,
   inFlight: 0,
   outbox: 0,
-  slots: [{ slot: 'default/0', epoch: 1, nextOffset: 0, waitingMs }],
+  claimed: [],
+  slots: [{ slot: 'default/0', epoch: 1, incarnation: 0, nextOffset: 0, waitingMs }],
 })
 
 /** Members that hear their own heartbeats from `from` to `to`. */

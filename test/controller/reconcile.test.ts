@@ -16,6 +16,7 @@ const worker = (id: string, state: WorkerBeat['state'] = 'live', version = 'v1')
   state,
   version,
   slots: [],
+  claimed: [],
   inFlight: 0,
   outbox: 0,
 })
@@ -38,6 +39,7 @@ const view = (given: Partial<ClusterView>): ClusterView => ({
   leases: [],
   workers: [],
   stuck: new Set(),
+  lost: new Set(),
   serving: 'v1',
   pending: new Map(),
   now,

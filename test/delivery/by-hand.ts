@@ -2,6 +2,7 @@ import { encodeCommand } from '../../protocol/command-record.ts'
 import type { CommandRecord } from '../../protocol/command-record.ts'
 import { decodeStatus, encodeJson } from '../../protocol/status-record.ts'
 import type { ControlRecord, StatusRecord } from '../../protocol/status-record.ts'
+import { slotCount } from '../../config/config.ts'
 import { commandTopic, controlTopic, defaultGroup, slotId, statusTopic } from '../../protocol/topics.ts'
 import type { Message, SlotId } from '../../store/store.ts'
 import type { Worker } from '../../worker/worker.ts'
@@ -21,7 +22,7 @@ export async function clusterByHand(flags: Record<string, string> = {}): Promise
     ...flags,
   })
   await cluster.store.migrate()
-  await cluster.store.createGroup(defaultGroup, cluster.config.topics.slots)
+  await cluster.store.createGroup(defaultGroup, slotCount(cluster.config))
   return cluster
 }
 
@@ -39,7 +40,7 @@ export async function give(
   slot: SlotId = onlySlot,
 ): Promise<void> {
   const { epoch } = await cluster.store.lease(slot)
-  hint(cluster, { type: 'move', term: 1, slot, epoch, from: from?.id ?? null, to: to.id })
+  hint(cluster, { type: 'move', term: 1, slot, epoch, from: from?.id ?? null, to: to.id, announced: null })
   await until(`${to.id} owns ${slot}`, async () => {
     const lease = await cluster.store.lease(slot)
     return lease.epoch > epoch && lease.owner === to.id

@@ -21,7 +21,7 @@ async function interrupted() {
 async function halts(cluster: InProcessCluster): Promise<string> {
   const worker = await cluster.worker()
   const { epoch } = await cluster.store.lease(onlySlot)
-  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: null, to: worker.id })
+  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: null, to: worker.id, announced: null })
   const halted = () => announcements(cluster).find((record) => record.type === 'halted' && record.worker === worker.id)
   await until('it halts', () => halted() !== undefined)
   return (halted() as { reason: string }).reason

@@ -26,7 +26,7 @@ t.test('a duplicate that straddles a warm hand-off', async (t) => {
   await sender.publish('room', 1)
 
   const { epoch } = await cluster.store.lease(onlySlot)
-  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: a.id, to: b.id })
+  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: a.id, to: b.id, announced: null })
   await until('B is warm and cannot tell', () => gate.held === 1)
   const original = cluster.logData.range(commands, 0).next
   await sender.publish('room', 2)
