@@ -8,12 +8,13 @@ import { follow } from '../platform/follow.ts'
 import { decodeStatus } from '../protocol/status-record.ts'
 import type { Address, ProxyBeat, StatusRecord } from '../protocol/status-record.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
-import { clusterTopics, defaultGroup, slotId } from '../protocol/topics.ts'
+import { defaultGroup, slotId } from '../protocol/topics.ts'
 import { StoreError } from '../store/store.ts'
 import type { Lease, SlotId } from '../store/store.ts'
 import { Announced } from './announced.ts'
 import { DrainRuns } from './drain-runs.ts'
-import { heard, heardKept, trimHeard } from './heard.ts'
+import { heard } from './heard.ts'
+import { Housekeeping } from './housekeeping.ts'
 import { Hints } from './hints.ts'
 import { Instances } from './instances.ts'
 import { Leadership } from './leadership.ts'
@@ -22,7 +23,6 @@ import { Members, isStuck } from './members.ts'
 import type { Member } from './members.ts'
 import { reconcile } from './reconcile.ts'
 import type { PendingMove } from './reconcile.ts'
-import { Retention } from './retention.ts'
 
 export interface ControllerOptions {
   config: Config
@@ -51,7 +51,7 @@ export class Controller {
   readonly #leadership: Leadership
   readonly #announced = new Announced()
   readonly #lost: LostSlots
-  readonly #retention: Retention
+  readonly #housekeeping: Housekeeping
   #adoptedTerm: number | null = null
   readonly #pending = new Map<SlotId, PendingMove>()
   readonly #timers: Timer[] = []
@@ -73,7 +73,12 @@ export class Controller {
     this.drains = new DrainRuns()
     this.#hints = new Hints(env)
     this.#leadership = new Leadership(env, this.id)
-    this.#retention = new Retention(env, config)
+    const now = () => ({
+      isLeader: this.isLeader,
+      leases: this.leases,
+      proxies: this.members.proxies().map(({ beat }) => beat),
+    })
+    this.#housekeeping = new Housekeeping(env, config, now, (error) => this.#end(error))
     this.#lost = new LostSlots(config.worker.heartbeat_interval)
     this.#instances = new Instances(env, {
       controller: this.id,
@@ -95,9 +100,9 @@ export class Controller {
   async start(): Promise<void> {
     const { config } = this.#options
     const { clock, log, store } = this.#env
-    const [slots, { inbox_partitions }] = [slotCount(config), config.topics]
+    const slots = slotCount(config)
     const begin = async () => {
-      await log.createTopics(clusterTopics(slots, inbox_partitions))
+      await log.createTopics(this.#housekeeping.topics.wanted)
       const pinned = await store.createGroup(defaultGroup, slots)
       if (pinned !== slots) throw new Error(`topics.slots is ${slots}, but the cluster was made with ${pinned} slots`)
       return Promise.all(heard.map(([topic, partition]) => log.range(topic, partition)))
@@ -112,11 +117,8 @@ export class Controller {
       }).catch((error: unknown) => this.#end(error))
     }
     this.#announcer.start(config.worker.heartbeat_interval)
-    this.#timers.push(
-      clock.every(lookMs.members, () => this.#look()),
-      clock.every(heardKept.everyMs, () => this.#endWith(this.#trim())),
-      clock.every(this.#retention.everyMs, () => this.#endWith(this.#retain())),
-    )
+    this.#housekeeping.start()
+    this.#timers.push(clock.every(lookMs.members, () => this.#look()))
     this.#look()
   }
 
@@ -138,24 +140,10 @@ export class Controller {
   kill(): void {
     this.#isStopped = true
     this.#announcer.stop()
+    this.#housekeeping.stop()
     this.#hints.stop()
     for (const reader of this.#readers) reader.close()
     for (const timer of this.#timers) timer.cancel()
-  }
-
-  /** What was announced is only of use while it is new. */
-  async #trim(): Promise<void> {
-    if (this.isLeader) await trimHeard(this.#env, () => this.#isStopped)
-  }
-
-  async #retain(): Promise<void> {
-    if (!this.isLeader || this.leases.length === 0) return
-    const proxies = this.members.proxies().map(({ beat }) => beat)
-    await this.#retention.look(this.leases, proxies, () => this.#isStopped)
-  }
-
-  #endWith(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#end(error))
   }
 
   #end(error: unknown): void {

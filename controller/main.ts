@@ -7,6 +7,7 @@ import { startInternalListener } from '../platform/internal-listener.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { runProcess } from '../platform/process.ts'
 import { systemRandom } from '../platform/random.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
 import { openStore } from '../store/open.ts'
 import { buildApi } from './api.ts'
 import { Controller } from './controller.ts'
@@ -31,7 +32,11 @@ export async function runController(config: Config): Promise<void> {
     }
     controller = new Controller(env, { config, version: packageVersion, pid: process.pid, internal, ended })
     const api = buildApi(controller, env, config, config.controller.token)
-    await store.migrate()
+    await untilAnswered(
+      env,
+      () => store.migrate(),
+      () => false,
+    )
     await controller.start()
     await api.listen({ host: config.controller.address, port: config.controller.port })
     logger.info({ id: controller.id, port: config.controller.port }, 'controller is up')

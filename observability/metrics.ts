@@ -29,6 +29,9 @@ export function createMetrics(registry = new Registry()) {
     connectionsActive: gauge('connections_active', 'Sessions held by this proxy', ['protocol']),
     connectionsOpened: counter('connections_opened_total', 'Connections accepted', ['protocol']),
     connectionsClosed: counter('connections_closed_total', 'Connections closed, by disconnect code', ['code']),
+    connectionsRefused: counter('connections_refused_total', 'Connections refused before they were a session', [
+      'reason',
+    ]),
     commands: counter('commands_total', 'Commands answered, by the version that handled them', [
       'method',
       'destination_version',
@@ -81,6 +84,7 @@ export function createMetrics(registry = new Registry()) {
     // controller
     leader: gauge('controller_leader', '1 while this controller leads'),
     slotsUnowned: gauge('slots_unowned', 'Slots without a live owner'),
+    topicsMismatched: gauge('topics_mismatched', '1 while a topic is not laid out as it should be'),
     members: gauge('members_live', 'Live processes', ['role', 'version']),
     handoffs: counter('handoffs_total', 'Slots moved', ['result']),
     handoffPause: histogram('handoff_pause_seconds', 'Old owner stopped to new owner started', ['kind']),

@@ -1,0 +1,63 @@
+import type { Config } from '../config/config.ts'
+import { slotCount } from '../config/config.ts'
+import type { Timer } from '../platform/clock.ts'
+import type { StoreEnv } from '../platform/env.ts'
+import type { ProxyBeat } from '../protocol/status-record.ts'
+import { clusterTopics } from '../protocol/topics.ts'
+import type { Lease } from '../store/store.ts'
+import { heardKept, trimHeard } from './heard.ts'
+import { Retention } from './retention.ts'
+import { TopicsWatch, topicsLookMs } from './topics-watch.ts'
+
+/** What the leader sees at the moment. */
+export interface ClusterNow {
+  isLeader: boolean
+  leases: Lease[]
+  proxies: ProxyBeat[]
+}
+
+/** What the leading controller does for the log now and then: keeps it bounded, and looks whether it is as it should be. */
+export class Housekeeping {
+  readonly topics: TopicsWatch
+  readonly #env: StoreEnv
+  readonly #retention: Retention
+  readonly #now: () => ClusterNow
+  readonly #failed: (error: unknown) => void
+  #timers: Timer[] = []
+  #isStopped = false
+
+  constructor(env: StoreEnv, config: Config, now: () => ClusterNow, failed: (error: unknown) => void) {
+    this.#env = env
+    this.#now = now
+    this.#failed = failed
+    this.#retention = new Retention(env, config)
+    this.topics = new TopicsWatch(env, clusterTopics(slotCount(config), config.topics.inbox_partitions))
+  }
+
+  start(): void {
+    const stopped = () => this.#isStopped
+    this.#every(heardKept.everyMs, () => trimHeard(this.#env, stopped))
+    this.#every(topicsLookMs, () => this.topics.look(stopped))
+    this.#every(this.#retention.everyMs, async ({ leases, proxies }) => {
+      // None before the first look at the store.
+      if (leases.length > 0) await this.#retention.look(leases, proxies, stopped)
+    })
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    for (const timer of this.#timers) timer.cancel()
+  }
+
+  #every(ms: number, work: (now: ClusterNow) => Promise<void>): void {
+    let isWorking = false
+    const look = async () => {
+      const now = this.#now()
+      if (isWorking || !now.isLeader) return
+      isWorking = true
+      await work(now)
+      isWorking = false
+    }
+    this.#timers.push(this.#env.clock.every(ms, () => void look().catch(this.#failed)))
+  }
+}

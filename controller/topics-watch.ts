@@ -1,0 +1,34 @@
+import { LogError } from '../log/log.ts'
+import type { TopicSpec } from '../log/log.ts'
+import type { Env } from '../platform/env.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
+
+/** How often the topics are looked at while everything runs. */
+export const topicsLookMs = 60_000
+
+/**
+ * Looks whether the topics are still as they were made. One that was deleted is made again, and the slots and proxies
+ * that read it find out; one that somebody changed is named in the log and in a metric until it is mended. Partitions
+ * that somebody added are never used: a channel's slot depends on the number that the store has pinned.
+ */
+export class TopicsWatch {
+  readonly wanted: TopicSpec[]
+  readonly #env: Env
+
+  constructor(env: Env, wanted: TopicSpec[]) {
+    this.#env = env
+    this.wanted = wanted
+  }
+
+  async look(stopped: () => boolean): Promise<void> {
+    const { log, logger, metrics } = this.#env
+    try {
+      await untilAnswered(this.#env, () => log.createTopics(this.wanted), stopped)
+      metrics.topicsMismatched.set(0)
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== 'topic_mismatch') throw error
+      metrics.topicsMismatched.set(1)
+      logger.error({ reason: error.message }, 'a topic is not as it should be')
+    }
+  }
+}
