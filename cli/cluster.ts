@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { engineDirectory } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { resolvedConfigVariable } from '../platform/resolved-config.ts'
 import type { Role } from './roles.ts'
@@ -9,7 +10,7 @@ const launcher = fileURLToPath(new URL('holdfast.js', import.meta.url))
 
 type Environment = Record<string, string | undefined>
 
-/** The processes of `holdfast dev`: the engine first; clients are let go before the work behind them stops. */
+/** The processes of `holdfast dev`: the engine first, where one is needed; clients are let go before the work behind them stops. */
 export function clusterGroups(config: Config, env: Environment): ChildGroup[] {
   const group = (role: Role, count: number, startStage: number, stopStage: number): ChildGroup => ({
     children: Array.from({ length: count }, (_, index) => child(role, index, count, config, env)),
@@ -17,7 +18,7 @@ export function clusterGroups(config: Config, env: Environment): ChildGroup[] {
     stopStage,
   })
   return [
-    group('engine', 1, 0, 3),
+    ...(engineDirectory(config) === undefined ? [] : [group('engine', 1, 0, 3)]),
     group('proxy', config.dev.proxies, 1, 0),
     group('worker', config.dev.workers, 1, 1),
     group('controller', 1, 1, 2),

@@ -1,4 +1,4 @@
-import { embeddedDirectory, logUrl } from '../config/config.ts'
+import { engineDirectory, logUrl } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { EngineStartError, runEngine } from '../engine/main.ts'
 import { openLog } from '../log/open.ts'
@@ -16,9 +16,12 @@ import { systemRandom } from '../platform/random.ts'
 /** The engine as a process: it owns the files of the embedded log and store. */
 export async function runEngineProcess(config: Config): Promise<void> {
   await runProcess('engine', config, async (shell) => {
-    const dataDir = embeddedDirectory(logUrl(config))
+    const dataDir = engineDirectory(config)
     if (dataDir === undefined)
-      return shell.fatal(exitCodes.badConfig, 'log: an engine is only needed for embedded:DIRECTORY')
+      return shell.fatal(
+        exitCodes.badConfig,
+        'an engine is only needed when the log or the store is embedded:DIRECTORY',
+      )
     try {
       const engine = await runEngine({
         dataDir,
@@ -50,7 +53,7 @@ async function beFound(config: Config, { logger }: Shell): Promise<() => Promise
     registry: metrics.registry,
     ready: () => true,
   })
-  const log = openLog(logUrl(config))
+  const log = await openLog(logUrl(config))
   const id = `e-${systemRandom.hex(6)}`
   const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
   const announcer = new Announcer(env, id, (beat) => ({

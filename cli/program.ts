@@ -7,7 +7,7 @@ import type { Role } from './roles.ts'
 
 /** Sections that each long-lived process uses. */
 const roleSections: Record<Role, string[]> = {
-  engine: ['data_dir', 'log', 'log_level', 'engine', 'shutdown'],
+  engine: ['data_dir', 'log', 'store', 'log_level', 'engine', 'shutdown'],
   proxy: [
     'data_dir',
     'log',
@@ -51,6 +51,7 @@ export function createProgram(): Command {
     .showSuggestionAfterError()
   addDev(program)
   for (const role of ['engine', 'proxy', 'worker', 'controller'] as const) addRole(program, role)
+  addMigrate(program)
   addList(program, 'workers', 'list the live workers')
   addReset(addList(program, 'slots', 'list the slots, or reset one'))
   addList(program, 'proxies', 'list the live proxies')
@@ -82,6 +83,18 @@ function addRole(program: Command, role: Role): void {
     for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
     const { runRole } = await import('./roles.ts')
     await runRole(role, await withRoleSecret(role, config))
+  })
+}
+
+function addMigrate(program: Command): void {
+  const command = program
+    .command('migrate')
+    .description('make or upgrade the tables of the store, make or check the topics of the log')
+  addConfigFlags(command, ['data_dir', 'log', 'store', 'topics'])
+  examples(command, 'HOLDFAST_STORE_FILE=/run/secrets/migration-url holdfast migrate')
+  command.action(async () => {
+    const { config } = loadCommandConfig(command)
+    await (await import('./commands/migrate.ts')).migrate(config)
   })
 }
 

@@ -1,4 +1,7 @@
 import { resolve } from 'node:path'
+import { parseKafkaUrl } from '../log/kafka/url.ts'
+import { parseMysqlUrl } from '../store/mysql/url.ts'
+import { parseNetworks } from '../platform/networks.ts'
 import { embeddedDirectory, logUrl, storeUrl } from './config.ts'
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
@@ -8,6 +11,7 @@ import { getPath } from './keys.ts'
 /** Checks what no single key can tell. Throws ConfigError. */
 export function checkConfig(config: Config): void {
   checkUrls(config)
+  checkNetworks('http_server.proxy_protocol_trusted', config.http_server.proxy_protocol_trusted)
   mustBeShorter(config, 'client.pong_timeout', 'client.ping_interval')
   mustBeShorter(config, 'worker.heartbeat_interval', 'controller.death_time')
   mustBeShorter(config, 'proxy.heartbeat_interval', 'controller.proxy_death_time')
@@ -18,17 +22,33 @@ export function checkConfig(config: Config): void {
 }
 
 function checkUrls(config: Config): void {
-  const [log, store] = [directoryOf('log', logUrl(config)), directoryOf('store', storeUrl(config))]
-  if (log !== store) {
+  checkUrl('log', logUrl(config), 'kafka://', parseKafkaUrl, 'kafka://broker-1:9092,broker-2:9092')
+  checkUrl('store', storeUrl(config), 'mysql://', parseMysqlUrl, 'mysql://user:password@database/holdfast')
+  const [log, store] = [embeddedDirectory(logUrl(config)), embeddedDirectory(storeUrl(config))]
+  if (log !== undefined && store !== undefined && resolve(log) !== resolve(store)) {
     throw new ConfigError('store: the embedded store lies in the directory of the embedded log; set both or none')
   }
 }
 
-function directoryOf(key: string, url: string): string {
-  const directory = embeddedDirectory(url)
-  // The URL may hold a password, so the message does not repeat it.
-  if (!directory) throw new ConfigError(`${key}: allowed: embedded:DIRECTORY, for example embedded:.holdfast`)
-  return resolve(directory)
+/** `parse` throws one clear error that does not repeat the URL, which may hold a password. */
+function checkUrl(key: string, url: string, scheme: string, parse: (url: string) => unknown, example: string): void {
+  if (embeddedDirectory(url)) return
+  if (!url.startsWith(scheme)) {
+    throw new ConfigError(`${key}: allowed: embedded:DIRECTORY, or a URL such as ${example}`)
+  }
+  try {
+    parse(url)
+  } catch (error) {
+    throw new ConfigError(`${key}: ${(error as Error).message}; an example: ${example}`, { cause: error })
+  }
+}
+
+function checkNetworks(key: string, networks: string[]): void {
+  try {
+    parseNetworks(networks)
+  } catch (error) {
+    throw new ConfigError(`${key}: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 function mustBeShorter(config: Config, shorter: string, longer: string): void {

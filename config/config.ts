@@ -19,3 +19,14 @@ export function storeUrl(config: Config): string {
 export function embeddedDirectory(url: string): string | undefined {
   return url.startsWith(embedded) ? url.slice(embedded.length) : undefined
 }
+
+/** Directory of the engine behind the embedded log, the embedded store, or both; undefined when neither is embedded. */
+export function engineDirectory(config: Config): string | undefined {
+  return embeddedDirectory(logUrl(config)) ?? embeddedDirectory(storeUrl(config))
+}
+
+/** Slots of the default group: as configured, or what suits the log. An embedded one serves a single machine. */
+export function slotCount(config: Config): number {
+  if (config.topics.slots > 0) return config.topics.slots
+  return embeddedDirectory(logUrl(config)) === undefined ? 64 : 16
+}

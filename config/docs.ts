@@ -18,7 +18,8 @@ directory, or the one that \`--config FILE\` names, in YAML or JSON. Every key b
 - \`holdfast config check\` tells what is wrong, \`holdfast config print\` what is in force.
 
 Under \`holdfast dev\` without a file, channels without a namespace let authenticated clients subscribe, and subscribers
-publish and read history, with \`history_size\` 100, \`history_ttl\` 300s and \`force_recovery\`.
+publish and read history, with \`history_size\` 100, \`history_ttl\` 300s and \`force_recovery\`. It also sets
+\`topics.retention\` to 1m.
 
 This page is made from the schema: \`holdfast config docs > docs/configuration.md\`.
 `

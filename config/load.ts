@@ -41,6 +41,9 @@ const devNamespace: Partial<Config['channel']['without_namespace']> = {
   force_recovery: true,
 }
 
+/** A cluster on one machine keeps little: its log and store are on the same disk. */
+const devRetentionMs = 60_000
+
 /** Defaults, then the file, then the environment, then the flags. Throws ConfigError. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const config = defaultConfig()
@@ -59,6 +62,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const path = findFile(options)
   if (options.dev) {
     config.dev.active = true
+    config.topics.retention = devRetentionMs
     if (path === undefined) Object.assign(config.channel.without_namespace, devNamespace)
   }
   if (path !== undefined) readFileTree(parseFile(path, options), fileName(options), sink)

@@ -19,7 +19,7 @@ const text = (initial: string, description: string) => Type.String({ default: in
 /** A value that is never printed and never a flag; `NAME_FILE` in the environment names a file that holds it. */
 const secret = (description: string) => Type.String({ default: '', description, secret: true })
 
-/** `embedded:DIRECTORY`; empty stands for the data directory. Only the password in it is a secret. */
+/** Empty stands for `embedded:` and the data directory. Only the password in it is a secret. */
 const url = (description: string) => Type.String({ default: '', description, url: true })
 
 const toggle = (initial: boolean, description: string) => Type.Boolean({ default: initial, description })
@@ -70,8 +70,10 @@ export const configSchema = Type.Object({
     minLength: 1,
     allowed: 'a path',
   }),
-  log: url('Where the log is: `embedded:DIRECTORY`. Empty: `embedded:` and data_dir.'),
-  store: url('Where the store is: `embedded:DIRECTORY`. Empty: `embedded:` and data_dir.'),
+  log: url('Where the log is: `kafka://HOST:PORT,…/PREFIX` or `embedded:DIRECTORY`. Empty: `embedded:` and data_dir.'),
+  store: url(
+    'Where the store is: `mysql://USER:PASSWORD@HOST/DATABASE` or `embedded:DIRECTORY`. Empty: `embedded:` and data_dir.',
+  ),
   log_level: Type.Enum(['silent', 'error', 'warn', 'info', 'debug'], {
     default: 'info',
     description: 'Least important log lines that are still written.',
@@ -79,6 +81,15 @@ export const configSchema = Type.Object({
   http_server: Type.Object({
     address: text('127.0.0.1', 'Interface that a proxy listens on for clients.'),
     port: integer(8000, [0, 65_535], 'Port that a proxy listens on for clients; 0 takes a free one.'),
+    proxy_protocol: toggle(
+      false,
+      'A balancer stands in front of the proxy: every connection begins with a PROXY protocol header, version 1 or 2.',
+    ),
+    proxy_protocol_trusted: Type.Array(Type.String({ minLength: 1 }), {
+      default: ['127.0.0.0/8', '::1'],
+      description:
+        'Addresses and networks of the balancers. Whoever is in it can claim any client address; others are refused.',
+    }),
     internal_address: text(
       '127.0.0.1',
       'Interface of the internal listener (health, readiness, metrics) of any process.',
@@ -118,6 +129,17 @@ export const configSchema = Type.Object({
       [1_024, 1_073_741_824],
       'Bytes waiting to be sent to one client before it is closed as slow.',
     ),
+    address_connection_limit: integer(
+      0,
+      [0, 10_000_000],
+      'Connections that one client address may have at a proxy; 0 for any number. Many clients share one behind NAT or a balancer. An IPv6 address stands for its /64.',
+    ),
+    address_connection_rate: integer(
+      0,
+      [0, 1_000_000],
+      'New connections per second that one client address may open in the long run; 0 for any number.',
+    ),
+    address_connection_burst: integer(50, [1, 1_000_000], 'New connections that one client address may open at once.'),
     command_rate: integer(100, [1, 1_000_000], 'Commands per second that one client may send in the long run.'),
     command_burst: integer(200, [1, 1_000_000], 'Commands that one client may send at once.'),
     reply_deadline: duration('4500ms', ['50ms', '1h'], 'Time after which a command without a reply gets error 100.'),
@@ -182,8 +204,17 @@ export const configSchema = Type.Object({
     reads_max: integer(16, [1, 1_024], 'Reads (history, messages) of one worker at the same time.'),
   }),
   topics: Type.Object({
-    slots: integer(16, [1, 1_024], 'Slots of the default group. Fixed once the cluster has started.'),
+    slots: integer(
+      0,
+      [0, 1_024],
+      'Slots of the default group; 0 stands for 64 on Kafka, 16 embedded. Fixed once the cluster has started.',
+    ),
     inbox_partitions: integer(16, [1, 1_024], 'Partitions of the inbox topic. Fixed once the cluster has started.'),
+    retention: duration(
+      '1h',
+      ['30s', '8760h'],
+      'Time that records are kept after every reader has passed them; `holdfast dev` keeps them for 1m. A store that goes back in time by less loses nothing.',
+    ),
   }),
   engine: Type.Object({
     sync: Type.Enum(['normal', 'full'], {

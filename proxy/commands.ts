@@ -61,7 +61,7 @@ export class Commands {
       command = parseCommand(line, config.websocket.json_depth_limit)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      env.logger.info({ session: session.id, problem: error.message }, 'client broke the protocol')
+      env.logger.info({ session: session.id, address: session.address, problem: error.message }, 'client broke the protocol')
       return sessions.close(session, disconnects.badRequest)
     }
     if (command.method === 'pong') {
@@ -133,7 +133,7 @@ export class Commands {
     const waiting = session.waiting
     session.waiting = []
     for (const line of waiting) this.#line(session, line)
-    env.logger.debug({ session: session.id, user: session.user }, 'connected')
+    env.logger.debug({ session: session.id, address: session.address, user: session.user }, 'connected')
   }
 
   async #refresh(session: Session, { id, token }: CommandOf<'refresh'>): Promise<void> {

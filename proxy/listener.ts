@@ -1,10 +1,12 @@
 import websocket from '@fastify/websocket'
 import fastify from 'fastify'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
-import type { Logger } from 'pino'
+import { canonicalAddress, parseNetworks } from '../platform/networks.ts'
+import type { Env } from '../platform/env.ts'
 import { disconnects } from '../protocol/codes.ts'
 import type { Proxy } from './proxy.ts'
+import { requireProxyProtocol } from './proxy-protocol.ts'
 import { webSocketOf } from './socket.ts'
 
 export const websocketPath = '/connection/websocket'
@@ -12,9 +14,17 @@ export const websocketPath = '/connection/websocket'
 const jsonSubprotocol = 'centrifuge-json'
 const protobufSubprotocol = 'centrifuge-protobuf'
 
+export type ListenerEnv = Pick<Env, 'clock' | 'logger' | 'metrics'>
+
 /** The public listener: clients' WebSockets. Does not listen yet. */
-export async function buildListener(proxy: Proxy, config: Config, logger: Logger): Promise<FastifyInstance> {
+export async function buildListener(proxy: Proxy, config: Config, env: ListenerEnv): Promise<FastifyInstance> {
+  const { logger, metrics } = env
   const app = fastify({ forceCloseConnections: true })
+  if (config.http_server.proxy_protocol) {
+    const trusted = parseNetworks(config.http_server.proxy_protocol_trusted)
+    const endUnread = requireProxyProtocol(app.server, env, trusted)
+    app.addHook('preClose', async () => endUnread())
+  }
   await app.register(websocket, {
     options: {
       maxPayload: config.websocket.message_size_limit,
@@ -36,13 +46,20 @@ export async function buildListener(proxy: Proxy, config: Config, logger: Logger
     {
       websocket: true,
       preValidation: async (request, reply) => {
-        if (proxy.ready !== true)
-          return reply.code(503).header('retry-after', '1').send({ code: 'not_ready', message: proxy.ready })
-        const { origin, host } = request.headers
-        if (!isAllowedOrigin(origin, host, config.client.allowed_origins)) {
-          logger.info({ origin }, 'origin refused')
-          return reply.code(403).send({ code: 'origin', message: 'origin is not in client.allowed_origins' })
+        const refuse = (status: number, code: string, message: string) => {
+          metrics.connectionsRefused.inc({ reason: code })
+          if (status !== 403) reply.header('retry-after', '1')
+          return reply.code(status).send({ code, message })
         }
+        if (proxy.ready !== true) return refuse(503, 'not_ready', proxy.ready)
+        const { origin, host } = request.headers
+        const address = addressOf(request)
+        if (!isAllowedOrigin(origin, host, config.client.allowed_origins)) {
+          logger.info({ origin, address }, 'origin refused')
+          return refuse(403, 'origin', 'origin is not in client.allowed_origins')
+        }
+        const reason = proxy.refuses(address)
+        if (reason !== null) return refuse(429, reason, 'too many connections from this address')
       },
     },
     (ws, request) => {
@@ -52,7 +69,7 @@ export async function buildListener(proxy: Proxy, config: Config, logger: Logger
         const { code, reason } = disconnects.inappropriateProtocol
         return ws.close(code, reason)
       }
-      const session = proxy.open(webSocketOf(ws, request.raw.socket))
+      const session = proxy.open(webSocketOf(ws, request.raw.socket), addressOf(request))
       ws.on('message', (data: Buffer, isBinary: boolean) => {
         if (isBinary) proxy.sessions.close(session, disconnects.badRequest)
         else proxy.frame(session, data.toString())
@@ -62,6 +79,8 @@ export async function buildListener(proxy: Proxy, config: Config, logger: Logger
   )
   return app
 }
+
+const addressOf = (request: FastifyRequest): string => canonicalAddress(request.raw.socket.remoteAddress ?? '')
 
 /** Requests without an origin do not come from a browser. `*` stands for any run of characters. */
 export function isAllowedOrigin(origin: string | undefined, host: string | undefined, allowed: string[]): boolean {

@@ -15,7 +15,7 @@ export async function runProxy(config: Config): Promise<void> {
   await runProcess('proxy', config, async ({ logger, stop }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
-    const log = openLog(logUrl(config))
+    const log = await openLog(logUrl(config))
     const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
     let proxy: Proxy | null = null
     const internal = await startInternalListener({
@@ -25,7 +25,7 @@ export async function runProxy(config: Config): Promise<void> {
       ready: () => proxy?.ready ?? 'starting',
     })
     proxy = new Proxy(env, { config, version: packageVersion, pid: process.pid, internal, ended: stop })
-    const listener = await buildListener(proxy, config, logger)
+    const listener = await buildListener(proxy, config, env)
     if (config.dev.active) {
       const { page } = await import('./page/plugin.ts')
       await listener.register(page, { secret: config.client.token.hmac_secret_key, dev: true })

@@ -1,3 +1,4 @@
+import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { Announcer } from '../platform/announcer.ts'
 import type { Timer } from '../platform/clock.ts'
@@ -6,7 +7,10 @@ import { LogError } from '../log/log.ts'
 import { disconnects } from '../protocol/codes.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import type { Address, ProxyState } from '../protocol/status-record.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
 import { clusterTopics, inboxTopic } from '../protocol/topics.ts'
+import { AddressLimits } from './address-limits.ts'
+import type { AddressRefusal } from './address-limits.ts'
 import { Commands } from './commands.ts'
 import { Echo } from './echo.ts'
 import { Hub } from './hub.ts'
@@ -37,6 +41,7 @@ export class Proxy {
   readonly generation = 1
   state: ProxyState = 'starting'
   readonly sessions: Sessions
+  readonly #limits: AddressLimits
   readonly #env: Env
   readonly #options: ProxyOptions
   readonly #uplink: Uplink
@@ -56,9 +61,14 @@ export class Proxy {
     this.#uplink = new Uplink(env, {
       instance: this.id,
       producer: `${this.id}.${this.generation}`,
-      slots: config.topics.slots,
+      slots: slotCount(config),
       inFlightMax: config.proxy.in_flight_max,
       replyDeadlineMs: config.client.reply_deadline,
+    })
+    this.#limits = new AddressLimits(env.clock, {
+      connections: config.client.address_connection_limit,
+      rate: config.client.address_connection_rate,
+      burst: config.client.address_connection_burst,
     })
     this.sessions = new Sessions(
       env,
@@ -69,6 +79,7 @@ export class Proxy {
         expiredCloseDelayMs: config.client.expired_close_delay,
         commandBurst: config.client.command_burst,
       },
+      this.#limits,
       () => this.#hub,
     )
     this.#output = new Output(env, config.client.queue_max_size, (session, why) => this.sessions.close(session, why))
@@ -110,18 +121,25 @@ export class Proxy {
     }))
   }
 
+  #isStopped = false
+
   /** Resolves when clients can be served. */
   async start(): Promise<void> {
     const { config } = this.#options
     const { clock, log } = this.#env
-    await log.createTopics(clusterTopics(config.topics.slots, config.topics.inbox_partitions))
-    const { next } = await log.range(inboxTopic, partitionOf(this.id, config.topics.inbox_partitions))
-    this.#run(this.#inbox.run(next))
+    const begin = async () => {
+      await log.createTopics(clusterTopics(slotCount(config), config.topics.inbox_partitions))
+      return log.range(inboxTopic, partitionOf(this.id, config.topics.inbox_partitions))
+    }
+    const range = await untilAnswered(this.#env, begin, () => this.#isStopped)
+    if (range === null) return
+    this.#run(this.#inbox.run(range.next))
     this.#run(this.#echo.run())
     this.#announcer.start(config.proxy.heartbeat_interval)
     this.#timers.push(
       clock.every(sessionSweepMs, () => {
         this.sessions.sweep()
+        this.#limits.sweep()
         this.#hub.expire()
       }),
       clock.every(config.proxy.heartbeat_interval, () => this.#watchEcho()),
@@ -136,8 +154,14 @@ export class Proxy {
     return this.state === 'live' ? true : this.state
   }
 
-  open(socket: ClientSocket): Session {
-    return this.sessions.open(crypto.randomUUID(), socket)
+  /** Null when a client of that address may open one more connection. Each question counts as an attempt. */
+  refuses(address: string): AddressRefusal | null {
+    return this.#limits.refuses(address)
+  }
+
+  /** `address` is the client's, canonical. */
+  open(socket: ClientSocket, address: string): Session {
+    return this.sessions.open(crypto.randomUUID(), socket, address)
   }
 
   /** Ends a connection that is closing, should its client not do so. */
@@ -166,6 +190,7 @@ export class Proxy {
   }
 
   #stop(): void {
+    this.#isStopped = true
     for (const timer of this.#timers) timer.cancel()
     this.#uplink.stop()
     this.#inbox.stop()

@@ -4,6 +4,8 @@ import type { ClientSocket } from './socket.ts'
 export interface Session {
   readonly id: string
   readonly socket: ClientSocket
+  /** IP address of the client, canonical. */
+  readonly address: string
   phase: 'new' | 'authenticating' | 'connected' | 'refused' | 'closed'
   user: string
   /** JSON that the token carries about the connection, or null. */
@@ -24,19 +26,19 @@ export interface Session {
   out: string[]
 }
 
-export function newSession(id: string, socket: ClientSocket, now: number, connectBy: number, burst: number): Session {
+/** What a session begins with. */
+export type SessionStart = Pick<Session, 'id' | 'socket' | 'address' | 'connectBy' | 'bucket'>
+
+export function newSession(start: SessionStart): Session {
   return {
-    id,
-    socket,
+    ...start,
     phase: 'new',
     user: '',
     connInfo: null,
     expiresAt: 0,
     channels: new Set(),
-    bucket: { tokens: burst, at: now },
     pingAt: 0,
     pongBy: 0,
-    connectBy,
     waiting: [],
     out: [],
   }

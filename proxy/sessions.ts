@@ -2,6 +2,7 @@ import type { Env } from '../platform/env.ts'
 import { disconnectText, pingText } from '../protocol/client-frame.ts'
 import { disconnects } from '../protocol/codes.ts'
 import type { CloseReason } from '../protocol/codes.ts'
+import type { AddressLimits } from './address-limits.ts'
 import type { Hub } from './hub.ts'
 import { newSession } from './session.ts'
 import type { Session } from './session.ts'
@@ -27,12 +28,14 @@ const pingFrame = textFrame(pingText)
 export class Sessions {
   readonly #env: Env
   readonly #options: SessionsOptions
+  readonly #limits: AddressLimits
   readonly #all = new Set<Session>()
   readonly #hub: () => Hub
 
-  constructor(env: Env, options: SessionsOptions, hub: () => Hub) {
+  constructor(env: Env, options: SessionsOptions, limits: AddressLimits, hub: () => Hub) {
     this.#env = env
     this.#options = options
+    this.#limits = limits
     this.#hub = hub
   }
 
@@ -40,10 +43,13 @@ export class Sessions {
     return this.#all.size
   }
 
-  open(id: string, socket: ClientSocket): Session {
+  open(id: string, socket: ClientSocket, address: string): Session {
     const now = this.#env.clock.monotonic()
-    const session = newSession(id, socket, now, now + this.#options.staleCloseDelayMs, this.#options.commandBurst)
+    const { staleCloseDelayMs, commandBurst } = this.#options
+    const bucket = { tokens: commandBurst, at: now }
+    const session = newSession({ id, socket, address, connectBy: now + staleCloseDelayMs, bucket })
     this.#all.add(session)
+    this.#limits.opened(address)
     this.#env.metrics.connectionsOpened.inc({ protocol: 'websocket' })
     this.#env.metrics.connectionsActive.set({ protocol: 'websocket' }, this.#all.size)
     return session
@@ -111,6 +117,7 @@ export class Sessions {
   #end(session: Session, code: string): void {
     session.phase = 'closed'
     this.#all.delete(session)
+    this.#limits.closed(session.address)
     session.waiting = []
     session.out = []
     for (const channel of session.channels) this.#hub().leave(session, channel)

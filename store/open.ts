@@ -1,13 +1,18 @@
-import { shareConnection } from '../engine/shared.ts'
-import { embeddedStore } from './embedded/embedded-store.ts'
 import type { Store } from './store.ts'
 
-/** Opens the store that a URL names: `embedded:<data directory>`. Throws one clear error for any other. */
-export function openStore(url: string): Store {
-  const [scheme = '', directory = ''] = url.split(/:(.*)/s)
-  if (scheme !== 'embedded' || directory === '') {
-    throw new Error(`store: cannot open a URL that starts with "${scheme}:"; supported is embedded:<data directory>`)
+/**
+ * Opens the store that a URL names: `mysql://…` or `embedded:<data directory>`. An adapter is loaded when it is needed.
+ * Throws one clear error, without repeating the URL, for any other.
+ */
+export async function openStore(url: string): Promise<Store> {
+  const [scheme = '', rest = ''] = url.split(/:(.*)/s)
+  if (scheme === 'mysql') {
+    const { openMysqlStore } = await import('./mysql/mysql-store.ts')
+    return openMysqlStore(url)
   }
-  const { connection, release } = shareConnection(directory)
-  return embeddedStore(connection, release)
+  if (scheme === 'embedded' && rest !== '') {
+    const { openEmbeddedStore } = await import('./embedded/embedded-store.ts')
+    return openEmbeddedStore(rest)
+  }
+  throw new Error(`store: cannot open a URL that starts with "${scheme}:"; supported are mysql: and embedded:`)
 }

@@ -6,6 +6,7 @@ import { systemClock } from '../platform/clock.ts'
 import { startInternalListener } from '../platform/internal-listener.ts'
 import { runProcess } from '../platform/process.ts'
 import { systemRandom } from '../platform/random.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
 import { openStore } from '../store/open.ts'
 import { loadApp } from './app/load.ts'
 import { Worker } from './worker.ts'
@@ -30,7 +31,11 @@ export async function runWorker(config: Config): Promise<void> {
     })
     const ended = (why: 'drained' | 'broken') => (why === 'drained' ? stop(why) : process.exit(1))
     worker = new Worker(env, { config, app, version: config.worker.version, pid: process.pid, internal, ended })
-    await store.migrate()
+    await untilAnswered(
+      env,
+      () => store.migrate(),
+      () => false,
+    )
     await worker.start()
     logger.info({ id: worker.id, version: config.worker.version }, 'worker is up')
     return {

@@ -1,6 +1,16 @@
+import { shareConnection } from '../../engine/shared.ts'
 import type { EngineConnection } from '../../engine/connection.ts'
 import type { LogRequests } from '../../engine/requests.ts'
 import { LogError, type Log, type LogEntry, type LogRange, type LogReader, type TopicSpec } from '../log.ts'
+
+/** Records that one request removes at most. */
+export const trimChunk = 1_000
+
+/** The log that the engine of a data directory keeps. */
+export function openEmbeddedLog(dataDir: string): EmbeddedLog {
+  const { connection, release } = shareConnection(dataDir)
+  return new EmbeddedLog(connection, release)
+}
 
 /** The log that the engine keeps. `release` is called once, when the log is closed. */
 export class EmbeddedLog implements Log {
@@ -27,6 +37,9 @@ export class EmbeddedLog implements Log {
   }
 
   async trim(topic: string, partition: number, before: number): Promise<void> {
+    // Piece by piece, so that nobody waits for the engine while it removes much.
+    const { oldest } = await this.range(topic, partition)
+    for (let end = oldest + trimChunk; end < before; end += trimChunk) await this.#send('trim', [topic, partition, end])
     await this.#send('trim', [topic, partition, before])
   }
 

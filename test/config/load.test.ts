@@ -79,7 +79,7 @@ void t.test('what is wrong is one line', async (t) => {
     ],
     [{ env: { HOLDFAST_LOG_LEVEL: 'loud' } }, /allowed: silent, error, warn, info, debug$/],
     [{ env: { HOLDFAST_CHANNEL_NAMESPACES: '{' } }, /^channel\.namespaces \(HOLDFAST_CHANNEL_NAMESPACES\)/],
-    [{ env: { HOLDFAST_STORE: 'mysql://u:hunter2@h/d' } }, /^store: allowed: embedded:DIRECTORY/],
+    [{ env: { HOLDFAST_STORE: 'redis://u:hunter2@h/d' } }, /^store: allowed: embedded:DIRECTORY/],
     [{ env: { HOLDFAST_LOG: 'embedded:elsewhere' } }, /^store: .*set both or none$/],
     [
       { flags: { 'client.insecure': 'perhaps' } },

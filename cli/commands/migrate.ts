@@ -1,0 +1,29 @@
+import type { Config } from '../../config/config.ts'
+import { logUrl, slotCount, storeUrl } from '../../config/config.ts'
+import { LogError } from '../../log/log.ts'
+import { openLog } from '../../log/open.ts'
+import { exitCodes, fatal } from '../../platform/exit-codes.ts'
+import { clusterTopics, defaultGroup } from '../../protocol/topics.ts'
+import { openStore } from '../../store/open.ts'
+import { StoreError } from '../../store/store.ts'
+
+/** Makes or upgrades the store's tables, pins the slots, makes or checks the log's topics. Safe to repeat. */
+export async function migrate(config: Config): Promise<void> {
+  const slots = slotCount(config)
+  const [log, store] = await Promise.all([openLog(logUrl(config)), openStore(storeUrl(config))])
+  try {
+    await store.migrate()
+    const pinned = await store.createGroup(defaultGroup, slots)
+    if (pinned !== slots)
+      throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}`)
+    process.stdout.write('store: the tables are up to date\n')
+    await log.createTopics(clusterTopics(slots, config.topics.inbox_partitions))
+    process.stdout.write('log: the topics are as they should be\n')
+  } catch (error) {
+    if (error instanceof StoreError) fatal('store', exitCodes.failure, error.message)
+    if (error instanceof LogError) fatal('log', exitCodes.failure, error.message)
+    throw error
+  } finally {
+    await Promise.all([log.close(), store.close()])
+  }
+}
