@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { SignJWT } from 'jose'
 import { request } from 'undici'
+import type { BenchServices, Place } from './services.ts'
 
 const secret = 'bench-secret-bench-secret-bench-secret'
 const launcher = new URL('../cli/holdfast.js', import.meta.url).pathname
@@ -24,17 +25,29 @@ export interface WorkerRow {
 export class BenchCluster implements AsyncDisposable {
   readonly dataDir: string
   readonly websocketUrl: string
+  readonly services: BenchServices
+  readonly #place: Place
   readonly #child: ChildProcess
   readonly #api: string
 
-  private constructor(child: ChildProcess, dataDir: string, port: number, controllerPort: number) {
+  private constructor(
+    services: BenchServices,
+    place: Place,
+    child: ChildProcess,
+    dataDir: string,
+    port: number,
+    controllerPort: number,
+  ) {
+    this.services = services
+    this.#place = place
     this.#child = child
     this.dataDir = dataDir
     this.websocketUrl = `ws://127.0.0.1:${port}/connection/websocket`
     this.#api = `http://127.0.0.1:${controllerPort}/api/v1`
   }
 
-  static async start(settings: Record<string, string> = {}): Promise<BenchCluster> {
+  static async start(services: BenchServices, settings: Record<string, string> = {}): Promise<BenchCluster> {
+    const place = await services.place()
     const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
     const [port, controllerPort] = [await freePort(), await freePort()]
     const child = spawn(process.execPath, [launcher, 'dev'], {
@@ -49,13 +62,22 @@ export class BenchCluster implements AsyncDisposable {
         // The generator stands for thousands of clients with a few connections.
         HOLDFAST_CLIENT_COMMAND_RATE: '100000',
         HOLDFAST_CLIENT_COMMAND_BURST: '100000',
+        HOLDFAST_LOG: '',
+        HOLDFAST_STORE: '',
+        ...place.settings,
         ...settings,
       },
     })
     for await (const line of createInterface({ input: child.stdout })) {
-      if (line.startsWith('holdfast is ready')) return new BenchCluster(child, dataDir, port, controllerPort)
+      if (line.startsWith('holdfast is ready'))
+        return new BenchCluster(services, place, child, dataDir, port, controllerPort)
     }
     throw new Error('the cluster ended before it was ready')
+  }
+
+  /** Where its log is. */
+  get logUrl(): string {
+    return this.#place.settings['HOLDFAST_LOG'] ?? `embedded:${this.dataDir}`
   }
 
   token(user: string): Promise<string> {
@@ -74,17 +96,33 @@ export class BenchCluster implements AsyncDisposable {
     return this.api<WorkerRow[]>('/workers')
   }
 
-  /** CPU time of all processes of the cluster, in ms. */
+  /** WebSocket URLs of all proxies. */
+  async websocketUrls(): Promise<string[]> {
+    const proxies = await this.api<{ address: string }[]>('/proxies')
+    return proxies.map(({ address }) => `ws://${address}/connection/websocket`)
+  }
+
+  /** CPU time in ms of each kind of process: by role, and of the services that run for the cluster on this machine. */
+  async cpuByRole(): Promise<Map<string, number>> {
+    const spent = new Map<string, number>()
+    for (const pid of await descendants(this.#child.pid!)) {
+      const role = pid === this.#child.pid ? 'supervisor' : await roleOf(pid)
+      spent.set(role, (spent.get(role) ?? 0) + (await cpuOf(pid)))
+    }
+    for (const [service, pid] of Object.entries(this.services.pids)) spent.set(service, await cpuOf(pid))
+    return spent
+  }
+
+  /** CPU time of all processes of the cluster and of the services that run for it on this machine, in ms. */
   async cpuMs(): Promise<number> {
-    let total = 0
-    for (const pid of await descendants(this.#child.pid!)) total += await cpuOf(pid)
-    return total
+    return (await this.cpuByRole()).values().reduce((total, ms) => total + ms, 0)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = new Promise((resolve) => this.#child.once('exit', resolve))
     this.#child.kill('SIGTERM')
     await ended
+    await this.#place[Symbol.asyncDispose]()
     await rm(this.dataDir, { recursive: true, force: true })
   }
 }
@@ -108,4 +146,10 @@ async function cpuOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+/** The word after the launcher in a process's command line. */
+async function roleOf(pid: number): Promise<string> {
+  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
+  return words[words.findIndex((word) => word.endsWith('holdfast.js')) + 1] || 'other'
 }

@@ -4,8 +4,8 @@ import { atRate } from './stats.ts'
 const value = Buffer.alloc(300, 'x')
 
 /** A record appended to the cluster's own log and read back at its tail, without any of ours in between. */
-export async function logRoundTrip(dataDir: string, perSecond: number, seconds: number): Promise<number[]> {
-  const log = openLog(`embedded:${dataDir}`)
+export async function logRoundTrip(logUrl: string, perSecond: number, seconds: number): Promise<number[]> {
+  const log = await openLog(logUrl)
   const topic = `bench.${perSecond}`
   await log.createTopics([{ name: topic, partitions: 1, compacted: false }])
   const { next } = await log.range(topic, 0)
@@ -33,8 +33,8 @@ export async function logRoundTrip(dataDir: string, perSecond: number, seconds: 
 }
 
 /** Records per second that the cluster's log takes, several under way at once. */
-export async function logAppends(dataDir: string, seconds: number): Promise<number> {
-  const log = openLog(`embedded:${dataDir}`)
+export async function logAppends(logUrl: string, seconds: number): Promise<number> {
+  const log = await openLog(logUrl)
   await log.createTopics([{ name: 'bench.appends', partitions: 16, compacted: false }])
   const end = performance.now() + seconds * 1000
   let appended = 0

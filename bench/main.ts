@@ -6,31 +6,59 @@ import { latency } from './latency.ts'
 import { pauses } from './pause.ts'
 import { table } from './report.ts'
 import type { Figure } from './report.ts'
+import { BenchServices } from './services.ts'
+import type { Engines } from './services.ts'
+import { scaling } from './scaling.ts'
 import { saturation } from './saturation.ts'
+
+/** Publishes per second at which latency is looked at. */
+const rates = (cluster: BenchCluster) => (cluster.services.engines.log === 'kafka' ? [200, 1_000] : [500, 2_000])
 
 const suites: Record<string, (cluster: BenchCluster) => Promise<Figure[]>> = {
   idle: (cluster) => idle(cluster, 15),
-  latency: async (cluster) => [...(await latency(cluster, 500, 10)), ...(await latency(cluster, 2_000, 10))],
+  latency: async (cluster) => {
+    const figures: Figure[] = []
+    for (const rate of rates(cluster)) figures.push(...(await latency(cluster, rate, 10)))
+    return figures
+  },
   saturation: (cluster) => saturation(cluster, 10),
   pause: pauses,
 }
 
 const { values } = parseArgs({
-  options: { only: { type: 'string', multiple: true }, json: { type: 'string' }, help: { type: 'boolean' } },
+  options: {
+    only: { type: 'string', multiple: true },
+    log: { type: 'string', default: 'embedded' },
+    store: { type: 'string', default: 'embedded' },
+    json: { type: 'string' },
+    help: { type: 'boolean' },
+  },
 })
 if (values.help) {
-  console.log(`npm run bench -- [--only ${Object.keys(suites).join('|')}]... [--json FILE]
+  console.log(`npm run bench -- [--log embedded|kafka] [--store embedded|mysql] [--only ${Object.keys(suites).join('|')}]... [--json FILE]
 
-Starts a cluster of its own per suite and prints each figure beside the floor of the same run.`)
+Starts a cluster of its own per suite and prints each figure beside the floor of the same run.
+--only scaling: what one publish costs as proxies, workers, slots and rooms grow (about three minutes).`)
   process.exit(0)
 }
 
+if (!isEngine(values)) {
+  console.error('--log is embedded or kafka, --store is embedded or mysql')
+  process.exit(2)
+}
+const services = await BenchServices.open(values)
 const figures: Figure[] = []
 for (const [name, suite] of Object.entries(suites)) {
   if (values.only && !values.only.includes(name)) continue
   process.stderr.write(`${name} …\n`)
-  await using cluster = await BenchCluster.start()
+  await using cluster = await BenchCluster.start(services)
   figures.push(...(await suite(cluster)))
 }
-console.log(table(figures))
+if (values.only?.includes('scaling')) console.log(await scaling(services))
+if (figures.length > 0) console.log(table(figures))
 if (values.json) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`)
+
+function isEngine<T extends { log: string; store: string }>(values: T): values is T & Engines {
+  const { log, store } = values
+  return ['embedded', 'kafka'].includes(log) && ['embedded', 'mysql'].includes(store)
+}

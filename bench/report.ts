@@ -3,7 +3,12 @@ export interface Figure {
   name: string
   value: number
   unit: string
-  floor?: { name: string; value: number }
+  floor?: Floor
+}
+
+export interface Floor {
+  name: string
+  value: number
 }
 
 export function format(value: number): string {

@@ -9,7 +9,7 @@ const window = 32
 
 /** Durable publishes per second with as much under way as goes through, beside bare appends to the same log. */
 export async function saturation(cluster: BenchCluster, seconds: number): Promise<Figure[]> {
-  const floor = await logAppends(cluster.dataDir, 3)
+  const floor = await logAppends(cluster.logUrl, 3)
   const clients = await connectRooms(cluster, rooms)
   let acked = 0
   let errors = 0

@@ -76,9 +76,14 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
   )
 
   app.get('/api/v1/proxies', () =>
-    controller
-      .liveProxies()
-      .map(({ beat: { id, pid, generation, state, sessions } }) => ({ id, pid, generation, state, sessions })),
+    controller.liveProxies().map(({ beat: { id, pid, generation, state, sessions, clients } }) => ({
+      id,
+      pid,
+      generation,
+      state,
+      sessions,
+      address: clients && `${clients.host}:${clients.port}`,
+    })),
   )
 
   app.get('/api/v1/slots', async () => {

@@ -58,8 +58,13 @@ export interface Log {
   range(topic: string, partition: number): Promise<LogRange>
   /** Starts at offset `from`, which may be the end of the log. */
   read(topic: string, partition: number, from: number): LogReader
-  /** Removes what lies before `before`: retention, made explicit. */
+  /** Removes what lies before `before`: retention, made explicit. Not for compacted topics. */
   trim(topic: string, partition: number, before: number): Promise<void>
+  /**
+   * How far the records of a partition have been handled, for tools that show the lag. Optional and best effort: nothing
+   * depends on it.
+   */
+  noteProgress?(topic: string, partition: number, nextOffset: number): void
   close(): Promise<void>
 }
 

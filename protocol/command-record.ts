@@ -1,4 +1,5 @@
 import { FormatError, decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { checkShape, shapeOf } from './shape.ts'
 
 /**
  * A command on its way from a proxy to the slot of its channel. Time and seed are fixed when it enters the log and
@@ -60,23 +61,28 @@ export function encodeCommand(command: CommandRecord): Buffer {
   return encodeEnvelope(header, command.payload)
 }
 
-function isHeader(value: unknown): value is Header {
-  const h = value as Partial<Header> | null
-  return (
-    typeof h === 'object' &&
-    h !== null &&
-    [h.p, h.i, h.s, h.u, h.c, h.m, h.r].every((member) => typeof member === 'string') &&
-    Number.isSafeInteger(h.n) &&
-    Number.isSafeInteger(h.t) &&
-    Array.isArray(h.h) &&
-    h.h.length === 2
-  )
-}
+const headerShape = shapeOf({
+  p: 'text',
+  n: 'count',
+  i: 'text',
+  s: 'text',
+  u: 'text',
+  c: 'text',
+  m: 'text',
+  t: 'count',
+  r: 'text',
+  h: 'list',
+  ci: 'text?',
+})
 
 /** Throws FormatError. */
 export function decodeCommand(value: Buffer): CommandRecord {
-  const { header, payload } = decodeEnvelope(value)
-  if (!isHeader(header)) throw new FormatError('record is not a command')
+  const { header: read, payload } = decodeEnvelope(value)
+  checkShape(read, headerShape, 'command')
+  const header = read as unknown as Header
+  if (header.h.length !== 2 || !header.h.every(Number.isSafeInteger)) {
+    throw new FormatError('command: h is not a size and a time')
+  }
   return {
     producer: header.p,
     n: header.n,

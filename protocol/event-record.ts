@@ -1,5 +1,7 @@
 import type { SlotId } from '../store/store.ts'
 import { FormatError, decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { checkShape, checkTexts, shapeOf } from './shape.ts'
+import type { Members, Shape } from './shape.ts'
 
 /**
  * What a worker tells proxies: a batch of events of one slot in one record, for the instances named in it. Bodies
@@ -136,47 +138,89 @@ export function encodeControl(record: ResyncRecord | RetiredRecord): Buffer {
   return encodeEnvelope(record, nothing)
 }
 
+const typeShape = shapeOf({ type: 'text' })
+const shapes: Record<InboxRecord['type'], Shape> = {
+  events: shapeOf({ slot: 'text', inc: 'count', w: 'text', v: 'text', to: 'list', events: 'list' }),
+  answer: shapeOf({ slot: 'text', n: 'count', worker: 'text', version: 'text', error: 'object?' }),
+  resync: shapeOf({ slot: 'text', to: 'list' }),
+  retired: [],
+}
+
+const eventShape = shapeOf({ k: 'text', to: 'list', l: 'count', o: 'count', x: 'count' })
+const eventShapes: Record<SlotEvent['kind'], Shape> = {
+  publication: shapeOf({ c: 'text', e: 'text', t: 'count', at: 'count' }),
+  subscribed: shapeOf({ n: 'count', c: 'text', e: 'text', t: 'count' }),
+  reply: shapeOf({ n: 'count', err: 'object?' }),
+  tops: shapeOf({ n: 'count', tops: 'list' }),
+}
+const topShape = shapeOf({ channel: 'text', epoch: 'text', top: 'count' })
+const errorShape = shapeOf({ code: 'count', message: 'text' })
+
 /**
  * Decodes what is for `instance`: null when nothing in the record is. Events for other instances are left out.
  * Throws FormatError.
  */
 export function decodeInbox(value: Buffer, instance: string): InboxRecord | null {
   const { header, payload } = decodeEnvelope(value)
-  if (typeof header !== 'object' || header === null) throw new FormatError('record header is not an object')
-  const h = header as { type?: unknown; to?: unknown } & Record<string, unknown>
-  const isForUs = Array.isArray(h.to) ? h.to.includes(instance) : h.to === instance
-  switch (h.type) {
+  checkShape(header, typeShape, 'record')
+  const { type, to } = header
+  if (!Object.hasOwn(shapes, type as string)) throw new FormatError('record is not for an inbox')
+  const isForUs = Array.isArray(to) ? to.includes(instance) : to === instance
+  if (!isForUs) return null
+  checkShape(header, shapes[type as InboxRecord['type']], type as string)
+  const slot = header['slot'] as string
+  switch (type as InboxRecord['type']) {
     case 'events':
-      return isForUs ? decodeEvents(h, payload, (h.to as string[]).indexOf(instance), instance) : null
+      return decodeEvents(header, payload, (to as string[]).indexOf(instance), instance)
     case 'answer':
-      return isForUs ? ({ ...h, body: payload } as unknown as AnswerRecord) : null
+      return {
+        type: 'answer',
+        slot,
+        to: instance,
+        n: header['n'] as number,
+        worker: header['worker'] as string,
+        version: header['version'] as string,
+        error: errorOf(header['error']),
+        body: payload,
+      }
     case 'resync':
+      checkTexts(to, 'resync: to')
+      return { type: 'resync', slot, to }
     case 'retired':
-      return isForUs ? (h as unknown as ResyncRecord | RetiredRecord) : null
-    default:
-      throw new FormatError('record is not for an inbox')
+      return { type: 'retired', to: instance }
   }
 }
 
-function decodeEvents(h: Record<string, unknown>, payload: Buffer, mine: number, instance: string): EventBatch {
+function errorOf(value: unknown): EventError | null {
+  if (value === undefined || value === null) return null
+  checkShape(value, errorShape, 'error')
+  return value as unknown as EventError
+}
+
+function decodeEvents(header: Members, payload: Buffer, mine: number, instance: string): EventBatch {
   const events: SlotEvent[] = []
   let at = 0
-  for (const e of h['events'] as EventHeader[]) {
+  for (const event of header['events'] as unknown[]) {
+    checkShape(event, eventShape, 'event')
+    const e = event as EventHeader
+    if (e.l < 0 || at + e.l > payload.length) throw new FormatError('event is cut short')
     const body = payload.subarray(at, at + e.l)
     at += e.l
     if (e.to.includes(mine)) events.push(restore(e, body, instance))
   }
   return {
     type: 'events',
-    slot: h['slot'] as string,
-    incarnation: h['inc'] as number,
-    worker: h['w'] as string,
-    version: h['v'] as string,
+    slot: header['slot'] as string,
+    incarnation: header['inc'] as number,
+    worker: header['w'] as string,
+    version: header['v'] as string,
     events,
   }
 }
 
 function restore(e: EventHeader, body: Buffer, instance: string): SlotEvent {
+  if (!Object.hasOwn(eventShapes, e.k)) throw new FormatError(`unknown event ${e.k}`)
+  checkShape(e, eventShapes[e.k], e.k)
   const base = { offset: e.o, index: e.x, to: [instance] }
   const n = e['n'] as number
   const channel = e['c'] as string
@@ -188,10 +232,16 @@ function restore(e: EventHeader, body: Buffer, instance: string): SlotEvent {
     case 'subscribed':
       return { kind: 'subscribed', ...base, n, channel, epoch, top }
     case 'reply':
-      return { kind: 'reply', ...base, n, error: (e['err'] as EventError | undefined) ?? null, body }
+      return { kind: 'reply', ...base, n, error: errorOf(e['err']), body }
     case 'tops':
-      return { kind: 'tops', ...base, n, tops: e['tops'] as [string, string, number][] }
-    default:
-      throw new FormatError(`unknown event ${String(e.k)}`)
+      return { kind: 'tops', ...base, n, tops: topsOf(e['tops'] as unknown[]) }
   }
+}
+
+function topsOf(list: unknown[]): [string, string, number][] {
+  for (const each of list) {
+    const [channel, epoch, top] = Array.isArray(each) ? (each as unknown[]) : []
+    checkShape({ channel, epoch, top }, topShape, 'top')
+  }
+  return list as [string, string, number][]
 }

@@ -1,4 +1,7 @@
 import type { Announced, SlotId } from '../store/store.ts'
+import { FormatError } from './envelope.ts'
+import { checkShape, checkTexts, shapeOf } from './shape.ts'
+import type { Members, Shape } from './shape.ts'
 
 /** What processes announce on the status topic, and what the controller hints on the control topic. Plain JSON. */
 
@@ -45,6 +48,8 @@ export interface WorkerBeat extends Beat {
 export interface ProxyBeat extends Beat {
   role: 'proxy'
   state: ProxyState
+  /** Where it listens for clients; null before it does. */
+  clients: Address | null
   generation: number
   sessions: number
   /** Next offset to read of its inbox partition. */
@@ -97,14 +102,79 @@ export type ControlRecord =
     }
   | { type: 'drain'; term: number; worker: string }
 
+const typeShape = shapeOf({ type: 'text' })
+const addressShape = shapeOf({ host: 'text', port: 'count' })
+const announcedShape = shapeOf({ incarnation: 'count', nextOffset: 'count' })
+const ownedShape = shapeOf({
+  slot: 'text',
+  epoch: 'count',
+  incarnation: 'count',
+  nextOffset: 'count',
+  waitingMs: 'number',
+})
+
+const statusShapes: Record<StatusRecord['type'], Shape> = {
+  heartbeat: shapeOf({ role: 'text', id: 'text', pid: 'count', version: 'text', internal: 'object', beat: 'count' }),
+  warmed: shapeOf({ slot: 'text', epoch: 'count', worker: 'text' }),
+  released: shapeOf({ slot: 'text', epoch: 'count', worker: 'text', stoppedAt: 'number' }),
+  acquired: shapeOf({ slot: 'text', epoch: 'count', worker: 'text', from: 'text?', kind: 'text', pauseMs: 'number' }),
+  halted: shapeOf({ slot: 'text', worker: 'text', reason: 'text' }),
+  left: shapeOf({ role: 'text', id: 'text' }),
+}
+
+const beatShapes: Record<Heartbeat['role'], Shape> = {
+  worker: shapeOf({ state: 'text', slots: 'list', claimed: 'list', inFlight: 'count', outbox: 'count' }),
+  proxy: shapeOf({ state: 'text', clients: 'object?', generation: 'count', sessions: 'count', inboxOffset: 'count' }),
+  controller: [],
+  engine: [],
+}
+
+const controlShapes: Record<ControlRecord['type'], Shape> = {
+  move: shapeOf({ term: 'count', slot: 'text', epoch: 'count', from: 'text?', to: 'text?', announced: 'object?' }),
+  drain: shapeOf({ term: 'count', worker: 'text' }),
+}
+
 export function encodeJson(value: StatusRecord | ControlRecord): Buffer {
   return Buffer.from(JSON.stringify(value))
 }
 
+/** Throws FormatError when it is not JSON, of a type that nobody knows, or lacks what its readers rely on. */
 export function decodeStatus(value: Buffer): StatusRecord {
-  return JSON.parse(value.toString()) as StatusRecord
+  const record = decodeJson(value, statusShapes)
+  if (record['type'] === 'heartbeat') checkBeat(record)
+  return record as unknown as StatusRecord
 }
 
+/** Throws FormatError, as decodeStatus does. */
 export function decodeControl(value: Buffer): ControlRecord {
-  return JSON.parse(value.toString()) as ControlRecord
+  const record = decodeJson(value, controlShapes)
+  if (record['announced']) checkShape(record['announced'], announcedShape, 'announced')
+  return record as unknown as ControlRecord
+}
+
+function decodeJson(value: Buffer, shapes: Readonly<Record<string, Shape>>): Members {
+  let record: unknown
+  try {
+    record = JSON.parse(value.toString())
+  } catch (cause) {
+    throw new FormatError('record is not JSON', { cause })
+  }
+  checkShape(record, typeShape, 'record')
+  const type = record['type'] as string
+  const shape = Object.hasOwn(shapes, type) ? shapes[type] : undefined
+  if (shape === undefined) throw new FormatError(`unknown record ${type}`)
+  checkShape(record, shape, type)
+  return record
+}
+
+function checkBeat(record: Members): void {
+  const role = record['role'] as string
+  const shape = Object.hasOwn(beatShapes, role) ? beatShapes[role as Heartbeat['role']] : undefined
+  if (shape === undefined) throw new FormatError(`heartbeat of an unknown role ${role}`)
+  checkShape(record, shape, 'heartbeat')
+  checkShape(record['internal'], addressShape, 'internal')
+  if (role === 'worker') {
+    checkTexts(record['claimed'], 'claimed')
+    for (const slot of record['slots'] as unknown[]) checkShape(slot, ownedShape, 'slot')
+  } else if (role === 'proxy' && record['clients']) checkShape(record['clients'], addressShape, 'clients')
 }

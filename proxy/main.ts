@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import type { Config } from '../config/config.ts'
 import { logUrl } from '../config/config.ts'
 import { openLog } from '../log/open.ts'
@@ -32,7 +33,9 @@ export async function runProxy(config: Config): Promise<void> {
     }
     await proxy.start()
     await listener.listen({ host: config.http_server.address, port: config.http_server.port })
-    logger.info({ id: proxy.id, port: config.http_server.port }, 'proxy is up')
+    const { address: host, port } = listener.server.address() as AddressInfo
+    proxy.listensAt = { host, port }
+    logger.info({ id: proxy.id, port }, 'proxy is up')
     return {
       async stop() {
         await proxy.drain()

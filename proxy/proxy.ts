@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import { Announcer } from '../platform/announcer.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { Env } from '../platform/env.ts'
+import { uuid } from '../platform/random.ts'
 import { LogError } from '../log/log.ts'
 import { disconnects } from '../protocol/codes.ts'
 import { partitionOf } from '../protocol/partition.ts'
@@ -115,12 +116,15 @@ export class Proxy {
       internal: options.internal,
       beat,
       state: this.state,
+      clients: this.listensAt,
       generation: this.generation,
       sessions: this.sessions.size,
       inboxOffset: this.#inbox.offset,
     }))
   }
 
+  /** Where clients connect, once they can. */
+  listensAt: Address | null = null
   #isStopped = false
 
   /** Resolves when clients can be served. */
@@ -161,7 +165,7 @@ export class Proxy {
 
   /** `address` is the client's, canonical. */
   open(socket: ClientSocket, address: string): Session {
-    return this.sessions.open(crypto.randomUUID(), socket, address)
+    return this.sessions.open(uuid(this.#env.random), socket, address)
   }
 
   /** Ends a connection that is closing, should its client not do so. */

@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js'
+import fetchResponse from 'kafkajs/src/protocol/requests/fetch/v11/response.js'
+import type { FetchAnswer } from 'kafkajs/src/protocol/requests/fetch/v11/response.js'
+import type { Brokers } from './brokers.ts'
+import { kafkaCodes } from './failure.ts'
+import type { KafkaReader } from './reader.ts'
+
+/** How long a broker keeps a fetch that has nothing to answer. A reader that begins meanwhile does not wait for it. */
+export const fetchWaitMs = 100
+
+/** Bytes that one fetch brings, and those of one partition. */
+export const fetchBytesMax = { all: 16 * 1024 * 1024, partition: 1024 * 1024 }
+
+/** Pause after a broker that did not answer. */
+export const fetchRetryMs = 100
+
+interface Place {
+  topic: string
+  partition: number
+  offset: number
+}
+
+export interface FetchEvents {
+  /** A partition answered with an error: its readers are no longer part of the loop. */
+  refused: (readers: KafkaReader[], code: number) => void
+  /** The broker did not answer: no reader is part of the loop any more. */
+  lost: (readers: KafkaReader[], error: unknown) => void
+}
+
+const placeKey = (topic: string, partition: number) => `${topic}/${partition}`
+
+/**
+ * Fetches for all readers whose partitions one broker leads: one request at a time. It is a fetch session (KIP-227):
+ * the broker remembers what is read from where, a request names only what has changed, an answer only what has records.
+ */
+export class FetchLoop {
+  readonly node: number
+  readonly #brokers: Brokers
+  readonly #events: FetchEvents
+  readonly #readers = new Map<string, Set<KafkaReader>>()
+  /** What the broker remembers. */
+  #session = { id: 0, epoch: 0, places: new Map<string, Place>() }
+  #wake: (() => void) | null = null
+  #isPolling = false
+  #isClosed = false
+
+  constructor(node: number, brokers: Brokers, events: FetchEvents) {
+    this.node = node
+    this.#brokers = brokers
+    this.#events = events
+    void this.#run()
+  }
+
+  add(reader: KafkaReader): void {
+    const key = placeKey(reader.topic, reader.partition)
+    this.#readers.getOrInsertComputed(key, () => new Set()).add(reader)
+    this.wake()
+    if (this.#isPolling) void this.#fetchAlone(reader)
+  }
+
+  remove(reader: KafkaReader): void {
+    const key = placeKey(reader.topic, reader.partition)
+    const readers = this.#readers.get(key)
+    if (readers?.delete(reader) && readers.size === 0) this.#readers.delete(key)
+  }
+
+  /** Some reader has room again. */
+  wake(): void {
+    this.#wake?.()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.wake()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed) {
+      const places = this.#wanted()
+      if (places.size === 0) {
+        await new Promise<void>((resolve) => (this.#wake = resolve))
+        this.#wake = null
+        continue
+      }
+      try {
+        this.#isPolling = true
+        this.#take(await this.#fetch(places), places)
+      } catch (error) {
+        this.#session = { id: 0, epoch: 0, places: new Map() }
+        const readers = [...this.#readers.values()].flatMap((each) => [...each])
+        this.#readers.clear()
+        await this.#brokers.drop(this.node)
+        if (!this.#isClosed) await sleep(fetchRetryMs)
+        this.#events.lost(readers, error)
+      } finally {
+        this.#isPolling = false
+      }
+    }
+  }
+
+  /** From where each partition is read: readers of the same one share what the slowest needs. */
+  #wanted(): Map<string, Place> {
+    const places = new Map<string, Place>()
+    for (const [key, readers] of this.#readers) {
+      for (const { topic, partition, hasRoom, fetchFrom } of readers) {
+        if (!hasRoom) continue
+        const offset = Math.min(places.get(key)?.offset ?? fetchFrom, fetchFrom)
+        places.set(key, { topic, partition, offset })
+      }
+    }
+    return places
+  }
+
+  async #fetch(places: Map<string, Place>): Promise<FetchAnswer> {
+    const session = this.#session
+    const changed = [...places].filter(([key, { offset }]) => session.places.get(key)?.offset !== offset)
+    const forgotten = [...session.places].filter(([key]) => !places.has(key))
+    const broker = await this.#brokers.broker(this.node)
+    const answer = await broker.connectionPool.send({
+      request: requestFor(
+        changed.map(([, place]) => place),
+        fetchWaitMs,
+        {
+          sessionId: session.id,
+          sessionEpoch: session.epoch,
+          forgottenTopics: forgotten.map(([, { topic, partition }]) => ({ topic, partitions: [partition] })),
+        },
+      ),
+      response,
+      logResponseError: false,
+    })
+    session.places = answer.sessionId === 0 ? new Map() : places
+    session.epoch = answer.sessionId === 0 ? 0 : session.epoch + 1
+    session.id = answer.sessionId
+    return answer
+  }
+
+  /** A first look for a reader that came while a fetch was under way, beside it, until there is nothing ready. */
+  async #fetchAlone(reader: KafkaReader): Promise<void> {
+    try {
+      const broker = await this.#brokers.broker(this.node)
+      const connection = await broker.connectionPool.getConnection(0)
+      let before = -1
+      while (reader.hasRoom && reader.fetchFrom > before) {
+        before = reader.fetchFrom
+        const { topic, partition } = reader
+        const place = { topic, partition, offset: before }
+        const sessionless = { sessionId: 0, sessionEpoch: -1, forgottenTopics: [] }
+        const answer = await connection.send({
+          request: requestFor([place], 0, sessionless),
+          response,
+          logResponseError: false,
+        })
+        for (const { messages, errorCode } of answer.responses[0]?.partitions ?? [])
+          if (errorCode === kafkaCodes.none) reader.take(messages, before)
+      }
+    } catch {
+      // The loop meets the same error, and answers for it.
+    }
+  }
+
+  #take({ errorCode, responses }: FetchAnswer, places: Map<string, Place>): void {
+    if (errorCode !== kafkaCodes.none) {
+      // The broker has forgotten the session: the next fetch begins another one.
+      this.#session = { id: 0, epoch: 0, places: new Map() }
+      return
+    }
+    for (const { topicName, partitions } of responses) {
+      for (const { partition, errorCode: code, messages } of partitions) {
+        const key = placeKey(topicName, partition)
+        const readers = this.#readers.get(key)
+        const place = places.get(key)
+        if (!readers || !place) continue
+        if (code === kafkaCodes.none) for (const reader of readers) reader.take(messages, place.offset)
+        else {
+          this.#readers.delete(key)
+          this.#events.refused([...readers], code)
+        }
+      }
+    }
+  }
+}
+
+const response = { decode: fetchResponse.decode, parse: (answer: FetchAnswer) => answer }
+
+function requestFor(
+  places: Place[],
+  maxWaitTime: number,
+  session: { sessionId: number; sessionEpoch: number; forgottenTopics: { topic: string; partitions: number[] }[] },
+): object {
+  const topics = Map.groupBy(places, ({ topic }) => topic)
+  return fetchRequest({
+    replicaId: -1,
+    maxWaitTime,
+    minBytes: 1,
+    maxBytes: fetchBytesMax.all,
+    isolationLevel: 0,
+    ...session,
+    topics: [...topics].map(([topic, each]) => ({
+      topic,
+      partitions: each.map(({ partition, offset }) => ({
+        partition,
+        fetchOffset: String(offset),
+        maxBytes: fetchBytesMax.partition,
+      })),
+    })),
+  })
+}

@@ -1,0 +1,84 @@
+import { LogError } from '../log.ts'
+import type { Log, LogEntry, LogRange, LogReader, TopicSpec } from '../log.ts'
+import { Brokers } from './brokers.ts'
+import { deleteRecords } from './deletion.ts'
+import { Fetching } from './fetching.ts'
+import { Offsets } from './offsets.ts'
+import { Producing } from './producing.ts'
+import { Progress } from './progress.ts'
+import { createTopics } from './topics.ts'
+import { parseKafkaUrl } from './url.ts'
+import type { KafkaAddress } from './url.ts'
+
+/** The log in Apache Kafka, through kafkajs. Throws one clear error for a URL that is none of ours. */
+export function openKafkaLog(url: string): KafkaLog {
+  return new KafkaLog(parseKafkaUrl(url))
+}
+
+export class KafkaLog implements Log {
+  readonly #address: KafkaAddress
+  readonly #brokers: Brokers
+  readonly #producing: Producing
+  readonly #offsets: Offsets
+  readonly #fetching: Fetching
+  readonly #progress: Progress
+  #isClosed = false
+
+  constructor(address: KafkaAddress) {
+    this.#address = address
+    this.#brokers = new Brokers(address.client)
+    this.#producing = new Producing(this.#brokers)
+    this.#offsets = new Offsets(this.#brokers)
+    this.#fetching = new Fetching(this.#brokers, this.#offsets)
+    this.#progress = new Progress(this.#brokers)
+  }
+
+  async createTopics(topics: TopicSpec[]): Promise<void> {
+    this.#check()
+    const named = topics.map((spec) => ({ ...spec, name: this.#name(spec.name) }))
+    await createTopics(await this.#brokers.admin(), named, this.#address)
+  }
+
+  async append(topic: string, partition: number, entries: LogEntry[]): Promise<number> {
+    this.#check()
+    return this.#producing.append(this.#name(topic), partition, entries)
+  }
+
+  async range(topic: string, partition: number): Promise<LogRange> {
+    this.#check()
+    return this.#offsets.range(this.#name(topic), partition)
+  }
+
+  read(topic: string, partition: number, from: number): LogReader {
+    this.#check()
+    return this.#fetching.read(this.#name(topic), partition, from)
+  }
+
+  async trim(topic: string, partition: number, before: number): Promise<void> {
+    this.#check()
+    const name = this.#name(topic)
+    const { oldest, next } = await this.#offsets.range(name, partition)
+    const offset = Math.min(before, next)
+    if (offset > oldest) await deleteRecords(this.#brokers, { topic: name, partition, before: offset })
+  }
+
+  noteProgress(topic: string, partition: number, nextOffset: number): void {
+    if (!this.#isClosed) this.#progress.note(this.#name(topic), partition, nextOffset)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#progress.close()
+    this.#fetching.close()
+    await this.#brokers.close()
+  }
+
+  #name(topic: string): string {
+    return this.#address.prefix === '' ? topic : `${this.#address.prefix}.${topic}`
+  }
+
+  #check(): void {
+    if (this.#isClosed) throw new LogError('closed', 'the log is closed')
+  }
+}

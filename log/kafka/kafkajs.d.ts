@@ -1,0 +1,175 @@
+/**
+ * The parts of kafkajs 2.2.4 beneath its public consumer and producer that are used here. The version is pinned: it is
+ * not public. What they do is read in node_modules/kafkajs/src.
+ */
+
+declare module 'kafkajs/src/cluster/index.js' {
+  import type { ISocketFactory, KafkaConfig, Logger, RetryOptions } from 'kafkajs'
+  import type { ConnectionOptions } from 'node:tls'
+
+  /** `encode` and `decode` are kafkajs's own, of a version of a request; `parse` sees the decoded answer. */
+  export interface ProtocolCall<Answer> {
+    request: object
+    response: { decode(data: Buffer): Promise<Answer>; parse(answer: Answer): Promise<Answer> | Answer }
+    logResponseError?: boolean
+  }
+
+  export interface Broker {
+    nodeId: number
+    connectionPool: {
+      /** Fetches have a connection of their own; everything else shares the other one. */
+      send<Answer>(call: ProtocolCall<Answer>): Promise<Answer>
+      getConnection(index: 0 | 1): Promise<{ send<Answer>(call: ProtocolCall<Answer>): Promise<Answer> }>
+    }
+    disconnect(): Promise<void>
+    offsetCommit(request: {
+      groupId: string
+      groupGenerationId: number
+      memberId: string
+      retentionTime: number
+      topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
+    }): Promise<unknown>
+  }
+
+  export interface TopicMetadata {
+    topic: string
+    partitionMetadata: { partitionErrorCode: number; partitionId: number; leader: number; replicas: number[] }[]
+  }
+
+  class Cluster {
+    constructor(options: {
+      logger: Logger
+      brokers: string[] | (() => Promise<string[]>)
+      clientId: string
+      socketFactory: ISocketFactory
+      ssl?: ConnectionOptions | undefined
+      sasl?: KafkaConfig['sasl']
+      connectionTimeout: number
+      authenticationTimeout: number
+      reauthenticationThreshold: number
+      requestTimeout: number
+      enforceRequestTimeout: boolean
+      metadataMaxAge: number
+      retry: RetryOptions
+      allowAutoTopicCreation: boolean
+      maxInFlightRequests?: number | null
+      isolationLevel: number
+    })
+    connect(): Promise<void>
+    disconnect(): Promise<void>
+    findBroker(broker: { nodeId: number | string }): Promise<Broker>
+    findGroupCoordinator(group: { groupId: string }): Promise<Broker>
+    readonly brokerPool: {
+      refreshMetadata(topics: string[]): Promise<void>
+      readonly metadata: { topicMetadata: TopicMetadata[] } | null
+    }
+  }
+  export default Cluster
+}
+
+declare module 'kafkajs/src/protocol/requests/fetch/v11/request.js' {
+  export interface FetchRequest {
+    replicaId: number
+    maxWaitTime: number
+    minBytes: number
+    maxBytes: number
+    isolationLevel: number
+    sessionId: number
+    sessionEpoch: number
+    topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[]
+    forgottenTopics: { topic: string; partitions: number[] }[]
+  }
+  const request: (fetch: FetchRequest) => object
+  export default request
+}
+
+declare module 'kafkajs/src/protocol/requests/fetch/v11/response.js' {
+  export interface FetchedMessage {
+    offset: string
+    key: Buffer | null
+    value: Buffer | null
+    isControlRecord?: boolean
+  }
+  export interface FetchAnswer {
+    errorCode: number
+    sessionId: number
+    responses: {
+      topicName: string
+      partitions: { partition: number; errorCode: number; highWatermark: string; messages: FetchedMessage[] }[]
+    }[]
+  }
+  const response: { decode(data: Buffer): Promise<FetchAnswer> }
+  export default response
+}
+
+declare module 'kafkajs/src/protocol/requests/produce/v7/request.js' {
+  export interface ProduceRequest {
+    acks: number
+    timeout: number
+    compression: number
+    topicData: {
+      topic: string
+      partitions: { partition: number; messages: { key: Buffer | null; value: Buffer }[] }[]
+    }[]
+  }
+  const request: (produce: ProduceRequest) => object
+  export default request
+}
+
+declare module 'kafkajs/src/protocol/requests/produce/v7/response.js' {
+  export interface ProduceAnswer {
+    topics: {
+      topicName: string
+      partitions: { partition: number; errorCode: number; baseOffset: string }[]
+    }[]
+  }
+  const response: { decode(data: Buffer): Promise<ProduceAnswer> }
+  export default response
+}
+
+declare module 'kafkajs/src/protocol/requests/listOffsets/v2/request.js' {
+  const request: (list: {
+    replicaId: number
+    isolationLevel: number
+    topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[]
+  }) => object
+  export default request
+}
+
+declare module 'kafkajs/src/protocol/requests/listOffsets/v2/response.js' {
+  export interface OffsetsAnswer {
+    responses: { topic: string; partitions: { partition: number; errorCode: number; offset: string }[] }[]
+  }
+  const response: { decode(data: Buffer): Promise<OffsetsAnswer> }
+  export default response
+}
+
+declare module 'kafkajs/src/protocol/requests/deleteRecords/v0/request.js' {
+  const request: (deletion: {
+    topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
+    timeout: number
+  }) => object
+  export default request
+}
+
+declare module 'kafkajs/src/protocol/requests/deleteRecords/v0/response.js' {
+  export interface DeletionAnswer {
+    topics: { topic: string; partitions: { partition: number; errorCode: number }[] }[]
+  }
+  const response: (asked: { topics: [] }) => { decode(data: Buffer): Promise<DeletionAnswer> }
+  export default response
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  const protocolErrors: { createErrorFromCode(code: number): Error & { type: string; retriable: boolean } }
+  export default protocolErrors
+}
+
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  class RequestQueue {
+    pending: unknown[]
+    throttledUntil: number
+    scheduleCheckPendingRequests(): void
+  }
+  export default RequestQueue
+}

@@ -1,0 +1,150 @@
+import produceRequest from 'kafkajs/src/protocol/requests/produce/v7/request.js'
+import produceResponse from 'kafkajs/src/protocol/requests/produce/v7/response.js'
+import type { ProduceAnswer } from 'kafkajs/src/protocol/requests/produce/v7/response.js'
+import type { LogEntry } from '../log.ts'
+import { recordBytes } from '../rules.ts'
+import { Brokers, kafkaLimitMs } from './brokers.ts'
+import { failureOf, failureOfCode, kafkaCodes } from './failure.ts'
+
+/** Produce requests under way at one broker: what comes meanwhile goes together in the next. */
+export const requestsMax = 1
+
+/** Bytes that one request carries, and those of one partition in it (Kafka's own default is 1 MiB). */
+export const requestBytesMax = { all: 4_000_000, partition: 960_000 }
+
+interface Waiting {
+  topic: string
+  partition: number
+  entries: LogEntry[]
+  bytes: number
+  resolve: (offset: number) => void
+  reject: (error: unknown) => void
+}
+
+interface Node {
+  waiting: Waiting[]
+  underWay: number
+  isScheduled: boolean
+}
+
+/** Entries of one partition in a request, and where those of each append begin. */
+interface Batch {
+  entries: LogEntry[]
+  bytes: number
+  appends: { waiting: Waiting; index: number }[]
+}
+
+/**
+ * Appends of any number of partitions, gathered: it is requests that cost, not records. Each partition answers for
+ * itself, so one that fails does not trouble the others.
+ */
+export class Producing {
+  readonly #brokers: Brokers
+  readonly #nodes = new Map<number, Node>()
+
+  constructor(brokers: Brokers) {
+    this.#brokers = brokers
+  }
+
+  append(topic: string, partition: number, entries: LogEntry[]): Promise<number> {
+    const bytes = entries.reduce((sum, entry) => sum + recordBytes(entry), 0)
+    return new Promise((resolve, reject) => {
+      const waiting = { topic, partition, entries, bytes, resolve, reject }
+      const leader = this.#brokers.knownLeader(topic, partition)
+      if (leader !== undefined && leader >= 0) this.#add(leader, waiting)
+      else this.#brokers.leader(topic, partition).then((node) => this.#add(node, waiting), reject)
+    })
+  }
+
+  #add(id: number, waiting: Waiting): void {
+    const node = this.#nodes.getOrInsertComputed(id, () => ({ waiting: [], underWay: 0, isScheduled: false }))
+    node.waiting.push(waiting)
+    if (node.isScheduled || node.underWay >= requestsMax) return
+    node.isScheduled = true
+    // At the end of this turn: what one read from a socket brought goes together.
+    setImmediate(() => {
+      node.isScheduled = false
+      this.#send(id, node)
+    })
+  }
+
+  #send(id: number, node: Node): void {
+    while (node.waiting.length > 0 && node.underWay < requestsMax) {
+      const topics = take(node)
+      node.underWay += 1
+      void this.#request(id, topics).finally(() => {
+        node.underWay -= 1
+        this.#send(id, node)
+      })
+    }
+  }
+
+  async #request(id: number, topics: Map<string, Map<number, Batch>>): Promise<void> {
+    const request = produceRequest({
+      acks: -1,
+      timeout: kafkaLimitMs.request,
+      compression: 0,
+      topicData: [...topics].map(([topic, partitions]) => ({
+        topic,
+        partitions: [...partitions].map(([partition, { entries }]) => ({ partition, messages: entries })),
+      })),
+    })
+    const response = { decode: produceResponse.decode, parse: (answer: ProduceAnswer) => answer }
+    try {
+      const broker = await this.#brokers.broker(id)
+      const { topics: answers } = await broker.connectionPool.send({ request, response, logResponseError: false })
+      for (const { topicName, partitions } of answers) {
+        for (const { partition, errorCode, baseOffset } of partitions) {
+          const batch = topics.get(topicName)?.get(partition)
+          if (batch) this.#settle(topicName, partition, batch, errorCode, Number(baseOffset))
+        }
+      }
+    } catch (error) {
+      await this.#brokers.drop(id)
+      const failure = failureOf(error, `append at broker ${id}`)
+      for (const batches of topics.values())
+        for (const { appends } of batches.values()) for (const { waiting } of appends) waiting.reject(failure)
+    }
+  }
+
+  #settle(topic: string, partition: number, { appends }: Batch, code: number, first: number): void {
+    if (code === kafkaCodes.none) {
+      for (const { waiting, index } of appends) waiting.resolve(first + index)
+      return
+    }
+    this.#brokers.forget(topic)
+    const failure = failureOfCode(code, `append to ${topic}/${partition}`)
+    for (const { waiting } of appends) waiting.reject(failure)
+  }
+}
+
+/** What goes in the next request; what does not fit stays, in order. */
+function take(node: Node): Map<string, Map<number, Batch>> {
+  const topics = new Map<string, Map<number, Batch>>()
+  const left: Waiting[] = []
+  const full = new Set<string>()
+  let bytes = 0
+  for (const waiting of node.waiting) {
+    const { topic, partition } = waiting
+    const name = `${topic}/${partition}`
+    const batches = topics.getOrInsertComputed(topic, () => new Map<number, Batch>())
+    const batch = batches.get(partition) ?? { entries: [], bytes: 0, appends: [] }
+    const isFirst = bytes === 0
+    const fits =
+      bytes + waiting.bytes <= requestBytesMax.all && batch.bytes + waiting.bytes <= requestBytesMax.partition
+    if (full.has(name) || (!isFirst && !fits)) {
+      // Nothing of this partition may overtake it.
+      full.add(name)
+      left.push(waiting)
+      continue
+    }
+    batch.appends.push({ waiting, index: batch.entries.length })
+    batch.entries.push(...waiting.entries)
+    batch.bytes += waiting.bytes
+    bytes += waiting.bytes
+    batches.set(partition, batch)
+  }
+  node.waiting = left
+  for (const [topic, batches] of topics) if (batches.size === 0) topics.delete(topic)
+  return topics
+}

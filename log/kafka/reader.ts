@@ -1,0 +1,139 @@
+import { hash } from 'node:crypto'
+import type { FetchedMessage } from 'kafkajs/src/protocol/requests/fetch/v11/response.js'
+import { LogError, readBatchMax, readBufferBytesMax } from '../log.ts'
+import type { LogReader, LogRecord } from '../log.ts'
+import { recordBytes } from '../rules.ts'
+
+/** A record that was read, to be recognised when it is read again. */
+interface Seen {
+  offset: number
+  digest: string
+}
+
+const nothing = Buffer.alloc(0)
+
+/**
+ * One reader of a partition: what was fetched and not taken yet, bounded. After any interruption it begins with the
+ * record that it read last: when that is another one by now, the topic is not the one that it was.
+ */
+export class KafkaReader implements LogReader {
+  readonly topic: string
+  readonly partition: number
+  /** Next offset to be fetched. */
+  offset: number
+  readonly #roomAgain: (reader: KafkaReader) => void
+  readonly #ended: (reader: KafkaReader) => void
+  #records: LogRecord[] = []
+  #bytes = 0
+  #last: Seen | null = null
+  /** Set while the last record is to be recognised. */
+  #recognise: Seen | null = null
+  #error: LogError | null = null
+  #wake: (() => void) | null = null
+
+  constructor(
+    place: { topic: string; partition: number; from: number },
+    events: { roomAgain: (reader: KafkaReader) => void; ended: (reader: KafkaReader) => void },
+  ) {
+    this.topic = place.topic
+    this.partition = place.partition
+    this.offset = place.from
+    this.#roomAgain = events.roomAgain
+    this.#ended = events.ended
+  }
+
+  get ready(): boolean {
+    return this.#records.length > 0 || this.#error !== null
+  }
+
+  get hasRoom(): boolean {
+    return this.#bytes < readBufferBytesMax && this.#error === null
+  }
+
+  get isOver(): boolean {
+    return this.#error !== null
+  }
+
+  /** True before the first record: then nothing shows that the topic was ever there. */
+  get isNew(): boolean {
+    return this.#last === null
+  }
+
+  /** Where the next fetch begins. */
+  get fetchFrom(): number {
+    return this.#recognise?.offset ?? this.offset
+  }
+
+  async next(): Promise<LogRecord[]> {
+    if (this.#records.length === 0 && this.#error === null) {
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+      this.#wake = null
+    }
+    if (this.#records.length === 0) throw this.#error!
+    const hadRoom = this.hasRoom
+    const taken = this.#records.splice(0, readBatchMax)
+    this.#bytes =
+      this.#records.length === 0 ? 0 : this.#bytes - taken.reduce((sum, record) => sum + recordBytes(record), 0)
+    if (!hadRoom && this.hasRoom) this.#roomAgain(this)
+    return taken
+  }
+
+  /**
+   * Messages that were fetched from offset `from` on. What was read already is left out; a fetch that was made for others
+   * and begins too late is none of ours.
+   */
+  take(messages: FetchedMessage[], from: number): void {
+    if (this.#error !== null || from > this.fetchFrom) return
+    const records = messages.flatMap(({ offset, key, value, isControlRecord }) =>
+      isControlRecord ? [] : [{ offset: Number(offset), key, value: value ?? nothing }],
+    )
+    if (this.#recognise && !this.#isRecognised(records, this.#recognise)) return
+    const fresh = records.filter(({ offset }) => offset >= this.offset)
+    const last = fresh.at(-1)
+    if (last === undefined) return
+    this.offset = last.offset + 1
+    this.#last = { offset: last.offset, digest: digestOf(last) }
+    for (const record of fresh) this.#bytes += recordBytes(record)
+    this.#records.push(...fresh)
+    this.#wake?.()
+  }
+
+  /** The connection or the partition was lost for a while. */
+  interrupted(): void {
+    this.#recognise = this.#last
+  }
+
+  /** The last record was removed since: what follows it is there. */
+  skipRecognition(): void {
+    this.#recognise = null
+  }
+
+  fail(error: LogError): void {
+    if (this.#error !== null) return
+    this.#error = error
+    this.#ended(this)
+    this.#wake?.()
+  }
+
+  close(): void {
+    this.#records = []
+    this.fail(new LogError('closed', 'the reader is closed'))
+  }
+
+  #isRecognised(records: LogRecord[], seen: Seen): boolean {
+    const first = records.find(({ offset }) => offset >= seen.offset)
+    if (first === undefined) return false
+    this.#recognise = null
+    // A compacted topic may have lost it, and a trimmed one too.
+    if (first.offset > seen.offset || digestOf(first) === seen.digest) return true
+    const what = `${this.topic}/${this.partition}`
+    this.fail(
+      new LogError('out_of_range', `${what} has another record at ${seen.offset} than before: it was made anew`),
+    )
+    return false
+  }
+}
+
+function digestOf({ key, value }: LogRecord): string {
+  return `${key?.length ?? -1} ${hash('sha1', value)}`
+}
