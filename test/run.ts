@@ -3,47 +3,55 @@
  * line counts assertions from tap's own report. Anything that failed, was skipped or left to do, and a run without
  * any test, ends with an exit code other than 0. Arguments name test files; without them all run.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { servicesDown, servicesUp, type Services } from '../compose/services/services.ts'
 import { objections, ResultReader, type Remark } from './support/results.ts'
+import { logVariable, storeVariable } from './support/services.ts'
+import { bringTools } from './support/tools.ts'
 
 /** The whole of tap may take this long; a single file is bounded in .taprc. */
 const tapDeadlineMs = 15 * 60_000
 
-const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome']
+/** Kafka and MySQL of the tests keep their data here; it is removed with them. */
+const dataDir = fileURLToPath(new URL('../.holdfast-test', import.meta.url))
 
-function isOnPath(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-}
+/** A run that is told to end stops what it started first. */
+const interrupted = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
 
-function runs(command: string, args: string[], quiet = false): boolean {
-  return spawnSync(command, args, { stdio: ['ignore', quiet ? 'ignore' : 'inherit', 'inherit'] }).status === 0
-}
+const say = (line: string): void => console.log(line)
 
-/** Makes sure that a Chromium is there for the browser tests. */
-function bringChromium(): boolean {
-  if (chromiumNames.some(isOnPath)) return true
-  if (process.getuid?.() !== 0 || !isOnPath('apt-get')) {
-    console.log(
-      `There is no ${chromiumNames.join(', ')} on the PATH: install one (it is brought only as root on Debian).`,
-    )
-    return false
+/** Kafka and MySQL for the tests. What the environment names for them is taken, else what it names for Holdfast. */
+function bringServices(): Promise<Services> {
+  const env = {
+    HOLDFAST_LOG: process.env[logVariable] ?? process.env['HOLDFAST_LOG'],
+    HOLDFAST_STORE: process.env[storeVariable] ?? process.env['HOLDFAST_STORE'],
   }
-  console.log('There is no Chromium: running apt-get install chromium.')
-  if (runs('apt-get', ['update', '-qq'], true) && runs('apt-get', ['install', '-y', '-qq', 'chromium'], true))
-    return true
-  console.log('apt-get could not install Chromium: install it by hand, then run the tests again.')
-  return false
+  return servicesUp({ dataDir, env, say })
+}
+
+/** Stops what this run started, and removes its data. */
+async function leaveServices(): Promise<void> {
+  await servicesDown({ dataDir, say })
+  await rm(dataDir, { recursive: true, force: true })
+}
+
+/** The environment of the tests: ours without any setting of Holdfast but the services. */
+function environmentWith(services: Services | undefined): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_'))
+  const named = services && { [logVariable]: services.log, [storeVariable]: services.storeAdmin }
+  return { ...Object.fromEntries(own), ...named }
+}
+
+/** True when the static checks pass. */
+async function check(): Promise<boolean> {
+  const npm = spawn('npm', ['run', '--silent', 'check'], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const [code] = (await once(npm, 'exit')) as [number | null]
+  return code === 0
 }
 
 function printFailure({ name, detail }: Remark): void {
@@ -51,7 +59,10 @@ function printFailure({ name, detail }: Remark): void {
 }
 
 /** Runs tap and reads its report; returns what speaks against the run, and the counts. */
-async function runTap(files: string[]): Promise<{ reasons: string[]; passed: number; failed: number }> {
+async function runTap(
+  files: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ reasons: string[]; passed: number; failed: number }> {
   const reader = new ResultReader(({ name, passed, failed, ms }) => {
     const mark = failed === 0 ? '✔' : '✖'
     console.log(
@@ -62,11 +73,14 @@ async function runTap(files: string[]): Promise<{ reasons: string[]; passed: num
   const args = [program, 'run', '--reporter=jsonstream', '--coverage-report=text-summary']
   // A few files alone may cover nothing.
   if (files.length > 0) args.push('--allow-empty-coverage', ...files)
-  const tap = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const tap = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
+  const stop = (): boolean => tap.kill('SIGTERM')
+  if (interrupted.signal.aborted) stop()
+  interrupted.signal.addEventListener('abort', stop)
   let overdue = false
   const watchdog = setTimeout(() => {
     overdue = true
-    tap.kill('SIGTERM')
+    stop()
   }, tapDeadlineMs)
   const others: string[] = []
   for await (const line of createInterface({ input: tap.stdout })) {
@@ -83,10 +97,18 @@ async function runTap(files: string[]): Promise<{ reasons: string[]; passed: num
   return { reasons, passed: results.passed, failed: results.failed.length }
 }
 
-const prepared = bringChromium()
-const checked = runs('npm', ['run', '--silent', 'check'])
-const { reasons, passed, failed } = await runTap(process.argv.slice(2))
-if (!prepared) reasons.push('Chromium is missing')
+const lacking = await bringTools(say)
+let services: Services | undefined
+try {
+  services = await bringServices()
+} catch (error) {
+  lacking.push(`there are no services: ${error instanceof Error ? error.message : String(error)}`)
+}
+const checked = await check()
+const { reasons, passed, failed } = await runTap(process.argv.slice(2), environmentWith(services))
+if (services?.started !== false) await leaveServices()
+reasons.push(...lacking)
+if (interrupted.signal.aborted) reasons.push('the run was told to end')
 if (!checked) reasons.push('a static check failed (npm run check)')
 if (reasons.length > 0) console.log(`\n${reasons.join('\n')}\n`)
 console.log(`${passed} passed, ${failed} failed`)
