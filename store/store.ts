@@ -121,9 +121,9 @@ export interface Acquire {
   owner: string
   version: string
   /**
-   * The furthest that an owner of the slot has said it was, null when nothing is known. A lease of the same incarnation
-   * that is behind it shows a store that went back in time (a failover that lost commits, a restored backup): what
-   * was lost comes again from the log, in a new incarnation.
+   * The furthest that an owner of the slot has said it was, null when nothing is known. A lease that is behind it, by
+   * incarnation first, shows a store that went back in time (a failover that lost commits, a restored backup): what
+   * was lost comes again from the log, in an incarnation above the announced one.
    */
   announced: Announced | null
 }

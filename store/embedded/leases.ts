@@ -2,6 +2,7 @@ import {
   StoreError,
   carefulFrom,
   type Acquire,
+  type Announced,
   type Lease,
   type OutboxRow,
   type SlotId,
@@ -45,17 +46,17 @@ export class Leases {
     const before = this.lease(slot)
     if (before.token !== seen.token || before.epoch !== seen.epoch) return null
     const unclean = before.owner !== null
-    const wentBack = before.incarnation === announced?.incarnation && before.nextOffset < announced.nextOffset
+    const wentBack = announced !== null && isBehind(before, announced)
     const blamed = unclean && (before.attempts < carefulFrom || before.trying === before.nextOffset)
     this.#sql.run(
       `UPDATE lease SET token = ?, owner = ?, version = ?, epoch = epoch + 1, attempts = attempts + ?, trying = NULL,
-         incarnation = incarnation + ?
+         incarnation = ?
        WHERE slot = ?`,
       token,
       owner,
       version,
       blamed ? 1 : 0,
-      wentBack ? 1 : 0,
+      wentBack ? announced.incarnation + 1 : before.incarnation,
       slot,
     )
     return {
@@ -136,6 +137,13 @@ export class Leases {
         body: bytes(row['body']),
       }))
   }
+}
+
+/** The store may have lost the raise of an incarnation too. */
+function isBehind({ incarnation, nextOffset }: Lease, announced: Announced): boolean {
+  return (
+    incarnation < announced.incarnation || (incarnation === announced.incarnation && nextOffset < announced.nextOffset)
+  )
 }
 
 function toLease(row: Row): Lease {

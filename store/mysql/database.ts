@@ -1,0 +1,121 @@
+import { systemRandom } from '../../platform/random.ts'
+import type { MysqlEvents } from './events.ts'
+import { Failure } from './failure.ts'
+import { LostSessions } from './lost-sessions.ts'
+import type { Result, Session } from './session.ts'
+import { Sessions } from './sessions.ts'
+import type { Sql } from './sql.ts'
+import { rollback } from './transaction.ts'
+import type { MysqlTarget } from './url.ts'
+
+/** Connections of a process for commits: one works while the other's answer is on its way. */
+export const commitSessionsMax = 2
+
+/** Connections of a process for everything else. */
+export const requestSessionsMax = 6
+
+/** How often a request is made when deadlocks or lock waits undo it. */
+export const triesMax = 5
+
+/** Pause before such a request is made again; doubled each time, and shortened by up to half at random. */
+const againMs = 10
+
+/** A process's way to the database: every request is one round trip, made again when nothing else is wrong. */
+export class Database {
+  readonly #events: MysqlEvents
+  readonly #commits: Sessions
+  readonly #requests: Sessions
+  readonly #lost = new LostSessions((statements) => this.request(statements))
+
+  constructor(target: MysqlTarget, events: MysqlEvents) {
+    this.#events = events
+    const changed = (): void => this.#tell()
+    this.#commits = new Sessions({ target, max: commitSessionsMax, changed })
+    this.#requests = new Sessions({ target, max: requestSessionsMax, changed })
+  }
+
+  /** Makes statements (alone, or as a transaction) in one round trip. Rejects with a Failure; nothing is open then. */
+  request(statements: readonly Sql[]): Promise<Result[]> {
+    return this.#untilDone(this.#requests, statements)
+  }
+
+  /** As `request`, on the connections for commits. */
+  commit(statements: readonly Sql[]): Promise<Result[]> {
+    return this.#untilDone(this.#commits, statements)
+  }
+
+  /** As `commit`, but not made again. */
+  commitOnce(statements: readonly Sql[]): Promise<Result[]> {
+    return this.#once(this.#commits, statements)
+  }
+
+  /** From here on no commit that ended without an answer changes anything any more. Rejects with a Failure. */
+  settle(): Promise<void> {
+    return this.#lost.settle()
+  }
+
+  /** Lets all connections go, to find the server that takes writes now. */
+  reconnect(): void {
+    this.#commits.renew()
+    this.#requests.renew()
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#commits.close(), this.#requests.close()])
+  }
+
+  async #untilDone(sessions: Sessions, statements: readonly Sql[]): Promise<Result[]> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#once(sessions, statements)
+      } catch (error) {
+        const kind = error instanceof Failure ? error.kind : null
+        if ((kind !== 'deadlock' && kind !== 'lock_wait') || tries === triesMax) throw error
+        this.#events.retried(kind)
+      }
+      const pauseMs = againMs * 2 ** (tries - 1) * (1 - systemRandom.float() / 2)
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    }
+  }
+
+  #once(sessions: Sessions, statements: readonly Sql[]): Promise<Result[]> {
+    return sessions.use(async (session) => {
+      try {
+        return await this.#roundTrip(session, statements)
+      } finally {
+        if (session.broken && sessions === this.#commits) this.#lost.add(session.name)
+      }
+    })
+  }
+
+  async #roundTrip(session: Session, statements: readonly Sql[]): Promise<Result[]> {
+    const start = performance.now()
+    try {
+      return await session.query(statements)
+    } catch (error) {
+      if (error instanceof Failure && error.kind === 'read_only') this.reconnect()
+      if (!session.broken) await this.#rollBack(session)
+      throw error
+    } finally {
+      this.#events.roundTrip((performance.now() - start) / 1_000)
+    }
+  }
+
+  /** Where it fails the connection is gone, and the server rolls back by itself. */
+  async #rollBack(session: Session): Promise<void> {
+    try {
+      await session.query(rollback)
+    } catch {
+      session.destroy()
+    }
+  }
+
+  #tell(): void {
+    const sum = (of: (sessions: Sessions) => number): number => of(this.#commits) + of(this.#requests)
+    this.#events.connections(sum(({ open }) => open))
+    this.#events.requests(
+      sum(({ running }) => running),
+      sum(({ waiting }) => waiting),
+    )
+  }
+}

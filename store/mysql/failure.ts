@@ -1,0 +1,87 @@
+import { StoreError, type StoreErrorCode } from '../store.ts'
+
+/** What an error of the server or the connection means for the request that met it. */
+export type FailureKind =
+  | 'deadlock' // rolled back as a whole: again
+  | 'lock_wait' // somebody else held a row for too long: roll back, again
+  | 'read_only' // the server is no longer the one that takes writes
+  | 'unavailable' // no answer, or none now
+  | 'fenced' // the check after a fence failed
+  | 'duplicate'
+  | 'refused' // these rows will never fit
+  | 'damaged' // the database is not as it should be
+
+/** Server error numbers, the same for MySQL and MariaDB (dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html). */
+const kinds: Record<number, FailureKind> = {
+  1213: 'deadlock', // ER_LOCK_DEADLOCK
+  1205: 'lock_wait', // ER_LOCK_WAIT_TIMEOUT
+  1290: 'read_only', // ER_OPTION_PREVENTS_STATEMENT: --read-only
+  1792: 'read_only', // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+  1836: 'read_only', // ER_READ_ONLY_MODE
+  1690: 'fenced', // ER_DATA_OUT_OF_RANGE: see fenceCheck in transaction.ts
+  1062: 'duplicate', // ER_DUP_ENTRY
+  1118: 'refused', // ER_TOO_BIG_ROWSIZE
+  1153: 'refused', // ER_NET_PACKET_TOO_LARGE
+  1264: 'refused', // ER_WARN_DATA_OUT_OF_RANGE
+  1265: 'refused', // WARN_DATA_TRUNCATED
+  1366: 'refused', // ER_TRUNCATED_WRONG_VALUE_FOR_FIELD
+  1406: 'refused', // ER_DATA_TOO_LONG
+  1044: 'damaged', // ER_DBACCESS_DENIED_ERROR
+  1045: 'damaged', // ER_ACCESS_DENIED_ERROR
+  1048: 'damaged', // ER_BAD_NULL_ERROR: a row names a channel that is not there
+  1049: 'damaged', // ER_BAD_DB_ERROR
+  1050: 'damaged', // ER_TABLE_EXISTS_ERROR
+  1051: 'damaged', // ER_BAD_TABLE_ERROR
+  1054: 'damaged', // ER_BAD_FIELD_ERROR
+  1060: 'damaged', // ER_DUP_FIELDNAME
+  1061: 'damaged', // ER_DUP_KEYNAME
+  1064: 'damaged', // ER_PARSE_ERROR
+  1091: 'damaged', // ER_CANT_DROP_FIELD_OR_KEY
+  1094: 'damaged', // ER_NO_SUCH_THREAD
+  1142: 'damaged', // ER_TABLEACCESS_DENIED_ERROR
+  1143: 'damaged', // ER_COLUMNACCESS_DENIED_ERROR
+  1146: 'damaged', // ER_NO_SUCH_TABLE
+  1227: 'damaged', // ER_SPECIFIC_ACCESS_DENIED_ERROR
+}
+
+/** An error of the server or the connection, with what it means. */
+export class Failure extends Error {
+  readonly kind: FailureKind
+  /** The server's number, null when the server said nothing. */
+  readonly number: number | null
+
+  constructor(kind: FailureKind, message: string, number: number | null = null) {
+    super(message)
+    this.name = 'Failure'
+    this.kind = kind
+    this.number = number
+  }
+}
+
+/**
+ * What an error of mysql2 means. Numbers that are not listed (too many connections, shut down, killed, disk full, ...)
+ * pass, or are loud above: `unavailable`. The error itself is not kept: it carries the statement, and so what people
+ * wrote, and would end up in a log.
+ */
+export function failureOf(error: Error): Failure {
+  const { errno, code } = error as NodeJS.ErrnoException
+  const number = errno !== undefined && errno > 0 ? errno : null
+  const kind = (number === null ? undefined : kinds[number]) ?? 'unavailable'
+  return new Failure(kind, `${code ?? 'error'}: ${error.message}`, number)
+}
+
+const codes: Record<FailureKind, StoreErrorCode> = {
+  deadlock: 'unavailable',
+  lock_wait: 'unavailable',
+  read_only: 'unavailable',
+  unavailable: 'unavailable',
+  fenced: 'damaged', // answered where the fence is
+  duplicate: 'duplicate',
+  refused: 'refused',
+  damaged: 'damaged',
+}
+
+/** The seam's error for one of ours; any other stays what it is. */
+export function storeErrorOf(error: unknown): unknown {
+  return error instanceof Failure ? new StoreError(codes[error.kind], error.message, { cause: error }) : error
+}

@@ -1,0 +1,49 @@
+import { StoreError, type SlotId } from '../store.ts'
+import type { Database } from './database.ts'
+import { Failure } from './failure.ts'
+import { integer, rowsOf } from './rows.ts'
+import { sql } from './sql.ts'
+import { fencedTransaction } from './transaction.ts'
+
+/** Removes what a retired instance had open, in chunks. */
+export class Prunes {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async pruneInterest(
+    slot: SlotId,
+    token: string,
+    instance: string,
+    limit: number,
+  ): Promise<'more' | 'done' | 'fenced'> {
+    const left = sql`EXISTS (SELECT 1 FROM interest WHERE instance_id = ${instance} AND slot = ${slot})`
+    const statements = fencedTransaction(
+      sql`UPDATE lease SET next_offset = next_offset WHERE slot = ${slot} AND token = ${token}`,
+      1,
+      [
+        // By way of a list of keys: a DELETE with a limit may read from the table's start, through other slots' rows.
+        sql`DELETE interest FROM (
+            SELECT channel_id FROM interest FORCE INDEX (interest_instance)
+            WHERE instance_id = ${instance} AND slot = ${slot} LIMIT ${limit}
+          ) AS listed
+          STRAIGHT_JOIN interest ON interest.slot = ${slot} AND interest.channel_id = listed.channel_id
+            AND interest.instance_id = ${instance}`,
+        sql`UPDATE tombstone SET pruned = 1 WHERE slot = ${slot} AND instance_id = ${instance} AND NOT ${left}`,
+        sql`SELECT ${left} AS more`,
+      ],
+    )
+    try {
+      const answers = await this.#database.request(statements)
+      // Before COMMIT and what sets the connection back.
+      return integer(rowsOf(answers.at(-3))[0]?.['more']) === 1 ? 'more' : 'done'
+    } catch (error) {
+      if (!(error instanceof Failure) || error.kind !== 'fenced') throw error
+      const [rows] = await this.#database.request([sql`SELECT slot FROM lease WHERE slot = ${slot}`])
+      if (rowsOf(rows).length > 0) return 'fenced'
+      throw new StoreError('unknown_slot', `there is no slot ${slot}`, { cause: error })
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { channelOf, commitOf, own, refused, type Check } from './store-rows.ts'
+
+/** What controllers keep, and handles on the store. */
+export function clusterContract(check: Check): void {
+  check('the serving version compares and sets', async (t, store) => {
+    t.equal(await store.servingVersion(), null)
+    t.equal(await store.setServingVersion('v0', 'v1'), false)
+    t.equal(await store.setServingVersion(null, 'v1'), true)
+    t.equal(await store.setServingVersion(null, 'v2'), false)
+    t.equal(await store.setServingVersion('v1', 'v2'), true)
+    t.equal(await store.servingVersion(), 'v2')
+  })
+
+  check('instances go from one state to the next, known or only named by rows', async (t, store) => {
+    await store.registerInstances(['a', 'b'])
+    t.equal(await store.moveInstance('a', 'retired', 'gone'), false)
+    t.equal(await store.moveInstance('a', 'live', 'retired'), true)
+    t.equal(await store.moveInstance('a', 'live', 'retired'), false)
+    await store.registerInstances(['a', 'c'])
+    await own(store)
+    await store.commit(
+      commitOf({
+        channels: [channelOf('room')],
+        interestAdded: [
+          ['room', 'a'],
+          ['room', 'd'],
+        ],
+        producers: [
+          ['e.1', 1],
+          ['controller', 1],
+        ],
+      }),
+    )
+    const listed = async (): Promise<string[]> =>
+      (await store.instances()).map(({ id, state }) => `${id} ${state}`).sort()
+    t.same(await listed(), ['a retired', 'b live', 'c live', 'd live', 'e live'])
+    t.equal(await store.moveInstance('a', 'retired', 'gone'), true)
+    t.equal(await store.moveInstance('d', 'live', 'retired'), true)
+    t.same(await listed(), ['b live', 'c live', 'd retired', 'e live'])
+  })
+
+  check('one candidate leads at a time, and the term rises with each change', async (t, store, open) => {
+    const long = 60_000
+    const results = await Promise.all(['a', 'b', 'c'].map((candidate) => open().lead(candidate, long)))
+    const leader = results[0]!.leader
+    t.same(
+      results,
+      [1, 1, 1].map((term) => ({ term, leader })),
+    )
+    t.same(await store.lead(leader, 0), { term: 1, leader }, 'renewed, to end at once')
+    t.same(await store.lead('next', long), { term: 2, leader: 'next' })
+    t.same(await store.lead(leader, long), { term: 2, leader: 'next' })
+    t.same(await store.lead('next', long), { term: 2, leader: 'next' })
+  })
+
+  check('a closed handle answers no more', async (t, store, open) => {
+    const other = open()
+    await other.close()
+    await t.rejects(other.leases(), refused('unavailable'))
+    t.equal((await store.leases()).length, 2)
+  })
+}

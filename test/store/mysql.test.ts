@@ -1,0 +1,12 @@
+/**
+ * The store keeps the contract in a real MySQL or MariaDB, each test in a database of its own, as a user who has the
+ * documented rights and no others.
+ */
+import t from 'tap'
+import { storeContract } from '../contract/store.ts'
+import { mysqlFixture } from './mysql-fixture.ts'
+
+storeContract(t, 'mysql', async (t) => {
+  const { open } = await mysqlFixture(t)
+  return () => open()
+})
