@@ -1,10 +1,12 @@
 /**
  * What `npm test` runs: brings what the machine lacks, runs the static checks, then every test with tap. The last
  * line counts assertions from tap's own report. Anything that failed, was skipped or left to do, and a run without
- * any test, ends with an exit code other than 0. Arguments name test files; without them all run.
+ * any test, ends with an exit code other than 0. Arguments name test files; without them all run, and with `--long`
+ * those that take too long for every day (test/long).
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { globSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -13,8 +15,17 @@ import { objections, ResultReader, type Remark } from './support/results.ts'
 import { logVariable, storeVariable } from './support/services.ts'
 import { bringTools } from './support/tools.ts'
 
-/** The whole of tap may take this long; a single file is bounded in .taprc. */
+/** All tests may take this long; a single file is bounded in .taprc. */
 const tapDeadlineMs = 15 * 60_000
+
+/** Those in test/long may. */
+const longDeadlineMs = 3 * 3_600_000
+
+/** Files that start whole clusters, measure silence or use every core: one at a time, and without counting lines. */
+const alone = /^test\/(integrity|browser|bad-input|autobahn|simulation|long)\//
+
+/** Test files that run at the same time otherwise. */
+const jobs = 2
 
 /** Kafka and MySQL of the tests keep their data here; it is removed with them. */
 const dataDir = fileURLToPath(new URL('../.holdfast-test', import.meta.url))
@@ -58,21 +69,22 @@ function printFailure({ name, detail }: Remark): void {
   console.log(`\n✖ ${name}\n${detail.replaceAll(/^/gm, '    ')}\n`)
 }
 
-/** Runs tap and reads its report; returns what speaks against the run, and the counts. */
+function printFile({ name, passed, failed, ms }: { name: string; passed: number; failed: number; ms: number }): void {
+  const mark = failed === 0 ? '✔' : '✖'
+  console.log(
+    `${mark} ${name}: ${passed} passed${failed === 0 ? '' : `, ${failed} failed`} (${(ms / 1000).toFixed(1)} s)`,
+  )
+}
+
+/** Runs tap on some files and reads its report; returns what speaks against the run itself. */
 async function runTap(
   files: string[],
-  env: NodeJS.ProcessEnv,
-): Promise<{ reasons: string[]; passed: number; failed: number }> {
-  const reader = new ResultReader(({ name, passed, failed, ms }) => {
-    const mark = failed === 0 ? '✔' : '✖'
-    console.log(
-      `${mark} ${name}: ${passed} passed${failed === 0 ? '' : `, ${failed} failed`} (${(ms / 1000).toFixed(1)} s)`,
-    )
-  }, printFailure)
+  options: string[],
+  { env, reader, deadlineMs }: { env: NodeJS.ProcessEnv; reader: ResultReader; deadlineMs: number },
+): Promise<string[]> {
+  if (files.length === 0) return []
   const program = fileURLToPath(new URL('dist/esm/run.mjs', import.meta.resolve('tap/package.json')))
-  const args = [program, 'run', '--reporter=jsonstream', '--coverage-report=text-summary']
-  // A few files alone may cover nothing.
-  if (files.length > 0) args.push('--allow-empty-coverage', ...files)
+  const args = [program, 'run', '--reporter=jsonstream', ...options, ...files]
   const tap = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
   const stop = (): boolean => tap.kill('SIGTERM')
   if (interrupted.signal.aborted) stop()
@@ -81,7 +93,7 @@ async function runTap(
   const watchdog = setTimeout(() => {
     overdue = true
     stop()
-  }, tapDeadlineMs)
+  }, deadlineMs)
   const others: string[] = []
   for await (const line of createInterface({ input: tap.stdout })) {
     if (!reader.read(line) && line.trim() !== '') others.push(line)
@@ -90,10 +102,38 @@ async function runTap(
   console.log(others.join('\n'))
   clearTimeout(watchdog)
   const code = tap.exitCode ?? (await new Promise((resolve) => tap.once('exit', resolve)))
+  if (overdue) return [`the tests did not end within ${Math.round(deadlineMs / 60_000)} minutes`]
+  return code === 0 || objections(reader.results).length > 0 ? [] : [`tap ended with ${String(code)}`]
+}
+
+/** Runs the test files that are wanted; returns what speaks against the run, and the counts. */
+async function runFiles(
+  wanted: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ reasons: string[]; passed: number; failed: number }> {
+  const isLong = wanted.includes('--long')
+  const named = wanted.filter((argument) => argument !== '--long')
+  const files = named.length > 0 ? named : globSync(isLong ? 'test/long/*.long.ts' : 'test/**/*.test.ts').sort()
+  const reader = new ResultReader(printFile, printFailure)
+  const end = performance.now() + (isLong ? longDeadlineMs : tapDeadlineMs)
+  const reasons: string[] = []
+  const run = async (some: string[], ...options: string[]): Promise<void> =>
+    void reasons.push(...(await runTap(some, options, { env, reader, deadlineMs: end - performance.now() })))
+  await run(
+    files.filter((file) => !alone.test(file)),
+    `--jobs=${jobs}`,
+    '--coverage-report=text-summary',
+    // A few files alone may cover nothing.
+    '--allow-empty-coverage',
+  )
+  await run(
+    files.filter((file) => alone.test(file)),
+    '--jobs=1',
+    '--disable-coverage',
+    ...(isLong ? ['--timeout=3600'] : []),
+  )
   const { results } = reader
-  const reasons = objections(results)
-  if (overdue) reasons.push(`the tests did not end within ${tapDeadlineMs / 60_000} minutes`)
-  else if (reasons.length === 0 && code !== 0) reasons.push(`tap ended with ${String(code)}`)
+  reasons.unshift(...objections(results))
   return { reasons, passed: results.passed, failed: results.failed.length }
 }
 
@@ -105,7 +145,7 @@ try {
   lacking.push(`there are no services: ${error instanceof Error ? error.message : String(error)}`)
 }
 const checked = await check()
-const { reasons, passed, failed } = await runTap(process.argv.slice(2), environmentWith(services))
+const { reasons, passed, failed } = await runFiles(process.argv.slice(2), environmentWith(services))
 if (services?.started !== false) await leaveServices()
 reasons.push(...lacking)
 if (interrupted.signal.aborted) reasons.push('the run was told to end')

@@ -3,6 +3,7 @@ import type { LogReader, LogRecord } from '../log/log.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { StoreEnv } from '../platform/env.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
+import { commandTopic, parseSlot } from '../protocol/topics.ts'
 import { StoreError } from '../store/store.ts'
 import type { CommitResult, Commit, SlotId } from '../store/store.ts'
 import type { App } from './app/app.ts'
@@ -287,6 +288,7 @@ export class Slot {
   #remember({ commit, channels, gone }: BatchPlan): void {
     const memory = this.#memory
     memory.nextOffset = commit.next
+    this.#noteProgress(commit.next)
     memory.fingerprint = commit.fingerprint
     for (const [producer, n] of commit.producers) memory.producers.set(producer, n)
     for (const channel of channels.values()) this.#cache.set(channel)
@@ -297,6 +299,11 @@ export class Slot {
       this.#cache.forgetInstance(instance)
       this.#prune.push(instance)
     }
+  }
+
+  #noteProgress(nextOffset: number): void {
+    const { group, partition } = parseSlot(this.id)
+    this.#deps.env.log.noteProgress?.(commandTopic(group), partition, nextOffset)
   }
 
   /** Interest of a retired instance goes chunk by chunk, between batches. */

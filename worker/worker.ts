@@ -5,7 +5,7 @@ import type { LogReader } from '../log/log.ts'
 import { Announcer } from '../platform/announcer.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { StoreEnv } from '../platform/env.ts'
-import { follow } from '../platform/follow.ts'
+import { follow, readable } from '../platform/follow.ts'
 import { decodeControl, decodeStatus } from '../protocol/status-record.ts'
 import type { Address, ControlRecord, StatusRecord, WorkerState } from '../protocol/status-record.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
@@ -104,8 +104,8 @@ export class Worker {
     const ranges = await untilAnswered(this.#env, begin, () => this.#isStopped)
     if (ranges === null) return
     const [status, control] = ranges
-    this.#follow(statusTopic, status.next, (value) => this.#onStatus(decodeStatus(value)))
-    this.#follow(controlTopic, control.oldest, (value) => this.#onControl(decodeControl(value)))
+    this.#follow(statusTopic, status.next, decodeStatus, (record) => this.#onStatus(record))
+    this.#follow(controlTopic, control.oldest, decodeControl, (record) => this.#onControl(record))
     this.#announcer.start(config.worker.heartbeat_interval)
     this.#timers.push(
       clock.every(config.worker.heartbeat_interval, () => {
@@ -146,11 +146,11 @@ export class Worker {
     return this.#slots.size === 0 && this.#warming.size === 0 && this.#lanes.isIdle
   }
 
-  #follow(topic: string, from: number, handle: (value: Buffer) => void): void {
+  #follow<T>(topic: string, from: number, decode: (value: Buffer) => T, handle: (record: T) => void): void {
     const reader = this.#env.log.read(topic, 0, from)
     this.#readers.push(reader)
     follow(reader, (records) => {
-      for (const { value } of records) handle(value)
+      for (const record of readable(records, decode, this.#env.logger)) handle(record)
     }).catch((error: unknown) => this.#broken(error))
   }
 
@@ -194,11 +194,10 @@ export class Worker {
 
   async #takeOver(move: Move): Promise<void> {
     const { slot: id, epoch } = move
-    const owned = this.#slots.get(id)
-    if (this.#warming.has(id) || (owned && owned.epoch > epoch) || this.state !== 'live') return
+    if (this.#warming.has(id) || this.state !== 'live') return
     this.#warming.add(id)
     try {
-      await this.#warmAndTake(move)
+      if (await this.#isNews(move)) await this.#warmAndTake(move)
     } catch (error) {
       this.#halt(id, error)
     } finally {
@@ -207,6 +206,19 @@ export class Worker {
     // A hint that came meanwhile, for a later epoch.
     const hint = this.#moves.latest(id)
     if (hint?.to === this.id && hint.epoch > epoch && !this.#slots.has(id)) await this.#takeOver(hint)
+  }
+
+  /** A hint from before we took the slot is none, unless the store has gone back to before that too. */
+  async #isNews({ slot, epoch }: Move): Promise<boolean> {
+    const owned = this.#slots.get(slot)
+    if (!owned || owned.epoch <= epoch) return true
+    const { store } = this.#env
+    const lease = await untilAnswered(
+      this.#env,
+      () => store.lease(slot),
+      () => this.#isStopped,
+    )
+    return lease?.epoch === epoch
   }
 
   async #warmAndTake(move: Move): Promise<void> {

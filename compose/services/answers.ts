@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs'
+import { tameTimers } from '../../log/kafka/tame-timers.ts'
 import { ServiceError, reasonOf } from './failure.ts'
 import { connectMysql } from './mysql-connection.ts'
 
@@ -26,6 +27,7 @@ async function listens(host: string, port: number): Promise<void> {
 export async function askKafka(broker: string, security: Pick<KafkaConfig, 'ssl' | 'sasl'> = {}): Promise<void> {
   const { hostname, port } = new URL(`kafka://${broker}`)
   await listens(hostname.replaceAll(/[[\]]/g, ''), Number(port))
+  tameTimers()
   const kafka = new Kafka({
     clientId: 'holdfast-services',
     brokers: [broker],

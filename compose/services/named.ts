@@ -33,7 +33,8 @@ async function mustAnswer(variable: string, ask: () => Promise<void>, say: Say):
 
 /** Asks the brokers of a `kafka:` URL; one that answers is enough. */
 async function askKafkaUrl(url: string): Promise<void> {
-  const outcomes = await Promise.allSettled(parseKafkaUrl(url).brokers.map((broker) => askKafka(broker)))
+  const { brokers, client } = parseKafkaUrl(url)
+  const outcomes = await Promise.allSettled(brokers.map((broker) => askKafka(broker, client)))
   const [failure] = outcomes.filter((outcome) => outcome.status === 'rejected')
   if (failure !== undefined && outcomes.every(({ status }) => status === 'rejected')) throw failure.reason
 }

@@ -43,8 +43,8 @@ export function testLog(): TestLog {
 }
 
 async function deleteTopics(start: string): Promise<void> {
-  const { brokers } = parseKafkaUrl(serviceUrl(logVariable))
-  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin()
+  const { client } = parseKafkaUrl(serviceUrl(logVariable))
+  const admin = new Kafka({ ...client, logLevel: logLevel.NOTHING }).admin()
   try {
     await admin.connect()
     const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(start))
