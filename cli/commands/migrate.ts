@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/config.ts'
 import { logUrl, slotCount, storeUrl } from '../../config/config.ts'
 import { LogError } from '../../log/log.ts'
@@ -7,17 +8,21 @@ import { clusterTopics, defaultGroup } from '../../protocol/topics.ts'
 import { openStore } from '../../store/open.ts'
 import { StoreError } from '../../store/store.ts'
 
+/** Services that are being started are waited for. */
+const patienceMs = 30_000
+const retryMs = 250
+
 /** Makes or upgrades the store's tables, pins the slots, makes or checks the log's topics. Safe to repeat. */
 export async function migrate(config: Config): Promise<void> {
   const slots = slotCount(config)
   const [log, store] = await Promise.all([openLog(logUrl(config)), openStore(storeUrl(config))])
   try {
-    await store.migrate()
+    await patiently(() => store.migrate())
     const pinned = await store.createGroup(defaultGroup, slots)
     if (pinned !== slots)
       throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}`)
     process.stdout.write('store: the tables are up to date\n')
-    await log.createTopics(clusterTopics(slots, config.topics.inbox_partitions))
+    await patiently(() => log.createTopics(clusterTopics(slots, config.topics.inbox_partitions)))
     process.stdout.write('log: the topics are as they should be\n')
   } catch (error) {
     if (error instanceof StoreError) fatal('store', exitCodes.failure, error.message)
@@ -25,5 +30,18 @@ export async function migrate(config: Config): Promise<void> {
     throw error
   } finally {
     await Promise.all([log.close(), store.close()])
+  }
+}
+
+async function patiently(request: () => Promise<void>): Promise<void> {
+  const end = performance.now() + patienceMs
+  for (;;) {
+    try {
+      return await request()
+    } catch (error) {
+      const isTemporary = (error instanceof LogError || error instanceof StoreError) && error.code === 'unavailable'
+      if (!isTemporary || performance.now() > end) throw error
+    }
+    await sleep(retryMs)
   }
 }

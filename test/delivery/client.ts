@@ -36,7 +36,7 @@ export class Client {
       close: (code) => (this.closed = { code }),
       terminate: () => {},
     }
-    this.#session = proxy.open(socket)
+    this.#session = proxy.open(socket, '127.0.0.1')
   }
 
   /** Sends a command and returns its id. */

@@ -29,7 +29,7 @@ export class Subscriber {
       close: (code) => this.#check(false, `closed with ${code}`),
       terminate: () => {},
     }
-    this.#session = proxy.open(socket)
+    this.#session = proxy.open(socket, '127.0.0.1')
     this.#send({ connect: {} })
   }
 

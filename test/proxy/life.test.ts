@@ -2,37 +2,22 @@
  * Proves what time, rates and full buffers do to a connection: refresh and expiry, ping and pong, silence, too many
  * commands, a client that does not read, the end of a proxy, and connections that just vanish.
  */
-import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
-import { once } from 'node:events'
 import t from 'tap'
-import { websocketPath } from '../../proxy/listener.ts'
 import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions.ts'
 import { until } from '../delivery/cluster.ts'
+import { BareClient, maskedFrame, upgradeRequest } from './bare-client.ts'
 import { Served, secret, tokenFor } from './served.ts'
 
 /** A client that is nothing but a TCP connection: it upgrades, connects, and from then on does what the test does. */
 async function bareClient(served: Served, ...commands: object[]): Promise<Socket> {
-  const socket = createConnection(served.port, '127.0.0.1')
-  await once(socket, 'connect')
-  const headers = ['Host: x', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
-  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
-  socket.write(`GET ${websocketPath} HTTP/1.1\r\n${[...headers, key].join('\r\n')}\r\n\r\n`)
-  let received = ''
-  socket.on('data', (data: Buffer) => (received += data.toString('latin1')))
-  socket.on('error', () => {})
-  await until('it is upgraded', () => received.includes('\r\n\r\n'))
+  const client = await BareClient.open(served)
+  client.socket.write(upgradeRequest)
+  await until('it is upgraded', () => client.received.includes('\r\n\r\n'))
   const numbered = commands.map((command, i) => JSON.stringify({ id: i + 1, ...command }))
-  socket.write(maskedFrame(numbered.join('\n')))
-  await until('all is answered', () => commands.every((_, i) => received.includes(`{"id":${i + 1},`)))
-  return socket
-}
-
-/** A client's text frame; the mask is zero, so the text stays as it is. */
-function maskedFrame(text: string): Buffer {
-  const payload = Buffer.from(text)
-  const header = Buffer.from([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255, 0, 0, 0, 0])
-  return Buffer.concat([header, payload])
+  client.socket.write(maskedFrame(numbered.join('\n')))
+  await until('all is answered', () => commands.every((_, i) => client.received.includes(`{"id":${i + 1},`)))
+  return client.socket
 }
 
 const interestIn = async (served: Served, channel: string): Promise<string[]> => {

@@ -4,7 +4,6 @@
  */
 import { Centrifuge } from 'centrifuge'
 import type { Options, Subscription } from 'centrifuge'
-import pino from 'pino'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { encodeControl } from '../../protocol/event-record.ts'
@@ -347,7 +346,8 @@ void t.test('what is final stops it', async (t) => {
 
 void t.test('when the proxy stops, it comes back by itself and has missed nothing', async (t) => {
   await using served = await Served.start()
-  const next = await served.cluster.proxy()
+  const handles = served.cluster.handles()
+  const next = await served.cluster.proxy({ handles })
   using ada = new Sdk(served.url, { token: await tokenFor('ada') })
   await ada.connect()
   const room = await ada.room('moved').subscribe()
@@ -362,7 +362,7 @@ void t.test('when the proxy stops, it comes back by itself and has missed nothin
   t.strictSame(ada.events.at(-1), ['connecting', 3001])
   await served.listener.close()
   await other.publish('moved', 2)
-  const listener = await buildListener(next, served.cluster.config, pino({ level: 'silent' }))
+  const listener = await buildListener(next, served.cluster.config, handles.env)
   await listener.listen({ host: '127.0.0.1', port: served.port })
   t.teardown(() => listener.close())
   await ada.until('connected', 2)

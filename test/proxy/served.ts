@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { SignJWT } from 'jose'
 import type { JWTPayload } from 'jose'
-import pino from 'pino'
+import type { Logger } from 'pino'
 import type { ClientOptions } from 'ws'
 import type { Metrics } from '../../observability/metrics.ts'
 import { buildListener, websocketPath } from '../../proxy/listener.ts'
@@ -48,7 +48,8 @@ export class Served implements AsyncDisposable {
     this.port = (listener.server.address() as AddressInfo).port
   }
 
-  static async start(flags: Record<string, string> = {}): Promise<Served> {
+  /** `logger` takes what the proxy says; without it nobody hears. */
+  static async start(flags: Record<string, string> = {}, logger?: Logger): Promise<Served> {
     const cluster = new InProcessCluster({
       'client.insecure': 'false',
       'client.token.hmac_secret_key': secret,
@@ -57,8 +58,9 @@ export class Served implements AsyncDisposable {
     await cluster.controller()
     await cluster.worker()
     const handles = cluster.handles()
+    if (logger) handles.env.logger = logger
     const proxy = await cluster.proxy({ handles })
-    const listener = await buildListener(proxy, cluster.config, pino({ level: 'silent' }))
+    const listener = await buildListener(proxy, cluster.config, handles.env)
     await listener.listen({ host: '127.0.0.1', port: 0 })
     await cluster.owned()
     return new Served(cluster, proxy, handles.env.metrics, listener)
