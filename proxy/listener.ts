@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import websocket from '@fastify/websocket'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -7,6 +8,7 @@ import type { Env } from '../platform/env.ts'
 import { disconnects } from '../protocol/codes.ts'
 import type { Proxy } from './proxy.ts'
 import { requireProxyProtocol } from './proxy-protocol.ts'
+import { sessionSweepMs } from './sessions.ts'
 import { webSocketOf } from './socket.ts'
 
 export const websocketPath = '/connection/websocket'
@@ -19,7 +21,17 @@ export type ListenerEnv = Pick<Env, 'clock' | 'logger' | 'metrics'>
 /** The public listener: clients' WebSockets. Does not listen yet. */
 export async function buildListener(proxy: Proxy, config: Config, env: ListenerEnv): Promise<FastifyInstance> {
   const { logger, metrics } = env
-  const app = fastify({ forceCloseConnections: true })
+  // Whoever connects has as long for its request, and between two of them, as a session has to authenticate itself.
+  const patienceMs = config.client.stale_close_delay
+  const app = fastify({
+    forceCloseConnections: true,
+    http: { headersTimeout: patienceMs, requestTimeout: patienceMs, connectionsCheckingInterval: sessionSweepMs },
+    requestTimeout: patienceMs,
+    keepAliveTimeout: patienceMs,
+  })
+  // The HTTP server lets go of a socket whose request asks for an upgrade, whatever comes of it; one that becomes a
+  // WebSocket has its timeout taken off by the library.
+  app.server.on('upgrade', (_request, socket: Socket) => socket.setTimeout(patienceMs, () => socket.destroy()))
   if (config.http_server.proxy_protocol) {
     const trusted = parseNetworks(config.http_server.proxy_protocol_trusted)
     const endUnread = requireProxyProtocol(app.server, env, trusted)
@@ -67,6 +79,7 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
       const format = query['format'] ?? query['cf_protocol'] ?? ''
       if (ws.protocol === protobufSubprotocol || format === 'protobuf') {
         const { code, reason } = disconnects.inappropriateProtocol
+        proxy.cutLater(ws)
         return ws.close(code, reason)
       }
       const session = proxy.open(webSocketOf(ws, request.raw.socket), addressOf(request))
