@@ -146,7 +146,7 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
       throw new ApiError(404, 'unknown_slot', `no slot ${slot}`)
     const { group, partition } = parseSlot(slot)
     const range = await env.log.range(commandTopic(group), partition)
-    const offset = to === 'oldest' ? range.oldest : to === 'end' ? range.next : Number(to)
+    const offset = to === 'oldest' ? range.oldest : to === 'end' ? range.next : offsetOf(to)
     if (!Number.isSafeInteger(offset) || offset < range.oldest || offset > range.next) {
       throw new ApiError(422, 'out_of_range', `the log of ${slot} goes from ${range.oldest} to ${range.next}`)
     }
@@ -155,6 +155,9 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
     return { slot, next_offset: lease.nextOffset, incarnation: lease.incarnation }
   })
 }
+
+/** Of texts only plain digits are an offset: an empty one would be 0. NaN for all others. */
+const offsetOf = (to: string | number): number => (typeof to === 'number' || /^\d+$/.test(to) ? Number(to) : NaN)
 
 const drainBody = {
   type: 'object',

@@ -4,7 +4,7 @@ import type { LogReader } from '../log/log.ts'
 import { Announcer } from '../platform/announcer.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { StoreEnv } from '../platform/env.ts'
-import { follow } from '../platform/follow.ts'
+import { follow, readable } from '../platform/follow.ts'
 import { decodeStatus } from '../protocol/status-record.ts'
 import type { Address, ProxyBeat, StatusRecord } from '../protocol/status-record.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
@@ -113,7 +113,7 @@ export class Controller {
     this.#readers = heard.map(([topic, partition], index) => log.read(topic, partition, ends[index]!.next))
     for (const reader of this.#readers) {
       follow(reader, (records) => {
-        for (const { value } of records) this.#note(decodeStatus(value))
+        for (const record of readable(records, decodeStatus, this.#env.logger)) this.#note(record)
       }).catch((error: unknown) => this.#end(error))
     }
     this.#announcer.start(config.worker.heartbeat_interval)

@@ -1,5 +1,7 @@
 import { LogError } from '../log/log.ts'
+import type { Logger } from 'pino'
 import type { LogReader, LogRecord } from '../log/log.ts'
+import { FormatError } from '../protocol/envelope.ts'
 
 /**
  * Hands every batch of a reader to `handle`, in order, until the reader is closed. Other errors of the reader, and
@@ -16,4 +18,17 @@ export async function follow(reader: LogReader, handle: (records: LogRecord[]) =
     }
     await handle(records)
   }
+}
+
+/** What `decode` makes of the records, in order. One that it cannot read is logged and passed over. */
+export function readable<T>(records: LogRecord[], decode: (value: Buffer) => T, logger: Logger): T[] {
+  return records.flatMap(({ offset, value }) => {
+    try {
+      return [decode(value)]
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      logger.error({ err: error, offset }, 'unreadable record')
+      return []
+    }
+  })
 }

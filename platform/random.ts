@@ -23,3 +23,11 @@ export const systemRandom: Random = {
     return pool.toString('hex', used - bytes, used)
   },
 }
+
+/** A random (version 4) UUID of RFC 9562. */
+export function uuid(random: Random): string {
+  const hex = random.hex(16)
+  const variant = '89ab'[Number.parseInt(hex[16]!, 16) % 4]!
+  const text = `${hex.slice(0, 12)}4${hex.slice(13, 16)}${variant}${hex.slice(17)}`
+  return text.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}

@@ -61,7 +61,10 @@ export class Commands {
       command = parseCommand(line, config.websocket.json_depth_limit)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      env.logger.info({ session: session.id, address: session.address, problem: error.message }, 'client broke the protocol')
+      env.logger.info(
+        { session: session.id, address: session.address, problem: error.message },
+        'client broke the protocol',
+      )
       return sessions.close(session, disconnects.badRequest)
     }
     if (command.method === 'pong') {

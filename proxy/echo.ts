@@ -1,6 +1,7 @@
 import type { LogReader } from '../log/log.ts'
 import type { Env } from '../platform/env.ts'
 import { follow } from '../platform/follow.ts'
+import { untilAnswered } from '../platform/until-answered.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import { heartbeatPartitions, heartbeatTopic } from '../protocol/topics.ts'
 
@@ -10,6 +11,7 @@ export class Echo {
   readonly #id: Buffer
   readonly #partition: number
   #reader: LogReader | null = null
+  #isStopped = false
   /** Monotonic ms of the last one. */
   lastAt: number
 
@@ -21,14 +23,20 @@ export class Echo {
   }
 
   async run(): Promise<void> {
-    const { next } = await this.#env.log.range(heartbeatTopic, this.#partition)
-    this.#reader = this.#env.log.read(heartbeatTopic, this.#partition, next)
+    const range = await untilAnswered(
+      this.#env,
+      () => this.#env.log.range(heartbeatTopic, this.#partition),
+      () => this.#isStopped,
+    )
+    if (range === null) return
+    this.#reader = this.#env.log.read(heartbeatTopic, this.#partition, range.next)
     await follow(this.#reader, (records) => {
       if (records.some((record) => record.value.includes(this.#id))) this.lastAt = this.#env.clock.monotonic()
     })
   }
 
   stop(): void {
+    this.#isStopped = true
     this.#reader?.close()
   }
 }

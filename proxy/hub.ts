@@ -8,7 +8,7 @@ import type { SlotEvent } from '../protocol/event-record.ts'
 import type { SlotId } from '../store/store.ts'
 import type { Audience, Output } from './output.ts'
 import { PositionCheck } from './position-check.ts'
-import { decideRecovery } from './recovery.ts'
+import { decideRecovery, isAhead } from './recovery.ts'
 import type { Session } from './session.ts'
 import type { Outcome, Uplink } from './uplink.ts'
 
@@ -34,6 +34,8 @@ interface Joining extends SubscribeRequest {
   deadlineAt: number
   /** Publications above the top at which the session joined, once that is known. */
   buffer: string[] | null
+  /** The slot was asked because the client was ahead of this proxy. */
+  hasCaughtUp: boolean
 }
 
 interface Channel extends Audience {
@@ -86,7 +88,7 @@ export class Hub {
     const channel = this.#channels.get(name) ?? this.#open(name)
     if (!channel) return request.done({ error: errors.tooManyRequests })
     const deadlineAt = this.#env.clock.monotonic() + this.#options.replyDeadlineMs
-    const joining: Joining = { ...request, session, deadlineAt, buffer: null }
+    const joining: Joining = { ...request, session, deadlineAt, buffer: null, hasCaughtUp: false }
     if (channel.opening === null) this.#admit(channel, joining)
     else channel.joining.set(session, joining)
   }
@@ -135,10 +137,15 @@ export class Hub {
     }
   }
 
-  /** Asks every slot for the tops of its open channels: a lost event is found even where nobody speaks. */
+  /**
+   * Asks every slot for the tops of its open channels: a lost event is found even where nobody speaks. Slots that owe
+   * answers are asked too: what was lost on the way must not count as in flight for ever.
+   */
   checkPositions(): void {
     const open = this.#channels.values().filter((channel) => channel.opening === null)
-    this.#positions.ask(Map.groupBy(open, (channel) => channel.slot))
+    const bySlot = Map.groupBy(open, (channel) => channel.slot)
+    for (const slot of this.#uplink.overdueSlots()) bySlot.getOrInsert(slot, [])
+    this.#positions.ask(bySlot)
   }
 
   #open(name: string): Channel | null {
@@ -252,8 +259,25 @@ export class Hub {
       case 'behind':
         return this.#recover(channel, joining, joining.recover!.offset)
       case 'lost':
+        if (!joining.hasCaughtUp && isAhead(joining.recover!, channel)) return this.#catchUp(channel, joining)
         return this.#lost(channel, joining)
     }
+  }
+
+  /**
+   * The client saw more than this proxy has, so something is still on its way here. Whatever the slot answers comes
+   * after that: only then is a position that is still ahead one of a stream that is no more.
+   */
+  #catchUp(channel: Channel, joining: Joining): void {
+    const { offset } = joining.recover!
+    this.#ask(channel, joining, { after: offset, upTo: offset }, (outcome) => {
+      if (channel.joining.get(joining.session) !== joining) return
+      joining.hasCaughtUp = true
+      // A refusal says that the position is too old or too new by now: the top tells which.
+      if (outcome.error && outcome.error.code !== errors.unrecoverablePosition.code)
+        return this.#fail(channel, joining, errors.internal)
+      this.#admit(channel, joining)
+    })
   }
 
   #lost(channel: Channel, joining: Joining): void {
@@ -283,6 +307,18 @@ export class Hub {
   #recover(channel: Channel, joining: Joining, after: number): void {
     this.#output.settle(channel)
     joining.buffer = []
+    this.#ask(channel, joining, { after, upTo: channel.top }, (outcome) =>
+      this.#recovered(channel, joining, after, outcome),
+    )
+  }
+
+  /** Reads a range of the channel at its slot; the session joins once `settle` says so. */
+  #ask(
+    channel: Channel,
+    joining: Joining,
+    range: { after: number; upTo: number },
+    settle: (outcome: Outcome) => void,
+  ): void {
     channel.joining.set(joining.session, joining)
     const n = this.#uplink.send({
       method: 'recover',
@@ -291,10 +327,10 @@ export class Hub {
       user: joining.session.user,
       connInfo: null,
       history: joining.history,
-      payload: Buffer.from(JSON.stringify({ after, upTo: channel.top, limit: this.#options.recoveryLimit })),
+      payload: Buffer.from(JSON.stringify({ ...range, limit: this.#options.recoveryLimit })),
       isRead: true,
       isExempt: false,
-      settle: (outcome) => this.#recovered(channel, joining, after, outcome),
+      settle,
     })
     if (n === null) this.#fail(channel, joining, errors.tooManyRequests)
   }

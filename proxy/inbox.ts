@@ -89,9 +89,11 @@ export class Inbox {
         continue
       }
       this.#positions.set(slot, position)
+      // First: the recoveries that a channel begins with when it opens may need the subscribe's place in flight.
+      if (event.kind === 'subscribed') uplink.answer(slot, event.n, { error: null, body: nothing, version })
       hub.handle(event, version)
       if (event.kind === 'reply') uplink.answer(slot, event.n, { error: event.error, body: event.body, version })
-      else if (event.kind !== 'publication') uplink.answer(slot, event.n, { error: null, body: nothing, version })
+      else if (event.kind === 'tops') uplink.answer(slot, event.n, { error: null, body: nothing, version })
     }
   }
 }

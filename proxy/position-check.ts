@@ -4,6 +4,9 @@ import type { SlotId } from '../store/store.ts'
 /** Channels asked for in one command. */
 export const topsMax = 1_000
 
+/** A slot that has not answered is asked again after so many checks: the log may have lost the question. */
+export const checksUnanswered = 3
+
 /** Sends a `tops` command; `settle` is called once it is answered, or its answer is lost. */
 type Send = (slot: SlotId, payload: Buffer, settle: () => void) => number | null
 
@@ -16,24 +19,39 @@ export class PositionCheck {
   readonly #send: Send
   /** Monotonic ms of each question that is open, by its number. */
   readonly #asked = new Map<SlotId, Map<number, number>>()
+  /** Checks since a slot was asked and did not answer. */
+  readonly #unanswered = new Map<SlotId, number>()
 
   constructor(clock: Clock, send: Send) {
     this.#clock = clock
     this.#send = send
   }
 
-  /** A slot that has not answered the last time is not asked again: nothing piles up where it stands still. */
+  /**
+   * Asks each slot for the tops of its channels, of which there may be none: an answer, to whatever question, also shows
+   * what is lost before it. A slot that has not answered is left alone for a while: little piles up where it stands still.
+   */
   ask(channels: Map<SlotId, { name: string }[]>): void {
     for (const [slot, open] of channels) {
-      if (this.#asked.has(slot)) continue
+      if (!this.#isDue(slot)) continue
       const names = open.map(({ name }) => name)
-      for (let at = 0; at < names.length; at += topsMax) this.#askFor(slot, names.slice(at, at + topsMax))
+      let at = 0
+      do this.#askFor(slot, names.slice(at, at + topsMax))
+      while ((at += topsMax) < names.length)
     }
   }
 
   /** Minus infinity when the question is not known: then no channel is compared. */
   askedAt(slot: SlotId, n: number): number {
     return this.#asked.get(slot)?.get(n) ?? -Infinity
+  }
+
+  #isDue(slot: SlotId): boolean {
+    const unanswered = this.#asked.has(slot) ? (this.#unanswered.get(slot) ?? 0) + 1 : 0
+    const isDue = unanswered === 0 || unanswered > checksUnanswered
+    if (isDue) this.#unanswered.delete(slot)
+    else this.#unanswered.set(slot, unanswered)
+    return isDue
   }
 
   #askFor(slot: SlotId, names: string[]): void {

@@ -17,3 +17,8 @@ export function decideRecovery(from: RecoverFrom | null, stream: StreamTop): 'fr
   if (from.offset === stream.top) return 'level'
   return from.offset < stream.top ? 'behind' : 'lost'
 }
+
+/** The client has seen more of this very stream than the proxy has: it comes from a proxy that was quicker. */
+export function isAhead(from: RecoverFrom, stream: StreamTop): boolean {
+  return (from.epoch === '' || from.epoch === stream.epoch) && from.offset > stream.top
+}

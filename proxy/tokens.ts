@@ -1,4 +1,5 @@
 import { errors as joseErrors, jwtVerify } from 'jose'
+import type { JWTPayload } from 'jose'
 
 /** What a connection token says (claims as Centrifugo's). */
 export interface Identity {
@@ -25,8 +26,7 @@ export class TokenVerifier {
   async verify(token: string, nowMs: number): Promise<Verdict> {
     if (this.#key.length === 0) return { refused: 'invalid' }
     try {
-      const currentDate = new Date(this.#ignoreExpiry ? 0 : nowMs)
-      const { payload } = await jwtVerify(token, this.#key, { algorithms: ['HS256'], currentDate })
+      const payload = await this.#payload(token, nowMs)
       if (payload.sub !== undefined && typeof payload.sub !== 'string') return { refused: 'invalid' }
       return {
         identity: {
@@ -38,6 +38,17 @@ export class TokenVerifier {
     } catch (error) {
       if (error instanceof joseErrors.JWTExpired) return { refused: 'expired' }
       if (error instanceof joseErrors.JOSEError) return { refused: 'invalid' }
+      throw error
+    }
+  }
+  /** Rejects as jwtVerify does. */
+  async #payload(token: string, nowMs: number): Promise<JWTPayload> {
+    try {
+      const options = { algorithms: ['HS256'], currentDate: new Date(nowMs) }
+      return (await jwtVerify(token, this.#key, options)).payload
+    } catch (error) {
+      // By then the signature has been found good, and its expiry is all that is wrong with the token.
+      if (this.#ignoreExpiry && error instanceof joseErrors.JWTExpired) return error.payload
       throw error
     }
   }

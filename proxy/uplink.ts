@@ -162,6 +162,12 @@ export class Uplink {
     }
   }
 
+  /** Slots that have not answered a write by its deadline. */
+  overdueSlots(): SlotId[] {
+    const overdue = ({ byNumber }: SlotUplink) => byNumber.values().some(({ settled, isRead }) => settled && !isRead)
+    return [...this.#slots].filter(([, uplink]) => overdue(uplink)).map(([slot]) => slot)
+  }
+
   /** No answer will come: the outcome stays unknown. */
   #lose(uplink: SlotUplink, pending: Pending): void {
     this.#forget(uplink, pending)

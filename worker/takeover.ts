@@ -28,15 +28,14 @@ export async function warm(
   stopped: () => boolean,
 ): Promise<WarmSlot | null> {
   const { group, partition } = parseSlot(slot)
+  // The place first: what is committed between the two reads counts as handled since, and is dropped from the cache.
+  const lease = await untilAnswered(env, () => env.store.lease(slot), stopped)
+  if (lease === null) return null
   const request = () =>
-    Promise.all([
-      env.store.lease(slot),
-      env.store.activeChannels(slot, cacheMax),
-      env.log.range(commandTopic(group), partition),
-    ])
+    Promise.all([env.store.activeChannels(slot, cacheMax), env.log.range(commandTopic(group), partition)])
   const answers = await untilAnswered(env, request, stopped)
   if (answers === null) return null
-  const [lease, active, range] = answers
+  const [active, range] = answers
   const from = Math.min(Math.max(lease.nextOffset - 1, range.oldest), range.next)
   const cache = new ChannelCache(cacheMax)
   for (const channel of active) cache.set(channelFrom(channel, new Set()))

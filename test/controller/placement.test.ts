@@ -77,6 +77,27 @@ t.test('as few moves as possible', async () => {
   )
 })
 
+t.test('who comes is given to, who goes is taken from, and nobody else notices', async () => {
+  fc.assert(
+    fc.property(arbitrary(64, 6), fc.nat(), ({ owners, workers }, which) => {
+      const placed = place(slotsOf(owners), workers)
+      const joined = place(placed, [...workers, 'new'])
+      for (const [slot, worker] of joined) {
+        if (worker !== placed.get(slot) && worker !== 'new') throw new Error(`${slot} moved among those that stayed`)
+      }
+      const gone = workers[which % workers.length]!
+      const left = place(
+        placed,
+        workers.filter((worker) => worker !== gone),
+      )
+      for (const [slot, worker] of left) {
+        const before = placed.get(slot)
+        if (worker !== before && before !== gone) throw new Error(`${slot} moved although ${gone} had it not`)
+      }
+    }),
+  )
+})
+
 t.test('nobody to place with', async (t) => {
   t.equal(place(slotsOf(['w1', null]), []).size, 0)
 })
