@@ -25,13 +25,24 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
   const patienceMs = config.client.stale_close_delay
   const app = fastify({
     forceCloseConnections: true,
-    http: { headersTimeout: patienceMs, requestTimeout: patienceMs, connectionsCheckingInterval: sessionSweepMs },
+    http: {
+      headersTimeout: patienceMs,
+      requestTimeout: patienceMs,
+      connectionsCheckingInterval: sessionSweepMs,
+      // With a body still to come Node would hand out a stream that is no socket; such a request is an ordinary one.
+      shouldUpgradeCallback: ({ headers }) =>
+        headers['content-length'] === undefined && headers['transfer-encoding'] === undefined,
+    },
     requestTimeout: patienceMs,
     keepAliveTimeout: patienceMs,
   })
   // The HTTP server lets go of a socket whose request asks for an upgrade, whatever comes of it; one that becomes a
   // WebSocket has its timeout taken off by the library.
-  app.server.on('upgrade', (_request, socket: Socket) => socket.setTimeout(patienceMs, () => socket.destroy()))
+  app.server.on('upgrade', (_request, socket: Socket) => {
+    socket.setTimeout(patienceMs, destroy)
+    // Until the library listens, nobody does; it closes, whatever the error.
+    socket.on('error', ignore)
+  })
   if (config.http_server.proxy_protocol) {
     const trusted = parseNetworks(config.http_server.proxy_protocol_trusted)
     const endUnread = requireProxyProtocol(app.server, env, trusted)
@@ -91,6 +102,12 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
     },
   )
   return app
+}
+
+/** Made once: every connection keeps them. */
+const ignore = (): void => {}
+function destroy(this: Socket): void {
+  this.destroy()
 }
 
 const addressOf = (request: FastifyRequest): string => canonicalAddress(request.raw.socket.remoteAddress ?? '')

@@ -117,7 +117,7 @@ void t.test('any allowed values are read, printed, and read back as the same', a
       }
       assert.deepEqual(loadText(printConfig(config)).config, config)
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
 
@@ -174,7 +174,7 @@ void t.test('any garbage for any key is one line that names it', async (t) => {
         if (key.secret && text.length > 8) assert.ok(!line.includes(text), 'it shows the secret')
       }
     }),
-    { numRuns: 1_500 },
+    { numRuns: 800 },
   )
   t.ok(refused > 500, `${refused} were refused`)
 })

@@ -1,0 +1,59 @@
+import type { AddressInfo } from 'node:net'
+import pino from 'pino'
+import type { WebSocket } from 'ws'
+import { loadConfig } from '../../config/load.ts'
+import { createMetrics } from '../../observability/metrics.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { buildListener, websocketPath } from '../../proxy/listener.ts'
+import type { Proxy } from '../../proxy/proxy.ts'
+import { closeGraceMs } from '../../proxy/sessions.ts'
+import { newSession } from '../../proxy/session.ts'
+import type { Session } from '../../proxy/session.ts'
+import { textFrame } from '../../proxy/socket.ts'
+import type { ClientSocket } from '../../proxy/socket.ts'
+
+/** Messages of the cases go up to 16 MB, in as many fragments as that has times 64 bytes. */
+const messageBytesMax = 64 * 1024 * 1024
+
+/**
+ * What of a proxy its listener knows, for a proxy that says back what it hears: text goes through the proxy's own
+ * frames and socket. Binary messages are not of the client protocol; those the echo answers by itself.
+ */
+function echoProxy(): Proxy {
+  const proxy = {
+    ready: true,
+    refuses: () => null,
+    open: (socket: ClientSocket, address: string): Session =>
+      newSession({ id: '', socket, address, connectBy: 0, bucket: { tokens: 0, at: 0 } }),
+    frame: (session: Session, text: string) => session.socket.write(textFrame(text)),
+    cutLater: (ws: WebSocket) => void setTimeout(() => ws.terminate(), closeGraceMs).unref(),
+    sessions: { close: () => {}, gone: () => {} },
+  } satisfies Record<keyof Pick<Proxy, 'ready' | 'refuses' | 'open' | 'frame' | 'cutLater' | 'sessions'>, unknown>
+  return proxy as unknown as Proxy
+}
+
+export interface EchoServer extends AsyncDisposable {
+  url: string
+}
+
+/** Starts the proxy's public listener on a free port of the loopback, with an echo behind it. */
+export async function startEcho(): Promise<EchoServer> {
+  const { config } = loadConfig({ env: {}, flags: {}, cwd: import.meta.dirname })
+  config.websocket.message_size_limit = messageBytesMax
+  const env = { clock: systemClock, logger: pino({ level: 'silent' }), metrics: createMetrics() }
+  const listener = await buildListener(echoProxy(), config, env)
+  const { websocketServer } = listener
+  // Both bounds are there against messages that no client sends; the cases send them.
+  websocketServer.options.maxFragments = 0
+  websocketServer.on('connection', (ws) => {
+    ws.on('message', (data: Buffer, isBinary) => {
+      if (isBinary) ws.send(data)
+    })
+  })
+  await listener.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = listener.server.address() as AddressInfo
+  return {
+    url: `ws://127.0.0.1:${port}${websocketPath}`,
+    [Symbol.asyncDispose]: () => listener.close(),
+  }
+}

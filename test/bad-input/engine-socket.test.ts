@@ -1,0 +1,238 @@
+/**
+ * Proves that nothing that is said on the engine's socket ends the engine or disturbs its other clients: bytes of any
+ * kind, frames cut anywhere, messages and requests with values of any type, clients that are gone in the middle or
+ * never speak. Each gets a refusal with a code, or its connection is closed.
+ */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createConnection, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import * as fc from 'fast-check'
+import t from 'tap'
+import { encodeFrame, FrameDecoder, type ClientMessage, type ServerMessage } from '../../engine/frames.ts'
+import { readPlace } from '../../engine/place.ts'
+import { until } from '../delivery/until.ts'
+import { EngineChild, openEmbeddedLog, temporaryDirectory } from '../engine/start-engine.ts'
+
+const dataDir = await temporaryDirectory(t)
+await EngineChild.start(t, dataDir)
+const path = (await readPlace(dataDir))!.socket
+
+const topics = ['witness', 'other'].map((name) => ({ name, partitions: 1, compacted: false }))
+const log = openEmbeddedLog(t, dataDir)
+await log.createTopics(topics)
+const reader = log.read('witness', 0, 0)
+const following = log.read('other', 0, 0)
+
+/** What a client of the engine sees while others do what they do: its records arrive, each once and in order. */
+let said = 0
+async function witness(): Promise<void> {
+  const offset = await log.append('witness', 0, [{ key: null, value: Buffer.from(`${said}`) }])
+  const records = await reader.next()
+  assert.deepEqual(
+    records.map((record) => [record.offset, record.value.toString()]),
+    [[offset, `${said}`]],
+  )
+  assert.equal(offset, said++)
+}
+
+class Raw implements Disposable {
+  readonly socket: Socket
+  readonly received: ServerMessage[] = []
+  closed = false
+
+  private constructor(socket: Socket) {
+    this.socket = socket
+    const decoder = new FrameDecoder<ServerMessage>()
+    socket.on('data', (chunk) => this.received.push(...decoder.push(chunk as Buffer)))
+    // What goes wrong shows in how it closes.
+    socket.on('error', () => {})
+    socket.on('close', () => (this.closed = true))
+  }
+
+  static async open(): Promise<Raw> {
+    const socket = createConnection(path)
+    await once(socket, 'connect')
+    return new Raw(socket)
+  }
+
+  /** Whatever it is, as one frame. */
+  say(messages: unknown): void {
+    this.socket.write(encodeFrame(messages as ClientMessage[]))
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.destroy()
+  }
+}
+
+void t.test('bytes that are no frames', async (t) => {
+  const frame = encodeFrame([
+    ['hello', 'cut'],
+    ['request', 1, 'log', 'range', ['witness', 0]],
+  ])
+  const bytes = fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 100 }).map((array) => Buffer.from(array)),
+    fc.tuple(fc.nat({ max: frame.length - 1 }), fc.nat({ max: 255 })).map(([at, byte]) => {
+      const changed = Buffer.from(frame)
+      changed[at] = byte
+      return changed
+    }),
+  )
+  await fc.assert(
+    fc.asyncProperty(bytes, async (bytes) => {
+      using client = await Raw.open()
+      client.socket.end(bytes)
+      await until('it is closed', () => client.closed)
+    }),
+    { numRuns: 300 },
+  )
+  await witness()
+  t.pass('end their connection and nothing else')
+})
+
+void t.test('a frame that is cut, or ends, at every byte', async (t) => {
+  const request: ClientMessage[] = [
+    ['hello', 'whole'],
+    ['request', 1, 'log', 'range', ['other', 0]],
+  ]
+  const frame = encodeFrame(request)
+  for (let at = 0; at < frame.length; at++) {
+    using cut = await Raw.open()
+    cut.socket.write(frame.subarray(0, at))
+    using ended = await Raw.open()
+    ended.socket.end(frame.subarray(0, at))
+    await setImmediate()
+    cut.socket.write(frame.subarray(at))
+    await until('it is answered', () => cut.received.length === 1)
+  }
+  using slow = await Raw.open()
+  for (const byte of frame) {
+    slow.socket.write(Buffer.from([byte]))
+    await setImmediate()
+  }
+  await until('one byte at a time, too', () => slow.received.length === 1)
+  t.strictSame(slow.received, [['answer', 1, { oldest: 0, next: 0 }]])
+  await witness()
+})
+
+/** Anything that can be said in a frame, and what nearly makes sense. */
+const anything = fc.anything({
+  withBigInt: true,
+  withDate: true,
+  withMap: true,
+  withSet: true,
+  withTypedArray: true,
+  withSparseArray: true,
+  maxDepth: 3,
+})
+const topic = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom('other', 'nowhere', '') },
+  { weight: 1, arbitrary: anything },
+)
+const number = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, 0.5, NaN, Infinity, 2 ** 53, 7n) },
+  { weight: 1, arbitrary: anything },
+)
+const entry = fc.oneof(
+  anything,
+  fc.record({
+    key: fc.constantFrom(null, Buffer.from('k'), 'k', 7),
+    value: fc.constantFrom(Buffer.from('v'), Buffer.from('w'), Buffer.from('x'), 'v', 7, null),
+  }),
+)
+const values = fc.oneof(
+  anything,
+  fc.array(anything, { maxLength: 4 }),
+  fc.tuple(topic, number),
+  fc.tuple(topic, number, fc.array(entry, { maxLength: 3 })),
+  fc.tuple(topic, number, number),
+  fc.tuple(fc.constantFrom('default/0', 'default/9', ''), fc.array(anything, { maxLength: 2 })),
+)
+const names = [
+  'createTopics',
+  'append',
+  'range',
+  'trim',
+  'read',
+  'migrate',
+  'lease',
+  'leases',
+  'commit',
+  'acquire',
+  'release',
+  'channels',
+  'messages',
+  'outbox',
+  'createGroup',
+  'resetSlot',
+  'constructor',
+  '__proto__',
+  'toString',
+  'handle',
+  '',
+]
+const message = fc.oneof(
+  anything,
+  fc.tuple(
+    fc.constant('request'),
+    number,
+    fc.constantFrom('log', 'store', 'other', null),
+    fc.oneof(fc.constantFrom(...names), anything),
+    values,
+  ),
+  fc.tuple(fc.constant('request'), fc.nat(), fc.constantFrom('log', 'store'), fc.constantFrom(...names), values),
+  fc
+    .array(entry, { minLength: 1, maxLength: 3 })
+    .map((entries) => ['request', 1, 'log', 'append', ['other', 0, entries]]),
+  fc.tuple(fc.constant('follow'), number, topic, number, number, number),
+  fc.tuple(fc.constant('follow'), fc.nat({ max: 3 }), topic, fc.constantFrom(0, 1), number, number),
+  fc.tuple(fc.constantFrom('credit', 'unfollow', 'hello', 'answer', 'dance'), number, number),
+)
+const frame = fc.oneof(
+  { weight: 1, arbitrary: anything },
+  { weight: 5, arbitrary: fc.array(message, { maxLength: 6 }) },
+)
+
+void t.test('frames that say anything', async (t) => {
+  const seen = { closed: 0, refused: 0 }
+  await fc.assert(
+    fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 3 }), fc.boolean(), async (frames, isGone) => {
+      using client = await Raw.open()
+      for (const frame of frames) client.say(frame)
+      if (isGone) return void client.socket.destroy()
+      client.say([['request', 'last', 'log', 'range', ['witness', 0]]])
+      const isLast = (message: ServerMessage): boolean => (message[1] as unknown) === 'last'
+      await until('an answer or the end', () => client.closed || client.received.some(isLast))
+      if (client.closed) seen.closed++
+      seen.refused += client.received.filter(([kind]) => kind === 'refusal').length
+      await witness()
+    }),
+    { numRuns: 500 },
+  )
+  t.ok(seen.closed > 10 && seen.refused > 10, JSON.stringify(seen))
+})
+
+void t.test('what such a client gets into a topic is read by others as records', async (t) => {
+  await log.append('other', 0, [{ key: null, value: Buffer.from('end') }])
+  const { next } = await log.range('other', 0)
+  t.ok(next > 3, `${next} records`)
+  for (const reader of [following, log.read('other', 0, 0)]) {
+    const seen = []
+    while (seen.length < next) seen.push(...(await reader.next()))
+    const wrong = seen.filter(({ key, value }) => !(key === null || Buffer.isBuffer(key)) || !Buffer.isBuffer(value))
+    t.strictSame(wrong, [])
+  }
+})
+
+void t.test('many that never speak, and one that announces a frame and keeps it', async (t) => {
+  const silent = await Promise.all(Array.from({ length: 500 }, () => Raw.open()))
+  using owing = await Raw.open()
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(200 * 1024 * 1024)
+  owing.socket.write(length)
+  for (let i = 0; i < 20; i++) await witness()
+  for (const client of silent) client[Symbol.dispose]()
+  await witness()
+  t.pass('nobody waits for them')
+})

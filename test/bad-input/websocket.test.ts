@@ -1,0 +1,409 @@
+/**
+ * Proves what a proxy's public WebSocket does with clients that are broken or hostile: bytes in any pieces, streams that
+ * end anywhere, frames that no library makes, any JSON, clients that do not read. Each gets the documented answer or
+ * close, leaves nothing behind, and nobody else notices: two witnesses chat throughout and lose nothing.
+ */
+import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
+import * as fc from 'fast-check'
+import t from 'tap'
+import { errors } from '../../protocol/codes.ts'
+import { until } from '../delivery/until.ts'
+import { BareClient, upgradeRequest } from '../proxy/bare-client.ts'
+import { Served, tokenFor } from '../proxy/served.ts'
+import type { Wire } from '../proxy/wire.ts'
+import { clientFrame, closeCode, fragments, opcodes, serverFrames } from './frames.ts'
+import { Witness } from './witness.ts'
+
+/** Longest time that a message of the witnesses may take while all this goes on, in the very process of the test. */
+const witnessMsMax = 3_000
+
+const served = await Served.start({
+  'client.command_rate': '1000000',
+  'client.command_burst': '1000000',
+  'client.queue_max_size': '300000',
+})
+t.teardown(() => served[Symbol.asyncDispose]())
+const witness = await Witness.start(await served.client('writer'), await served.client('reader'))
+/** Those of the witnesses. */
+const [sessionsBefore, connectionsBefore] = [served.proxy.sessions.size, await served.connections()]
+const token = await tokenFor('ada')
+
+const bytesOf = (client: BareClient): Buffer => Buffer.from(client.received, 'latin1')
+const connectCommand = JSON.stringify({ id: 1, connect: { token } })
+const talk = Buffer.concat([
+  Buffer.from(upgradeRequest),
+  clientFrame(connectCommand),
+  clientFrame('{"id":2,"subscribe":{"channel":"cut"}}\n{"id":3,"rpc":{"method":"nothing"}}'),
+])
+const isAnswered = (client: BareClient, id: number): boolean => client.received.includes(`{"id":${id},`)
+
+async function nothingLeft(): Promise<void> {
+  await until('its sessions are gone', () => served.proxy.sessions.size === sessionsBefore)
+  await until('its connections are gone', async () => (await served.connections()) === connectionsBefore)
+  await until('nothing waits', async () => ((await served.metrics.inFlight.get()).values[0]?.value ?? 0) <= 1)
+}
+
+/** Runs `work` for every number below `count`, some at a time. */
+async function forEach(count: number, work: (n: number) => Promise<void>): Promise<void> {
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < count) await work(next++)
+  }
+  await Promise.all(Array.from({ length: 16 }, lane))
+}
+
+async function open(command?: string): Promise<BareClient> {
+  const client = await BareClient.open(served)
+  client.socket.write(upgradeRequest)
+  await until('it is upgraded', () => client.received.includes('\r\n\r\n'))
+  if (command !== undefined) {
+    client.socket.write(clientFrame(command))
+    await until('it is connected', () => isAnswered(client, 1))
+  }
+  return client
+}
+
+void t.test('a talk that is cut at every byte', async (t) => {
+  let good = 0
+  await forEach(talk.length, async (cut) => {
+    using client = await BareClient.open(served)
+    client.socket.write(talk.subarray(0, cut))
+    // The rest comes in a later read than this.
+    for (let turn = 0; turn < 4; turn++) await setImmediate()
+    client.socket.write(talk.subarray(cut))
+    await until(`cut at ${cut}: all is answered`, () => isAnswered(client, 2) && isAnswered(client, 3))
+    good++
+  })
+  t.equal(good, talk.length)
+  await nothingLeft()
+})
+
+void t.test('a writer that sends one byte at a time', async (t) => {
+  await forEach(8, async () => {
+    using client = await BareClient.open(served)
+    for (const byte of talk) {
+      client.socket.write(Buffer.from([byte]))
+      await setImmediate()
+    }
+    await until('all is answered', () => isAnswered(client, 2) && isAnswered(client, 3))
+  })
+  t.pass('is answered as any other')
+  await nothingLeft()
+})
+
+void t.test('a talk that ends at every byte, in order or by a reset', async (t) => {
+  await forEach(talk.length, async (end) => {
+    using client = await BareClient.open(served)
+    client.socket.write(talk.subarray(0, end))
+    for (let turn = 0; turn < 4; turn++) await setImmediate()
+    if (end % 2 === 0) client.socket.end()
+    else client.socket.resetAndDestroy()
+    await until(`ended at ${end}: it is closed`, () => client.closed)
+  })
+  await nothingLeft()
+  t.pass('leaves nothing behind')
+})
+
+void t.test('a message in fragments', async (t) => {
+  using client = await open(connectCommand)
+  const ping = clientFrame('hey', { opcode: opcodes.ping })
+  const message = (id: number): string => `{"id":${id},"rpc":{"method":"é😀","data":[1,2]}}`
+  const length = Buffer.byteLength(message(1_000))
+  const answered = async (id: number, bytes: Buffer): Promise<void> => {
+    client.socket.write(bytes)
+    await until(`${id} is answered`, () => isAnswered(client, id))
+  }
+  for (let cut = 0; cut <= length; cut++) await answered(1_000 + cut, fragments(message(1_000 + cut), [cut], ping))
+  const everywhere = Array.from({ length: length - 1 }, (_, at) => at + 1)
+  await answered(2_000, fragments(message(2_000), everywhere))
+  const empty = Array.from({ length: 500 }, () => 0)
+  await answered(2_001, fragments(message(2_001), empty))
+  const replies = serverFrames(bytesOf(client)).filter(({ opcode }) => opcode === opcodes.text)
+  const codes = replies.flatMap(({ payload }) =>
+    payload
+      .toString()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: number; error?: { code: number } })
+      .filter(({ id }) => id >= 1_000)
+      .map(({ error }) => error?.code),
+  )
+  t.strictSame(new Set(codes), new Set([104]), 'each is the very message')
+  t.equal(codes.length, length + 3)
+})
+
+/** Frames that end a connection, each sent before connect and after. */
+const breaches: [name: string, bytes: Buffer, code: number][] = [
+  ['without a mask', clientFrame('{}', { isMasked: false }), 1002],
+  ['a reserved bit: compressed', clientFrame('{}', { reserved: 4 }), 1002],
+  ['all reserved bits', clientFrame('{}', { reserved: 7 }), 1002],
+  ['a reserved opcode', clientFrame('{}', { opcode: 3 }), 1002],
+  ['a reserved control opcode', clientFrame('', { opcode: 11 }), 1002],
+  ['a ping in fragments', clientFrame('', { opcode: opcodes.ping, fin: false }), 1002],
+  ['a ping that is too long', clientFrame('x'.repeat(126), { opcode: opcodes.ping }), 1002],
+  ['a continuation of nothing', clientFrame('{}', { opcode: opcodes.continuation }), 1002],
+  ['a message within another', Buffer.concat([clientFrame('{', { fin: false }), clientFrame('{}')]), 1002],
+  ['text that is not UTF-8', clientFrame(Buffer.from([0x22, 0xff, 0xfe, 0x22])), 1007],
+  ['half a character', clientFrame(Buffer.from([0x22, 0xe2, 0x82])), 1007],
+  ['a close of one byte', clientFrame(Buffer.from([3]), { opcode: opcodes.close }), 1002],
+  ['a close with a code that may not be sent', clientFrame(Buffer.from([3, 0xed]), { opcode: opcodes.close }), 1002],
+  ['a frame that says it is too long', clientFrame('', { claimedBytes: 65_537n }), 1009],
+  ['a frame that says it is huge', clientFrame('', { claimedBytes: 2n ** 52n }), 1009],
+  ['a frame beyond all numbers', clientFrame('', { claimedBytes: 2n ** 64n - 1n }), 1009],
+  ['fragments that are too long together', fragments('x'.repeat(70_000), [30_000, 60_000]), 1009],
+  [
+    'fragments without an end',
+    fragments(
+      '',
+      Array.from({ length: 16_384 }, () => 0),
+    ),
+    1008,
+  ],
+  ['a binary message', clientFrame('{}', { opcode: opcodes.binary }), 3501],
+  [
+    'a binary message in fragments',
+    Buffer.concat([
+      clientFrame('{', { opcode: opcodes.binary, fin: false }),
+      clientFrame('}', { opcode: opcodes.continuation }),
+    ]),
+    3501,
+  ],
+  ['a large binary message', clientFrame(Buffer.alloc(60_000, 0xff), { opcode: opcodes.binary }), 3501],
+]
+
+void t.test('frames that are none of the protocol', async (t) => {
+  for (const [name, bytes, code] of breaches) {
+    for (const command of [undefined, connectCommand]) {
+      using client = await open(command)
+      client.socket.write(bytes)
+      await until(`${name}: it is closed`, () => closeCode(bytesOf(client)) !== 0 || client.closed)
+      t.equal(closeCode(bytesOf(client)), code, `${name}, ${command === undefined ? 'before connect' : 'connected'}`)
+    }
+  }
+  await nothingLeft()
+})
+
+void t.test('any bytes after the upgrade', async (t) => {
+  const frame = fc
+    .record({
+      opcode: fc.integer({ min: 0, max: 15 }),
+      fin: fc.boolean(),
+      reserved: fc.constantFrom(0, 0, 0, 1, 4),
+      isMasked: fc.constantFrom(true, true, true, false),
+      payload: fc.oneof(fc.json(), fc.string({ unit: 'binary' })),
+    })
+    .map(({ payload, ...options }) => clientFrame(payload, options))
+  const bytes = fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 200 }).map((array) => Buffer.from(array)),
+    fc.array(frame, { minLength: 1, maxLength: 6 }).map((frames) => Buffer.concat(frames)),
+  )
+  const codes = new Set<number>()
+  await fc.assert(
+    fc.asyncProperty(bytes, fc.boolean(), async (bytes, isConnected) => {
+      using client = await open(isConnected ? connectCommand : undefined)
+      client.socket.end(bytes)
+      await until('it is closed', () => client.closed)
+      codes.add(closeCode(bytesOf(client)))
+    }),
+    { numRuns: 150 },
+  )
+  // 0: the client was gone, or said a proper goodbye without a code.
+  const known = new Set([0, 1000, 1002, 1003, 1007, 1008, 1009, 3500, 3501, 3508])
+  t.strictSame(
+    [...codes].filter((code) => !known.has(code) && !(code >= 3000 && code <= 4999)),
+    [],
+    [...codes].join(' '),
+  )
+  await nothingLeft()
+})
+
+/** Any parameters, some of them nearly right. */
+const channel = fc.constantFrom('room', 'room', '', '$x', 'no:room', 'x'.repeat(300), '\ud800', '__proto__', 7, null)
+const params = fc.oneof(
+  fc.jsonValue(),
+  fc.record(
+    {
+      channel,
+      data: fc.jsonValue(),
+      token: fc.oneof(fc.string(), fc.jsonValue()),
+      recover: fc.constantFrom(true, false, 'yes'),
+      epoch: fc.constantFrom('', '_', 'e', 7),
+      offset: fc.constantFrom(0, 1, 99, -1, 2 ** 53, '1'),
+      flag: fc.constantFrom(0, 2, 3, 2 ** 52),
+      limit: fc.constantFrom(-1, 0, 1, 1e9, -2),
+      since: fc.constantFrom(null, {}, { offset: 0 }, { offset: 5, epoch: 'x' }, 7),
+      reverse: fc.boolean(),
+    },
+    { requiredKeys: [] },
+  ),
+)
+const chatParams = fc.record({
+  method: fc.constantFrom('chat.send', 'chat.messages', 'chat.other', '', 7),
+  data: fc.oneof(
+    fc.jsonValue(),
+    fc.record(
+      {
+        channel,
+        data: fc.jsonValue(),
+        key: fc.oneof(fc.string(), fc.jsonValue()),
+        after: fc.jsonValue(),
+        before: fc.jsonValue(),
+        limit: fc.oneof(fc.integer(), fc.jsonValue()),
+      },
+      { requiredKeys: [] },
+    ),
+  ),
+})
+const methods = [
+  'subscribe',
+  'unsubscribe',
+  'publish',
+  'history',
+  'presence',
+  'presence_stats',
+  'sub_refresh',
+  'refresh',
+  'send',
+  'connect',
+  'dance',
+] as const
+const command = fc.oneof(
+  fc.tuple(fc.constantFrom(...methods), params).map(([method, params]) => ({ [method]: params })),
+  chatParams.map((params) => ({ rpc: params })),
+  chatParams.map((params) => ({ rpc: params })),
+)
+
+const isIn = (wire: Wire, room: string): Promise<unknown> => wire.command({ subscribe: { channel: room } })
+
+void t.test('any commands get a documented answer or a documented close', async (t) => {
+  const documented = new Set<number>(Object.values(errors).map(({ code }) => code))
+  const seen = { errors: new Set<number>(), closes: new Set<number>() }
+  await fc.assert(
+    fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 8 }), async (commands) => {
+      const wire = await served.client()
+      await isIn(wire, 'room')
+      const ids = wire.send(...commands)
+      for (const [at, id] of ids.entries()) {
+        await until(
+          'an answer or the end',
+          () => wire.closed !== null || wire.messages.some((message) => message.id === id),
+        )
+        const error = wire.messages.find((message) => message.id === id)?.error
+        if (error === undefined) continue
+        seen.errors.add(error.code)
+        assert.ok(documented.has(error.code), `${error.code}`)
+        // A subscribe that is taken back by the next command has its answer, too.
+        const mayBeInternal = 'subscribe' in commands[at]!
+        assert.ok(error.code !== 1000 && (error.code !== 100 || mayBeInternal), JSON.stringify([commands[at], error]))
+      }
+      if (wire.closed) seen.closes.add(wire.closed.code)
+      wire.terminate()
+    }),
+    { numRuns: 250 },
+  )
+  for (const code of seen.closes) t.ok([3005, 3500, 3501, 3508].includes(code), `closed with ${code}`)
+  t.ok(seen.errors.size >= 3, `errors ${[...seen.errors].join(' ')}`)
+  await nothingLeft()
+})
+
+void t.test('JSON that is broken, deep, wide or large', async (t) => {
+  const deep = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+  const breaches = [
+    '[',
+    '{',
+    '"',
+    '{"id":9',
+    '{"id":9,"rpc":{}',
+    '{"id":9,"rpc":{"data":1}}}',
+    '\u0000',
+    '{"id":9,"rpc":{"data":01}}',
+    "{'id':9}",
+    'nul',
+    'undefined',
+    '{"id":9,"rpc":{"data":"\u0001"}}',
+    '{"id":9,"rpc":{"data":"\\x"}}',
+    '[{"id":9,"rpc":{}}]',
+    '9',
+    'true',
+    'null',
+    deep(30_000),
+    `{"id":9,"rpc":{"data":${deep(30_000)}}}`,
+    `{"id":9,"publish":{"channel":"c","data":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}}`,
+    '{"id":9,"rpc":'.repeat(3_000),
+    '{"a":['.repeat(5_000),
+  ]
+  for (const text of breaches) {
+    const wire = await served.client()
+    wire.raw(text)
+    t.equal((await wire.close()).code, 3501, text.slice(0, 40))
+  }
+  const wire = await served.client()
+  await isIn(wire, 'large')
+  const names = Array.from({ length: 5_000 }, (_, at) => `"k${at}":0`).join(',')
+  const fine = [
+    `{${names}}`,
+    `[${'[],'.repeat(15_000)}[]]`,
+    '9'.repeat(60_000),
+    `"${'\\u0000'.repeat(10_000)}"`,
+    `{"__proto__":{"a":1},"constructor":null}`,
+    `${' '.repeat(50_000)}1`,
+  ]
+  for (const [at, data] of fine.entries()) {
+    wire.raw(`{"id":${100 + at},"publish":{"channel":"large","data":${data}}}`)
+    t.equal((await wire.reply(100 + at)).error, undefined, `${data.slice(0, 20)}, ${data.length} characters`)
+  }
+  await until('all are delivered', () => wire.publications('large').length === fine.length)
+  wire.raw('\n'.repeat(60_000))
+  t.equal(await wire.errorOf({ rpc: {} }), 104, 'empty lines are nothing')
+  wire.terminate()
+  await nothingLeft()
+})
+
+void t.test('a client that asks and does not read', async (t) => {
+  const wire = await served.client()
+  await isIn(wire, 'asked')
+  const data = 'x'.repeat(50_000)
+  for (let i = 0; i < 10; i++) await wire.command({ publish: { channel: 'asked', data } })
+  wire.pause()
+  const slow = async (): Promise<number> => (await served.metrics.slowConsumers.get()).values[0]?.value ?? 0
+  const before = await slow()
+  let asked = 0
+  while ((await slow()) === before && asked < 2_000) {
+    wire.send({ history: { channel: 'asked', limit: -1 } })
+    asked++
+    await setImmediate()
+  }
+  t.equal(await slow(), before + 1, `after ${asked} questions`)
+  wire.resume()
+  t.equal((await wire.close()).code, 3008)
+
+  using pinging = await open(connectCommand)
+  pinging.socket.pause()
+  const pings = Buffer.concat(
+    Array.from({ length: 2_000 }, () => clientFrame('x'.repeat(125), { opcode: opcodes.ping })),
+  )
+  let sent = 0
+  while (!pinging.closed && served.proxy.sessions.size > sessionsBefore && sent < 2_000) {
+    pinging.socket.write(pings)
+    sent++
+    await setImmediate()
+  }
+  t.equal(
+    served.proxy.sessions.size,
+    sessionsBefore,
+    `one that pings and does not read is cut off after ${sent * 2_000} pings`,
+  )
+  await nothingLeft()
+})
+
+void t.test('nobody else noticed', async (t) => {
+  const { sent, received, worstMs, stayed } = await witness.stop()
+  t.ok(stayed, 'the witnesses are still there')
+  t.ok(sent > 50, `${sent} messages`)
+  t.strictSame(
+    received,
+    Array.from({ length: sent }, (_, at) => at + 1),
+    'each once and in order',
+  )
+  t.ok(worstMs < witnessMsMax, `the slowest took ${Math.round(worstMs)} ms`)
+})
