@@ -1,7 +1,9 @@
 import type { Config } from '../config/config.ts'
 import { logUrl, storeUrl } from '../config/config.ts'
 import { openLog } from '../log/open.ts'
+import { kafkaEvents } from '../observability/kafka-events.ts'
 import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
+import { mysqlEvents } from '../observability/mysql-events.ts'
 import { systemClock } from '../platform/clock.ts'
 import { startInternalListener } from '../platform/internal-listener.ts'
 import { packageVersion } from '../platform/package-version.ts'
@@ -17,7 +19,10 @@ export async function runController(config: Config): Promise<void> {
   await runProcess('controller', config, async ({ logger }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
-    const [log, store] = await Promise.all([openLog(logUrl(config)), openStore(storeUrl(config))])
+    const [log, store] = await Promise.all([
+      openLog(logUrl(config), kafkaEvents(metrics, logger)),
+      openStore(storeUrl(config), mysqlEvents(metrics, logger)),
+    ])
     const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }
     let controller: Controller | null = null
     const internal = await startInternalListener({

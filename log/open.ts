@@ -1,14 +1,15 @@
+import type { KafkaEvents } from './kafka/events.ts'
 import type { Log } from './log.ts'
 
 /**
  * Opens the log that a URL names: `kafka://…` or `embedded:<data directory>`. An adapter is loaded when it is needed.
- * Throws one clear error, without repeating the URL, for any other.
+ * `events` are told what the Kafka adapter does. Throws one clear error, without repeating the URL, for any other.
  */
-export async function openLog(url: string): Promise<Log> {
+export async function openLog(url: string, events?: KafkaEvents): Promise<Log> {
   const [scheme = '', rest = ''] = url.split(/:(.*)/s)
   if (scheme === 'kafka') {
     const { openKafkaLog } = await import('./kafka/kafka-log.ts')
-    return openKafkaLog(url)
+    return openKafkaLog(url, events)
   }
   if (scheme === 'embedded' && rest !== '') {
     const { openEmbeddedLog } = await import('./embedded/embedded-log.ts')

@@ -91,6 +91,39 @@ export function createMetrics(registry = new Registry()) {
     retired: counter('instances_retired_total', 'Proxy instances declared dead'),
     httpDuration: histogram('http_request_duration_seconds', 'HTTP requests', ['route', 'status']),
 
+    // every process that talks to Kafka
+    kafkaRequests: counter('kafka_requests_total', 'Requests to brokers, by what they are for', ['kind', 'result']),
+    kafkaRequestDuration: histogram(
+      'kafka_request_duration_seconds',
+      'One answered request to a broker; one that reads waits for records',
+      ['kind'],
+    ),
+    kafkaAppendRecords: histogram(
+      'kafka_append_records',
+      'Records of one append request',
+      [],
+      [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000],
+    ),
+    kafkaErrors: counter(
+      'kafka_errors_total',
+      'Requests not answered and partitions refused, by the name that Kafka has',
+      ['kind', 'error'],
+    ),
+    kafkaBuffered: gauge('kafka_reader_buffer_bytes', 'Bytes that were read and not handled yet'),
+
+    // every process that talks to MySQL
+    mysqlRetries: counter('mysql_retries_total', 'Transactions that were rolled back and made again', ['reason']),
+    mysqlConnections: gauge('mysql_connections', 'Open connections to the database'),
+    mysqlRequestsRunning: gauge('mysql_requests_running', 'Requests to the database under way'),
+    mysqlRequestsWaiting: gauge('mysql_requests_waiting', 'Requests that wait for a connection to the database'),
+    mysqlRoundTripDuration: histogram('mysql_round_trip_duration_seconds', 'One round trip to the database', []),
+    mysqlCommitSlots: histogram(
+      'mysql_commit_slots',
+      'Slots whose commits went in one transaction, or apart after it had failed',
+      ['result'],
+      [1, 2, 5, 10, 25, 50, 100],
+    ),
+
     // every process
     appendDuration: histogram('log_append_duration_seconds', 'One append to the log', ['topic']),
     appendRetries: counter('log_append_retries_total', 'Appends sent again', ['topic']),

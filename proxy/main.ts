@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { Config } from '../config/config.ts'
 import { logUrl } from '../config/config.ts'
 import { openLog } from '../log/open.ts'
+import { kafkaEvents } from '../observability/kafka-events.ts'
 import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
 import { startInternalListener } from '../platform/internal-listener.ts'
 import { packageVersion } from '../platform/package-version.ts'
@@ -16,7 +17,7 @@ export async function runProxy(config: Config): Promise<void> {
   await runProcess('proxy', config, async ({ logger, stop }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
-    const log = await openLog(logUrl(config))
+    const log = await openLog(logUrl(config), kafkaEvents(metrics, logger))
     const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
     let proxy: Proxy | null = null
     const internal = await startInternalListener({

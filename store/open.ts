@@ -1,14 +1,15 @@
+import type { MysqlEvents } from './mysql/events.ts'
 import type { Store } from './store.ts'
 
 /**
  * Opens the store that a URL names: `mysql://…` or `embedded:<data directory>`. An adapter is loaded when it is needed.
- * Throws one clear error, without repeating the URL, for any other.
+ * `events` are told what the MySQL adapter does. Throws one clear error, without repeating the URL, for any other.
  */
-export async function openStore(url: string): Promise<Store> {
+export async function openStore(url: string, events?: MysqlEvents): Promise<Store> {
   const [scheme = '', rest = ''] = url.split(/:(.*)/s)
   if (scheme === 'mysql') {
     const { openMysqlStore } = await import('./mysql/mysql-store.ts')
-    return openMysqlStore(url)
+    return openMysqlStore(url, events)
   }
   if (scheme === 'embedded' && rest !== '') {
     const { openEmbeddedStore } = await import('./embedded/embedded-store.ts')

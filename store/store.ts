@@ -226,7 +226,8 @@ export interface Store {
 
   /**
    * Takes or renews the leadership for `ttlMs` by the store's own clock. Returns who leads now: the caller when it
-   * held the term, the term was free or had run out; the term rises with each change of leader.
+   * held the term, the term was free or had run out. A term that begins is above the one before and not below the
+   * store's clock in milliseconds: a store that went back in time gives none out again.
    */
   lead(candidate: string, ttlMs: number): Promise<Leadership>
 

@@ -21,8 +21,11 @@ const tapDeadlineMs = 15 * 60_000
 /** Those in test/long may. */
 const longDeadlineMs = 3 * 3_600_000
 
-/** Files that start whole clusters, measure silence or use every core: one at a time, and without counting lines. */
-const alone = /^test\/(integrity|browser|bad-input|autobahn|simulation|long)\//
+/** Files that start whole clusters, which coverage would only slow down. They wait for much, so two fit side by side. */
+const clusters = /^test\/(integrity|compose)\//
+
+/** Files that use every core, or look at memory or a screen: one at a time. */
+const alone = /^test\/(browser|bad-input|autobahn|simulation|long)\//
 
 /** Test files that run at the same time otherwise. */
 const jobs = 2
@@ -120,11 +123,16 @@ async function runFiles(
   const run = async (some: string[], ...options: string[]): Promise<void> =>
     void reasons.push(...(await runTap(some, options, { env, reader, deadlineMs: end - performance.now() })))
   await run(
-    files.filter((file) => !alone.test(file)),
+    files.filter((file) => !alone.test(file) && !clusters.test(file)),
     `--jobs=${jobs}`,
     '--coverage-report=text-summary',
     // A few files alone may cover nothing.
     '--allow-empty-coverage',
+  )
+  await run(
+    files.filter((file) => clusters.test(file)),
+    `--jobs=${jobs}`,
+    '--disable-coverage',
   )
   await run(
     files.filter((file) => alone.test(file)),

@@ -1,7 +1,9 @@
 import type { Config } from '../config/config.ts'
 import { logUrl, storeUrl } from '../config/config.ts'
 import { openLog } from '../log/open.ts'
+import { kafkaEvents } from '../observability/kafka-events.ts'
 import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
+import { mysqlEvents } from '../observability/mysql-events.ts'
 import { systemClock } from '../platform/clock.ts'
 import { startInternalListener } from '../platform/internal-listener.ts'
 import { runProcess } from '../platform/process.ts'
@@ -18,8 +20,8 @@ export async function runWorker(config: Config): Promise<void> {
     collectProcessMetrics(metrics.registry)
     const [app, log, store] = await Promise.all([
       loadApp(config.worker.app),
-      openLog(logUrl(config)),
-      openStore(storeUrl(config)),
+      openLog(logUrl(config), kafkaEvents(metrics, logger)),
+      openStore(storeUrl(config), mysqlEvents(metrics, logger)),
     ])
     const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }
     let worker: Worker | null = null

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs'
-import { tameTimers } from '../../log/apache-kafka/tame-timers.ts'
+import { tameTimers } from '../../log/kafka/tame-timers.ts'
 import { ServiceError, reasonOf } from './failure.ts'
 import { connectMysql } from './mysql-connection.ts'
 

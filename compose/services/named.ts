@@ -1,4 +1,4 @@
-import { parseKafkaUrl } from '../../log/apache-kafka/url.ts'
+import { parseKafkaUrl } from '../../log/kafka/url.ts'
 import { askKafka, askMysql } from './answers.ts'
 import { ServiceError, reasonOf } from './failure.ts'
 import type { Say } from './programs.ts'

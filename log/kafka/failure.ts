@@ -6,6 +6,8 @@ export const kafkaCodes = {
   none: 0,
   offsetOutOfRange: 1,
   unknownTopic: 3,
+  leaderNotAvailable: 5,
+  notLeader: 6,
   sessionNotFound: 70,
   sessionEpoch: 71,
 } as const
@@ -20,7 +22,15 @@ export function failureOfCode(code: number, what: string): LogError {
 /** What kafkajs threw, as the seam says it: nearly all of it passes. */
 export function failureOf(error: unknown, what: string): LogError {
   if (error instanceof LogError) return error
-  const { message, type } = error as Error & { type?: string }
+  const { message, type, errors } = error as Error & { type?: string; errors?: Error[] }
   const kind = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? 'unknown_topic' : 'unavailable'
-  return new LogError(kind, `${what}: ${message}`, { cause: error })
+  // Several at once say nothing themselves.
+  const messages = errors?.map((each) => each.message).join('; ') ?? message
+  return new LogError(kind, `${what}: ${messages}`, { cause: error })
+}
+
+/** The name that Kafka has for the error, or else kafkajs. */
+export function errorName(error: LogError): string {
+  const { type, name } = (error.cause ?? error) as Error & { type?: string }
+  return type ?? name
 }

@@ -90,7 +90,6 @@ export class FetchLoop {
         this.#session = { id: 0, epoch: 0, places: new Map() }
         const readers = [...this.#readers.values()].flatMap((each) => [...each])
         this.#readers.clear()
-        await this.#brokers.drop(this.node)
         if (!this.#isClosed) await sleep(fetchRetryMs)
         this.#events.lost(readers, error)
       } finally {
@@ -116,8 +115,7 @@ export class FetchLoop {
     const session = this.#session
     const changed = [...places].filter(([key, { offset }]) => session.places.get(key)?.offset !== offset)
     const forgotten = [...session.places].filter(([key]) => !places.has(key))
-    const broker = await this.#brokers.broker(this.node)
-    const answer = await broker.connectionPool.send({
+    const answer = await this.#brokers.send(this.node, 'read', {
       request: requestFor(
         changed.map(([, place]) => place),
         fetchWaitMs,
@@ -127,8 +125,7 @@ export class FetchLoop {
           forgottenTopics: forgotten.map(([, { topic, partition }]) => ({ topic, partitions: [partition] })),
         },
       ),
-      response,
-      logResponseError: false,
+      decode: fetchResponse.decode,
     })
     session.places = answer.sessionId === 0 ? new Map() : places
     session.epoch = answer.sessionId === 0 ? 0 : session.epoch + 1
@@ -139,19 +136,14 @@ export class FetchLoop {
   /** A first look for a reader that came while a fetch was under way, beside it, until there is nothing ready. */
   async #fetchAlone(reader: KafkaReader): Promise<void> {
     try {
-      const broker = await this.#brokers.broker(this.node)
-      const connection = await broker.connectionPool.getConnection(0)
       let before = -1
       while (reader.hasRoom && reader.fetchFrom > before) {
         before = reader.fetchFrom
         const { topic, partition } = reader
         const place = { topic, partition, offset: before }
         const sessionless = { sessionId: 0, sessionEpoch: -1, forgottenTopics: [] }
-        const answer = await connection.send({
-          request: requestFor([place], 0, sessionless),
-          response,
-          logResponseError: false,
-        })
+        const request = requestFor([place], 0, sessionless)
+        const answer = await this.#brokers.send(this.node, 'first_read', { request, decode: fetchResponse.decode })
         for (const { messages, errorCode } of answer.responses[0]?.partitions ?? [])
           if (errorCode === kafkaCodes.none) reader.take(messages, before)
       }
@@ -172,8 +164,10 @@ export class FetchLoop {
         const readers = this.#readers.get(key)
         const place = places.get(key)
         if (!readers || !place) continue
-        if (code === kafkaCodes.none) for (const reader of readers) reader.take(messages, place.offset)
-        else {
+        if (code === kafkaCodes.none) {
+          this.#brokers.accepted(topicName)
+          for (const reader of readers) reader.take(messages, place.offset)
+        } else {
           this.#readers.delete(key)
           this.#events.refused([...readers], code)
         }
@@ -181,8 +175,6 @@ export class FetchLoop {
     }
   }
 }
-
-const response = { decode: fetchResponse.decode, parse: (answer: FetchAnswer) => answer }
 
 function requestFor(
   places: Place[],

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError } from '../log.ts'
 import { checkPlace } from '../rules.ts'
 import type { Brokers } from './brokers.ts'
+import type { KafkaEvents } from './events.ts'
 import { kafkaCodes } from './failure.ts'
 import { FetchLoop } from './fetch-loop.ts'
 import type { Offsets } from './offsets.ts'
@@ -16,11 +17,14 @@ export class Fetching {
   readonly #offsets: Offsets
   readonly #loops = new Map<number, FetchLoop>()
   readonly #readers = new Map<KafkaReader, FetchLoop | null>()
+  readonly #events: KafkaEvents
+  #heldBytes = 0
   #isClosed = false
 
-  constructor(brokers: Brokers, offsets: Offsets) {
+  constructor(brokers: Brokers, offsets: Offsets, events: KafkaEvents) {
     this.#brokers = brokers
     this.#offsets = offsets
+    this.#events = events
   }
 
   read(topic: string, partition: number, from: number): KafkaReader {
@@ -31,6 +35,10 @@ export class Fetching {
         ended: (each) => {
           this.#readers.get(each)?.remove(each)
           this.#readers.delete(each)
+        },
+        held: (change) => {
+          this.#heldBytes += change
+          this.#events.buffered(this.#heldBytes)
         },
       },
     )
@@ -86,7 +94,7 @@ export class Fetching {
   async #again(reader: KafkaReader, code: number): Promise<void> {
     if (code === kafkaCodes.offsetOutOfRange) await this.#checkRange(reader)
     else {
-      this.#brokers.forget(reader.topic)
+      this.#brokers.refused('read', reader.topic, reader.partition, code)
       reader.interrupted()
     }
     await sleep(leaderRetryMs.first)

@@ -1,18 +1,21 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError } from '../log.ts'
 import type { Log, LogEntry, LogRange, LogReader, TopicSpec } from '../log.ts'
 import { Brokers } from './brokers.ts'
+import { noEvents } from './events.ts'
+import type { KafkaEvents } from './events.ts'
 import { deleteRecords } from './deletion.ts'
-import { Fetching } from './fetching.ts'
+import { Fetching, leaderRetryMs } from './fetching.ts'
 import { Offsets } from './offsets.ts'
 import { Producing } from './producing.ts'
 import { Progress } from './progress.ts'
-import { createTopics } from './topics.ts'
+import { createTopics, creationMs } from './topics.ts'
 import { parseKafkaUrl } from './url.ts'
 import type { KafkaAddress } from './url.ts'
 
 /** The log in Apache Kafka, through kafkajs. Throws one clear error for a URL that is none of ours. */
-export function openKafkaLog(url: string): KafkaLog {
-  return new KafkaLog(parseKafkaUrl(url))
+export function openKafkaLog(url: string, events: KafkaEvents = noEvents): KafkaLog {
+  return new KafkaLog(parseKafkaUrl(url), events)
 }
 
 export class KafkaLog implements Log {
@@ -24,19 +27,20 @@ export class KafkaLog implements Log {
   readonly #progress: Progress
   #isClosed = false
 
-  constructor(address: KafkaAddress) {
+  constructor(address: KafkaAddress, events: KafkaEvents) {
     this.#address = address
-    this.#brokers = new Brokers(address.client)
-    this.#producing = new Producing(this.#brokers)
+    this.#brokers = new Brokers(address.client, events)
+    this.#producing = new Producing(this.#brokers, events)
     this.#offsets = new Offsets(this.#brokers)
-    this.#fetching = new Fetching(this.#brokers, this.#offsets)
-    this.#progress = new Progress(this.#brokers)
+    this.#fetching = new Fetching(this.#brokers, this.#offsets, events)
+    this.#progress = new Progress(this.#brokers, events)
   }
 
   async createTopics(topics: TopicSpec[]): Promise<void> {
     this.#check()
     const named = topics.map((spec) => ({ ...spec, name: this.#name(spec.name) }))
-    await createTopics(await this.#brokers.admin(), named, this.#address)
+    const made = await this.#brokers.administer((admin) => createTopics(admin, named, this.#address))
+    await Promise.all(made.map((spec) => this.#untilLed(spec)))
   }
 
   async append(topic: string, partition: number, entries: LogEntry[]): Promise<number> {
@@ -71,7 +75,21 @@ export class KafkaLog implements Log {
     this.#isClosed = true
     this.#progress.close()
     this.#fetching.close()
-    await this.#brokers.close()
+    this.#brokers.close()
+  }
+
+  /** A new topic has leaders who do not know it yet. */
+  async #untilLed({ name, partitions }: TopicSpec): Promise<void> {
+    const end = performance.now() + creationMs
+    for (;;) {
+      try {
+        await Promise.all(Array.from({ length: partitions }, (_, partition) => this.#offsets.range(name, partition)))
+        return
+      } catch (error) {
+        if (!(error instanceof LogError) || error.code === 'closed' || performance.now() > end) throw error
+      }
+      await sleep(leaderRetryMs.first)
+    }
   }
 
   #name(topic: string): string {

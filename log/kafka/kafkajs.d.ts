@@ -5,6 +5,8 @@
 
 declare module 'kafkajs/src/cluster/index.js' {
   import type { ISocketFactory, KafkaConfig, Logger, RetryOptions } from 'kafkajs'
+  import type Connection from 'kafkajs/src/network/connection.js'
+  import type { MetadataAnswer } from 'kafkajs/src/protocol/requests/metadata/v6/response.js'
   import type { ConnectionOptions } from 'node:tls'
 
   /** `encode` and `decode` are kafkajs's own, of a version of a request; `parse` sees the decoded answer. */
@@ -16,12 +18,15 @@ declare module 'kafkajs/src/cluster/index.js' {
 
   export interface Broker {
     nodeId: number
+    metadata(topics: string[]): Promise<MetadataAnswer>
     connectionPool: {
+      host: string
+      port: number
+      pool: Connection[]
       /** Fetches have a connection of their own; everything else shares the other one. */
       send<Answer>(call: ProtocolCall<Answer>): Promise<Answer>
       getConnection(index: 0 | 1): Promise<{ send<Answer>(call: ProtocolCall<Answer>): Promise<Answer> }>
     }
-    disconnect(): Promise<void>
     offsetCommit(request: {
       groupId: string
       groupGenerationId: number
@@ -29,11 +34,6 @@ declare module 'kafkajs/src/cluster/index.js' {
       retentionTime: number
       topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
     }): Promise<unknown>
-  }
-
-  export interface TopicMetadata {
-    topic: string
-    partitionMetadata: { partitionErrorCode: number; partitionId: number; leader: number; replicas: number[] }[]
   }
 
   class Cluster {
@@ -56,15 +56,53 @@ declare module 'kafkajs/src/cluster/index.js' {
       isolationLevel: number
     })
     connect(): Promise<void>
-    disconnect(): Promise<void>
-    findBroker(broker: { nodeId: number | string }): Promise<Broker>
     findGroupCoordinator(group: { groupId: string }): Promise<Broker>
     readonly brokerPool: {
+      /** The one of those in the configuration that is connected to first; among `brokers` too once its node is known. */
+      readonly seedBroker: Broker | undefined
+      readonly brokers: { readonly [node: number]: Broker }
+      /** Connects to it. */
+      findBroker(broker: { nodeId: number }): Promise<Broker>
+      findConnectedBroker(): Promise<Broker>
+      removeBroker(broker: { host: string; port: number }): void
       refreshMetadata(topics: string[]): Promise<void>
-      readonly metadata: { topicMetadata: TopicMetadata[] } | null
     }
   }
   export default Cluster
+}
+
+declare module 'kafkajs/src/network/connection.js' {
+  import type { Socket } from 'node:net'
+
+  class Connection {
+    socket?: Socket
+    /** What has arrived and is not a whole answer yet. */
+    chunks: Buffer[]
+    bytesBuffered: number
+    bytesNeeded: number
+    isConnected(): boolean
+    connect(): Promise<boolean>
+  }
+  export default Connection
+}
+
+declare module 'kafkajs/src/protocol/requests/metadata/v6/request.js' {
+  const request: (metadata: { topics: string[]; allowAutoTopicCreation: boolean }) => object
+  export default request
+}
+
+declare module 'kafkajs/src/protocol/requests/metadata/v6/response.js' {
+  export interface TopicMetadata {
+    topicErrorCode: number
+    topic: string
+    /** A leader is -1 where there is none. */
+    partitionMetadata: { partitionErrorCode: number; partitionId: number; leader: number }[]
+  }
+  export interface MetadataAnswer {
+    topicMetadata: TopicMetadata[]
+  }
+  const response: { decode(data: Buffer): Promise<MetadataAnswer> }
+  export default response
 }
 
 declare module 'kafkajs/src/protocol/requests/fetch/v11/request.js' {

@@ -1,13 +1,14 @@
 import listRequest from 'kafkajs/src/protocol/requests/listOffsets/v2/request.js'
 import listResponse from 'kafkajs/src/protocol/requests/listOffsets/v2/response.js'
 import type { OffsetsAnswer } from 'kafkajs/src/protocol/requests/listOffsets/v2/response.js'
-import type { Broker } from 'kafkajs/src/cluster/index.js'
 import type { LogRange } from '../log.ts'
 import type { Brokers } from './brokers.ts'
-import { failureOf, failureOfCode, kafkaCodes } from './failure.ts'
+import { kafkaCodes } from './failure.ts'
 
 /** The two times that stand for the ends of a partition. */
 const ends = { oldest: -2, next: -1 }
+
+type Found = OffsetsAnswer['responses'][number]['partitions'][number]
 
 interface Asked {
   topic: string
@@ -49,40 +50,36 @@ export class Offsets {
 
   async #askNode(node: number, asked: Asked[]): Promise<void> {
     try {
-      const broker = await this.#brokers.broker(node)
-      const [oldest, next] = await Promise.all([list(broker, asked, ends.oldest), list(broker, asked, ends.next)])
+      const [oldest, next] = await Promise.all([
+        this.#list(node, asked, ends.oldest),
+        this.#list(node, asked, ends.next),
+      ])
       for (const { topic, partition, resolve, reject } of asked) {
         const [from, to] = [oldest.get(`${topic}/${partition}`), next.get(`${topic}/${partition}`)]
         const code = from?.errorCode || to?.errorCode || kafkaCodes.none
-        if (code !== kafkaCodes.none || !from || !to) {
-          this.#brokers.forget(topic)
-          reject(failureOfCode(code, `range of ${topic}/${partition}`))
-        } else resolve({ oldest: Number(from.offset), next: Number(to.offset) })
+        if (code !== kafkaCodes.none || !from || !to) reject(this.#brokers.refused('range', topic, partition, code))
+        else resolve({ oldest: Number(from.offset), next: Number(to.offset) })
       }
     } catch (error) {
-      await this.#brokers.drop(node)
-      for (const { reject } of asked) reject(failureOf(error, `range at broker ${node}`))
+      for (const { reject } of asked) reject(error)
     }
   }
-}
 
-type Found = OffsetsAnswer['responses'][number]['partitions'][number]
-
-async function list(broker: Broker, asked: Asked[], timestamp: number): Promise<Map<string, Found>> {
-  const topics = Map.groupBy(asked, ({ topic }) => topic)
-  const request = listRequest({
-    replicaId: -1,
-    isolationLevel: 0,
-    topics: [...topics].map(([topic, each]) => ({
-      topic,
-      partitions: [...new Set(each.map(({ partition }) => partition))].map((partition) => ({ partition, timestamp })),
-    })),
-  })
-  const response = { decode: listResponse.decode, parse: (answer: OffsetsAnswer) => answer }
-  const { responses } = await broker.connectionPool.send({ request, response, logResponseError: false })
-  return new Map(
-    responses.flatMap(({ topic, partitions }) =>
-      partitions.map((found): [string, Found] => [`${topic}/${found.partition}`, found]),
-    ),
-  )
+  async #list(node: number, asked: Asked[], timestamp: number): Promise<Map<string, Found>> {
+    const topics = Map.groupBy(asked, ({ topic }) => topic)
+    const request = listRequest({
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [...topics].map(([topic, each]) => ({
+        topic,
+        partitions: [...new Set(each.map(({ partition }) => partition))].map((partition) => ({ partition, timestamp })),
+      })),
+    })
+    const { responses } = await this.#brokers.send(node, 'range', { request, decode: listResponse.decode })
+    return new Map(
+      responses.flatMap(({ topic, partitions }) =>
+        partitions.map((found): [string, Found] => [`${topic}/${found.partition}`, found]),
+      ),
+    )
+  }
 }

@@ -1,13 +1,20 @@
 import produceRequest from 'kafkajs/src/protocol/requests/produce/v7/request.js'
 import produceResponse from 'kafkajs/src/protocol/requests/produce/v7/response.js'
-import type { ProduceAnswer } from 'kafkajs/src/protocol/requests/produce/v7/response.js'
 import type { LogEntry } from '../log.ts'
 import { recordBytes } from '../rules.ts'
-import { Brokers, kafkaLimitMs } from './brokers.ts'
-import { failureOf, failureOfCode, kafkaCodes } from './failure.ts'
+import { type Brokers, kafkaLimitMs } from './brokers.ts'
+import type { KafkaEvents } from './events.ts'
+import { kafkaCodes } from './failure.ts'
 
 /** Produce requests under way at one broker: what comes meanwhile goes together in the next. */
 export const requestsMax = 1
+
+/**
+ * Time between the beginnings of two requests to one broker. Requests are what costs, at the broker and at everybody
+ * behind it: each wakes readers, who make a transaction and a request of their own. Under load a request waits for others
+ * that are as good as there, and all that follow from it go together too; one that comes alone goes at once.
+ */
+export const appendSpacingMs = 5
 
 /** Bytes that one request carries, and those of one partition in it (Kafka's own default is 1 MiB). */
 export const requestBytesMax = { all: 4_000_000, partition: 960_000 }
@@ -24,6 +31,8 @@ interface Waiting {
 interface Node {
   waiting: Waiting[]
   underWay: number
+  /** When the last request began. */
+  sentAt: number
   isScheduled: boolean
 }
 
@@ -40,10 +49,12 @@ interface Batch {
  */
 export class Producing {
   readonly #brokers: Brokers
+  readonly #events: KafkaEvents
   readonly #nodes = new Map<number, Node>()
 
-  constructor(brokers: Brokers) {
+  constructor(brokers: Brokers, events: KafkaEvents) {
     this.#brokers = brokers
+    this.#events = events
   }
 
   append(topic: string, partition: number, entries: LogEntry[]): Promise<number> {
@@ -57,26 +68,38 @@ export class Producing {
   }
 
   #add(id: number, waiting: Waiting): void {
-    const node = this.#nodes.getOrInsertComputed(id, () => ({ waiting: [], underWay: 0, isScheduled: false }))
+    const node = this.#nodes.getOrInsertComputed(id, () => ({
+      waiting: [],
+      underWay: 0,
+      sentAt: -appendSpacingMs,
+      isScheduled: false,
+    }))
     node.waiting.push(waiting)
-    if (node.isScheduled || node.underWay >= requestsMax) return
+    this.#schedule(id, node)
+  }
+
+  #schedule(id: number, node: Node): void {
+    if (node.isScheduled || node.underWay >= requestsMax || node.waiting.length === 0) return
     node.isScheduled = true
-    // At the end of this turn: what one read from a socket brought goes together.
-    setImmediate(() => {
+    const send = () => {
       node.isScheduled = false
       this.#send(id, node)
-    })
+    }
+    const pauseMs = node.sentAt + appendSpacingMs - performance.now()
+    // At the end of this turn at the earliest: what one read from a socket brought goes together.
+    if (pauseMs < 1) setImmediate(send)
+    else setTimeout(send, pauseMs)
   }
 
   #send(id: number, node: Node): void {
-    while (node.waiting.length > 0 && node.underWay < requestsMax) {
-      const topics = take(node)
-      node.underWay += 1
-      void this.#request(id, topics).finally(() => {
-        node.underWay -= 1
-        this.#send(id, node)
-      })
-    }
+    const topics = take(node)
+    node.underWay += 1
+    node.sentAt = performance.now()
+    this.#events.gathered(countOf(topics))
+    void this.#request(id, topics).finally(() => {
+      node.underWay -= 1
+      this.#schedule(id, node)
+    })
   }
 
   async #request(id: number, topics: Map<string, Map<number, Batch>>): Promise<void> {
@@ -89,31 +112,27 @@ export class Producing {
         partitions: [...partitions].map(([partition, { entries }]) => ({ partition, messages: entries })),
       })),
     })
-    const response = { decode: produceResponse.decode, parse: (answer: ProduceAnswer) => answer }
     try {
-      const broker = await this.#brokers.broker(id)
-      const { topics: answers } = await broker.connectionPool.send({ request, response, logResponseError: false })
-      for (const { topicName, partitions } of answers) {
+      const answer = await this.#brokers.send(id, 'append', { request, decode: produceResponse.decode })
+      for (const { topicName, partitions } of answer.topics) {
         for (const { partition, errorCode, baseOffset } of partitions) {
           const batch = topics.get(topicName)?.get(partition)
           if (batch) this.#settle(topicName, partition, batch, errorCode, Number(baseOffset))
         }
       }
     } catch (error) {
-      await this.#brokers.drop(id)
-      const failure = failureOf(error, `append at broker ${id}`)
       for (const batches of topics.values())
-        for (const { appends } of batches.values()) for (const { waiting } of appends) waiting.reject(failure)
+        for (const { appends } of batches.values()) for (const { waiting } of appends) waiting.reject(error)
     }
   }
 
   #settle(topic: string, partition: number, { appends }: Batch, code: number, first: number): void {
     if (code === kafkaCodes.none) {
+      this.#brokers.accepted(topic)
       for (const { waiting, index } of appends) waiting.resolve(first + index)
       return
     }
-    this.#brokers.forget(topic)
-    const failure = failureOfCode(code, `append to ${topic}/${partition}`)
+    const failure = this.#brokers.refused('append', topic, partition, code)
     for (const { waiting } of appends) waiting.reject(failure)
   }
 }
@@ -147,4 +166,10 @@ function take(node: Node): Map<string, Map<number, Batch>> {
   node.waiting = left
   for (const [topic, batches] of topics) if (batches.size === 0) topics.delete(topic)
   return topics
+}
+
+function countOf(topics: Map<string, Map<number, Batch>>): number {
+  let count = 0
+  for (const batches of topics.values()) for (const { entries } of batches.values()) count += entries.length
+  return count
 }

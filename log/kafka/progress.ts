@@ -1,4 +1,6 @@
 import type { Brokers } from './brokers.ts'
+import type { KafkaEvents } from './events.ts'
+import { errorName, failureOf } from './failure.ts'
 
 /** How often offsets are committed to Kafka. */
 export const progressMs = 5_000
@@ -9,11 +11,13 @@ export const progressMs = 5_000
  */
 export class Progress {
   readonly #brokers: Brokers
+  readonly #events: KafkaEvents
   readonly #topics = new Map<string, Map<number, number>>()
   #timer: NodeJS.Timeout | null = null
 
-  constructor(brokers: Brokers) {
+  constructor(brokers: Brokers, events: KafkaEvents) {
     this.#brokers = brokers
+    this.#events = events
   }
 
   note(topic: string, partition: number, nextOffset: number): void {
@@ -44,8 +48,9 @@ export class Progress {
             { topic, partitions: [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) })) },
           ],
         })
-      } catch {
+      } catch (error) {
         // Only a tool's picture is older by one round.
+        this.#events.failed('progress', errorName(failureOf(error, topic)))
       }
     }
   }

@@ -23,6 +23,7 @@ export class KafkaReader implements LogReader {
   offset: number
   readonly #roomAgain: (reader: KafkaReader) => void
   readonly #ended: (reader: KafkaReader) => void
+  readonly #held: (change: number) => void
   #records: LogRecord[] = []
   #bytes = 0
   #last: Seen | null = null
@@ -33,13 +34,19 @@ export class KafkaReader implements LogReader {
 
   constructor(
     place: { topic: string; partition: number; from: number },
-    events: { roomAgain: (reader: KafkaReader) => void; ended: (reader: KafkaReader) => void },
+    events: {
+      roomAgain: (reader: KafkaReader) => void
+      ended: (reader: KafkaReader) => void
+      /** It holds so many bytes more, or less, ready than before. */
+      held: (change: number) => void
+    },
   ) {
     this.topic = place.topic
     this.partition = place.partition
     this.offset = place.from
     this.#roomAgain = events.roomAgain
     this.#ended = events.ended
+    this.#held = events.held
   }
 
   get ready(): boolean {
@@ -72,8 +79,7 @@ export class KafkaReader implements LogReader {
     if (this.#records.length === 0) throw this.#error!
     const hadRoom = this.hasRoom
     const taken = this.#records.splice(0, readBatchMax)
-    this.#bytes =
-      this.#records.length === 0 ? 0 : this.#bytes - taken.reduce((sum, record) => sum + recordBytes(record), 0)
+    this.#hold(this.#records.length === 0 ? -this.#bytes : -bytesOf(taken))
     if (!hadRoom && this.hasRoom) this.#roomAgain(this)
     return taken
   }
@@ -93,7 +99,7 @@ export class KafkaReader implements LogReader {
     if (last === undefined) return
     this.offset = last.offset + 1
     this.#last = { offset: last.offset, digest: digestOf(last) }
-    for (const record of fresh) this.#bytes += recordBytes(record)
+    this.#hold(bytesOf(fresh))
     this.#records.push(...fresh)
     this.#wake?.()
   }
@@ -117,7 +123,13 @@ export class KafkaReader implements LogReader {
 
   close(): void {
     this.#records = []
+    this.#hold(-this.#bytes)
     this.fail(new LogError('closed', 'the reader is closed'))
+  }
+
+  #hold(change: number): void {
+    this.#bytes += change
+    this.#held(change)
   }
 
   #isRecognised(records: LogRecord[], seen: Seen): boolean {
@@ -136,4 +148,8 @@ export class KafkaReader implements LogReader {
 
 function digestOf({ key, value }: LogRecord): string {
   return `${key?.length ?? -1} ${hash('sha1', value)}`
+}
+
+function bytesOf(records: LogRecord[]): number {
+  return records.reduce((sum, record) => sum + recordBytes(record), 0)
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import type { Admin } from 'kafkajs'
 import { LogError } from '../log.ts'
@@ -21,27 +22,37 @@ interface Settings {
 const messageBytesMin = 1_048_588
 
 /** Time that a topic has to be everywhere once it was made. */
-const creationMs = 15_000
+export const creationMs = 15_000
 
-/** Makes the topics that are missing and looks whether the others are as they must be. */
-export async function createTopics(admin: Admin, specs: TopicSpec[], replication: Replication): Promise<void> {
-  try {
-    const existing = new Set(await admin.listTopics())
-    const [there, missing] = [
-      specs.filter(({ name }) => existing.has(name)),
-      specs.filter(({ name }) => !existing.has(name)),
-    ]
-    if (there.length > 0) await verify(admin, there, replication)
-    if (missing.length === 0) return
-    await create(admin, missing, replication)
-    // Another process may have been faster, and of another mind.
-    await verify(admin, missing, replication)
-  } catch (error) {
-    const failure = failureOf(error, 'topics')
-    // One that was just made is not known to every broker at once.
-    if (failure.code !== 'unknown_topic') throw failure
-    throw new LogError('unavailable', failure.message, { cause: error })
+/** A topic that another process is making is looked at again after this long. */
+const lookAgainMs = 50
+
+/** Makes the topics that are missing, which it returns, and looks whether the others are as they must be. */
+export async function createTopics(admin: Admin, specs: TopicSpec[], replication: Replication): Promise<TopicSpec[]> {
+  const end = performance.now() + creationMs
+  for (;;) {
+    try {
+      return await createMissing(admin, specs, replication)
+    } catch (error) {
+      // One that was just made, maybe by another process, is not known everywhere at once.
+      const failure = failureOf(error, 'topics')
+      if (failure.code !== 'unknown_topic') throw error
+      if (performance.now() > end) throw new LogError('unavailable', failure.message, { cause: error })
+    }
+    await sleep(lookAgainMs)
   }
+}
+
+async function createMissing(admin: Admin, specs: TopicSpec[], replication: Replication): Promise<TopicSpec[]> {
+  const existing = new Set(await admin.listTopics())
+  const there = specs.filter(({ name }) => existing.has(name))
+  const missing = specs.filter(({ name }) => !existing.has(name))
+  if (there.length > 0) await verify(admin, there, replication)
+  if (missing.length === 0) return []
+  await create(admin, missing, replication)
+  // Another process may have been faster, and of another mind.
+  await verify(admin, missing, replication)
+  return missing
 }
 
 async function create(admin: Admin, specs: TopicSpec[], { replication, minInsync }: Replication): Promise<void> {

@@ -7,7 +7,7 @@ export interface KafkaAddress extends Replication {
   brokers: string[]
   /** Put before every topic's name, with a dot; '' for none. */
   prefix: string
-  client: Pick<KafkaConfig, 'brokers' | 'ssl' | 'sasl'>
+  client: { brokers: string[]; ssl: NonNullable<KafkaConfig['ssl']>; sasl?: SASLOptions }
 }
 
 const mechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
@@ -21,28 +21,27 @@ const defaultPort = 9092
  * what is wrong and repeats no password.
  */
 export function parseKafkaUrl(url: string): KafkaAddress {
-  const match = /^kafka:\/\/(?:([^@/?]*)@)?([^@/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(url)
-  if (!match) throw new Error('it is not kafka://host:port')
+  const match = /^kafka:\/\/(?:([^@/?]*)@)?([^@/?]*)(?:\/([^@?]*))?(?:\?([^@]*))?$/s.exec(url)
+  // A password with such a character would be taken for something else, and repeated.
+  if (!match) throw new Error('it is not kafka://host:port, or "@", "/" or "?" in a value is not percent-encoded')
   const [, user, hosts = '', prefix = '', query = ''] = match
   const brokers = hosts.split(',').map(brokerOf)
   if (prefix !== '' && !/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/.test(prefix))
     throw new Error('a prefix has up to 100 letters, digits, ".", "_" and "-"')
   const given = optionsOf(query)
-  const isTls = flagOf(given.get('tls')) || given.has('ca')
-  const ssl = isTls ? { ...(given.has('ca') && { ca: [readFileSync(given.get('ca')!)] }) } : false
   const sasl = saslOf(user, given.get('sasl'))
-  return {
-    brokers,
-    prefix,
-    replication: countOf('replication', given.get('replication')),
-    minInsync: countOf('min_insync', given.get('min_insync')),
-    client: { brokers, ssl, ...(sasl && { sasl }) },
-  }
+  const replication = countOf('replication', given.get('replication'))
+  const minInsync = countOf('min_insync', given.get('min_insync'))
+  if (replication !== undefined && minInsync !== undefined && minInsync > replication)
+    throw new Error(`option min_insync (${minInsync}) is more than replication (${replication})`)
+  const ssl = sslOf(given)
+  return { brokers, prefix, replication, minInsync, client: { brokers, ssl, ...(sasl && { sasl }) } }
 }
 
 function brokerOf(text: string): string {
-  const [, host = '', port = String(defaultPort)] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(text) ?? []
-  if (host === '' || Number(port) > 65_535) throw new Error('it names no broker, or one without a proper port')
+  const [, host = '', port = String(defaultPort)] = /^([A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(text) ?? []
+  if (host === '' || Number(port) < 1 || Number(port) > 65_535)
+    throw new Error('it names no broker, or one that is not host:port')
   return `${host}:${port}`
 }
 
@@ -51,9 +50,23 @@ function optionsOf(query: string): Map<Option, string> {
   for (const [name, value] of new URLSearchParams(query)) {
     if (!(options as readonly string[]).includes(name))
       throw new Error(`unknown option "${name}"; there are ${options.join(', ')}`)
+    if (given.has(name as Option)) throw new Error(`option ${name} is there twice`)
+    if (value === '') throw new Error(`option ${name} has no value`)
     given.set(name as Option, value)
   }
   return given
+}
+
+function sslOf(given: Map<Option, string>): NonNullable<KafkaConfig['ssl']> {
+  const file = given.get('ca')
+  const isTls = flagOf(given.get('tls'))
+  if (file === undefined) return isTls
+  if (!isTls) throw new Error('option ca needs tls=true')
+  try {
+    return { ca: [readFileSync(file)] }
+  } catch (error) {
+    throw new Error(`option ca: ${file} cannot be read`, { cause: error })
+  }
 }
 
 function flagOf(text: string | undefined): boolean {
@@ -72,6 +85,16 @@ function saslOf(user: string | undefined, mechanism: string | undefined): SASLOp
   const known = mechanisms.find((each) => each === mechanism)
   if (user === undefined || known === undefined)
     throw new Error(`a user needs option sasl, and the other way round: one of ${mechanisms.join(', ')}`)
-  const [username = '', password = ''] = user.split(/:(.*)/s).map(decodeURIComponent)
+  const [username, password] = user.split(/:(.*)/s).map(decoded)
+  if (!username || !password) throw new Error('before the host stands user:password, neither of them empty')
   return { mechanism: known, username, password }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // Without the cause, which repeats the text.
+    throw new Error('user and password are percent-encoded, and one of them is not')
+  }
 }

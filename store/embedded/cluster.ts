@@ -48,8 +48,9 @@ export class Cluster {
     const now = this.#now()
     const row = this.#sql.get('SELECT term, leader, until FROM leader')
     const held = row && { term: integer(row['term']), leader: text(row['leader']), until: integer(row['until']) }
-    if (held && held.leader !== candidate && held.until > now) return { term: held.term, leader: held.leader }
-    const term = held === undefined ? 1 : held.leader === candidate ? held.term : held.term + 1
+    const isHeld = held !== undefined && held.until > now
+    if (isHeld && held.leader !== candidate) return { term: held.term, leader: held.leader }
+    const term = isHeld ? held.term : Math.max((held?.term ?? 0) + 1, now)
     this.#sql.run(
       'INSERT OR REPLACE INTO leader (one, term, leader, until) VALUES (1, ?, ?, ?)',
       term,

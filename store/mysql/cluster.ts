@@ -79,9 +79,10 @@ export class Cluster {
   async lead(candidate: string, ttlMs: number): Promise<Leadership> {
     const answers = await this.#database.request(
       transaction([
-        // From left to right: the term rises when the candidate is another than before.
-        sql`UPDATE leader SET term = term + (candidate <> ${candidate}), candidate = ${candidate},
-            expires_at = ${now} + ${ttlMs}
+        // From left to right: a term goes on while it is held.
+        sql`UPDATE leader SET
+            term = IF(candidate = ${candidate} AND expires_at > ${now}, term, GREATEST(term + 1, ${now})),
+            candidate = ${candidate}, expires_at = ${now} + ${ttlMs}
           WHERE id = 1 AND (candidate = ${candidate} OR expires_at <= ${now})`,
         sql`SELECT term, candidate FROM leader WHERE id = 1`,
       ]),

@@ -1,3 +1,4 @@
+import { Outages } from '../../platform/outages.ts'
 import { systemRandom } from '../../platform/random.ts'
 import type { MysqlEvents } from './events.ts'
 import { Failure } from './failure.ts'
@@ -23,12 +24,14 @@ const againMs = 10
 /** A process's way to the database: every request is one round trip, made again when nothing else is wrong. */
 export class Database {
   readonly #events: MysqlEvents
+  readonly #outages: Outages
   readonly #commits: Sessions
   readonly #requests: Sessions
   readonly #lost = new LostSessions((statements) => this.request(statements))
 
   constructor(target: MysqlTarget, events: MysqlEvents) {
     this.#events = events
+    this.#outages = new Outages(events)
     const changed = (): void => this.#tell()
     this.#commits = new Sessions({ target, max: commitSessionsMax, changed })
     this.#requests = new Sessions({ target, max: requestSessionsMax, changed })
@@ -78,14 +81,24 @@ export class Database {
     }
   }
 
-  #once(sessions: Sessions, statements: readonly Sql[]): Promise<Result[]> {
-    return sessions.use(async (session) => {
-      try {
-        return await this.#roundTrip(session, statements)
-      } finally {
-        if (session.broken && sessions === this.#commits) this.#lost.add(session.name)
-      }
-    })
+  async #once(sessions: Sessions, statements: readonly Sql[]): Promise<Result[]> {
+    try {
+      const results = await sessions.use((session) => this.#on(session, sessions, statements))
+      this.#outages.answered('database')
+      return results
+    } catch (error) {
+      if (error instanceof Failure && (error.kind === 'unavailable' || error.kind === 'read_only'))
+        this.#outages.lost('database', error)
+      throw error
+    }
+  }
+
+  async #on(session: Session, sessions: Sessions, statements: readonly Sql[]): Promise<Result[]> {
+    try {
+      return await this.#roundTrip(session, statements)
+    } finally {
+      if (session.broken && sessions === this.#commits) this.#lost.add(session.name)
+    }
   }
 
   async #roundTrip(session: Session, statements: readonly Sql[]): Promise<Result[]> {

@@ -1,5 +1,7 @@
-/** What the adapter tells about itself, for metrics. */
-export interface MysqlEvents {
+import type { OutageEvents } from '../../platform/outages.ts'
+
+/** What the adapter tells about itself, for metrics and the process's log. What is away is the `database`. */
+export interface MysqlEvents extends OutageEvents {
   /** A transaction was rolled back by a deadlock or a lock wait and is made again. */
   retried(reason: 'deadlock' | 'lock_wait'): void
   /** Connections to the server that are open. */
@@ -18,4 +20,6 @@ export const noEvents: MysqlEvents = {
   requests() {},
   roundTrip() {},
   joined() {},
+  away() {},
+  back() {},
 }

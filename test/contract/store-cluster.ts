@@ -42,15 +42,20 @@ export function clusterContract(check: Check): void {
   check('one candidate leads at a time, and the term rises with each change', async (t, store, open) => {
     const long = 60_000
     const results = await Promise.all(['a', 'b', 'c'].map((candidate) => open().lead(candidate, long)))
-    const leader = results[0]!.leader
+    const { term, leader } = results[0]!
     t.same(
       results,
-      [1, 1, 1].map((term) => ({ term, leader })),
+      [1, 2, 3].map(() => ({ term, leader })),
     )
-    t.same(await store.lead(leader, 0), { term: 1, leader }, 'renewed, to end at once')
-    t.same(await store.lead('next', long), { term: 2, leader: 'next' })
-    t.same(await store.lead(leader, long), { term: 2, leader: 'next' })
-    t.same(await store.lead('next', long), { term: 2, leader: 'next' })
+    t.ok(term > Date.parse('2020-01-01'), 'a term is a time: one that a store lost is not given out again')
+    t.same(await store.lead(leader, 0), { term, leader }, 'renewed, to end at once')
+    const next = await store.lead('next', long)
+    t.equal(next.leader, 'next')
+    t.ok(next.term > term)
+    t.same(await store.lead(leader, long), next)
+    t.same(await store.lead('next', 0), next)
+    const again = await store.lead('next', long)
+    t.ok(again.term > next.term, 'a term that ran out is not gone on with')
   })
 
   check('a closed handle answers no more', async (t, store, open) => {

@@ -1,13 +1,14 @@
-/** The log in a real Kafka keeps the contract. */
-import { randomBytes } from 'node:crypto'
+/** Proves that the log in a real Kafka keeps the contract. */
 import t from 'tap'
 import { openKafkaLog } from '../../log/kafka/kafka-log.ts'
 import { logContract } from '../contract/log.ts'
+import { testLog } from '../support/services.ts'
 
 logContract(t, 'kafka', async (t) => {
-  const url = `${process.env['HOLDFAST_TEST_LOG']}/test-${randomBytes(6).toString('hex')}`
+  const topics = testLog()
+  t.teardown(() => topics[Symbol.asyncDispose]())
   return () => {
-    const log = openKafkaLog(url)
+    const log = openKafkaLog(topics.url)
     t.teardown(() => log.close())
     return log
   }

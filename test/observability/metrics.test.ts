@@ -14,6 +14,7 @@ interface Described {
 const bounded = [
   'code',
   'destination_version',
+  'error',
   'kind',
   'method',
   'outcome',

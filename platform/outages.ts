@@ -1,0 +1,37 @@
+/** Of each thing an outage is told so often at most, whether it lasts or comes again. */
+export const outageQuietMs = 60_000
+
+/** Who is told. `what` is a short name, such as `broker 1`. */
+export interface OutageEvents {
+  /** It does not answer, or takes nothing; told once, then once a while. */
+  away(what: string, error: Error): void
+  /** It answers again. */
+  back(what: string): void
+}
+
+/** Tells that something is away once for each outage, however often it is tried. */
+export class Outages {
+  readonly #events: OutageEvents
+  readonly #nowMs: () => number
+  readonly #told = new Map<string, { atMs: number; isAway: boolean }>()
+
+  constructor(events: OutageEvents, nowMs: () => number = () => performance.now()) {
+    this.#events = events
+    this.#nowMs = nowMs
+  }
+
+  lost(what: string, error: Error): void {
+    const atMs = this.#nowMs()
+    if (atMs - (this.#told.get(what)?.atMs ?? -Infinity) < outageQuietMs) return
+    this.#told.set(what, { atMs, isAway: true })
+    this.#events.away(what, error)
+  }
+
+  answered(what: string): void {
+    if (this.#told.size === 0) return
+    const told = this.#told.get(what)
+    if (!told?.isAway) return
+    told.isAway = false
+    this.#events.back(what)
+  }
+}
