@@ -21,6 +21,7 @@ export class Instances {
   readonly #env: StoreEnv
   readonly #options: InstancesOptions
   readonly #ending = new Set<string>()
+  readonly #lanes = new Map<string, AppendLane>()
   #n = 0
 
   constructor(env: StoreEnv, options: InstancesOptions) {
@@ -70,11 +71,16 @@ export class Instances {
     return this.#append(commandTopic(group), partition, value)
   }
 
-  /** Until the log has it. What comes twice is dropped by its number, or changes nothing. */
-  async #append(topic: string, partition: number, value: Buffer): Promise<void> {
+  /**
+   * Until the log has it. What comes twice is dropped by its number, or changes nothing. One lane for each partition:
+   * numbers arrive in their order, however many instances end at once.
+   */
+  #append(topic: string, partition: number, value: Buffer): Promise<void> {
     const { log, clock, metrics } = this.#env
-    const lane = new AppendLane({ log, clock, topic, partition, tried: laneMetrics(metrics, topic) })
-    lane.push({ entry: { key: null, value } })
-    await lane.idle()
+    const lane = this.#lanes.getOrInsertComputed(
+      `${topic}/${partition}`,
+      () => new AppendLane({ log, clock, topic, partition, tried: laneMetrics(metrics, topic) }),
+    )
+    return new Promise((resolve) => lane.push({ entry: { key: null, value }, appended: () => resolve() }))
   }
 }

@@ -97,7 +97,7 @@ void t.test('a folder with its files and no others', async (t) => {
   })
 
   await t.test('what speaks to Kafka and MySQL is there', async (t) => {
-    for (const adapter of ['./log/apache-kafka/kafka-log.ts', './store/mysql/mysql-store.ts']) {
+    for (const adapter of ['./log/kafka/kafka-log.ts', './store/mysql/mysql-store.ts']) {
       const outcome = await image.run([process.execPath, '--input-type=module', '--eval', `await import('${adapter}')`])
       t.match(outcome, { code: 0, stderr: '' }, adapter)
     }

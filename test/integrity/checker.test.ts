@@ -340,6 +340,12 @@ const cases: Case[] = [
     breaks: (h) => h.unsubscribed('a').subscribed('a', 0, 'recovered').unsubscribed('a').store([]),
     holds: (h) => h.unsubscribed('a').subscribed('a', 0, 'recovered').store([]),
   },
+  {
+    rule: 'temporary refusals',
+    name: 'refused for good',
+    breaks: (h) => h.send('a', 'm').refused('a', 'm', 1, 'room', 103).store([]),
+    holds: (h) => h.send('a', 'm').refused('a', 'm', 1, 'room', 111).store([]),
+  },
 ]
 
 function rulesFound(operations: Operation[]): string[] {
@@ -356,7 +362,7 @@ for (const { rule, name, breaks, holds } of cases) {
 void t.test('every rule has a history that breaks it', async (t) => {
   const history = start().closed('a').send('a', 'm')
   const rules = new Set(cases.map((example) => example.rule))
-  t.equal(rules.size, 9)
+  t.equal(rules.size, 10)
   t.ok(rulesFound(history.operations).every((rule) => rules.has(rule)))
 })
 

@@ -8,6 +8,7 @@ import { durability } from './rules/durability.ts'
 import { liveness, type AnswerBound } from './rules/liveness.ts'
 import { loss } from './rules/loss.ts'
 import { phantom } from './rules/phantom.ts'
+import { refusals } from './rules/refusals.ts'
 import { recovery, type HistoryBounds } from './rules/recovery.ts'
 import { senderOrder } from './rules/sender-order.ts'
 
@@ -36,6 +37,7 @@ export function check(operations: Operation[], promises: Promises = devPromises)
     ...recovery(facts, promises),
     ...continuity(facts),
     ...liveness(facts, promises),
+    ...refusals(facts),
   ]
 }
 

@@ -261,7 +261,10 @@ void t.test('a second Ctrl-C stops everything at once', async (t) => {
 
 /** Calls a method of the chat as one user in one room. */
 async function chat(cluster: Cluster, method: string, data: Record<string, unknown>): Promise<unknown> {
-  const centrifuge = new Centrifuge(cluster.socketUrl, { websocket: WebSocket, token: await cluster.token('ada') })
+  const centrifuge = new Centrifuge(cluster.socketUrls[0] ?? '', {
+    websocket: WebSocket,
+    token: await cluster.token('ada'),
+  })
   const subscription = centrifuge.newSubscription('lobby')
   subscription.subscribe()
   centrifuge.connect()

@@ -2,62 +2,14 @@
 // traffic flows on, and the one that comes back adopts what is there; the engine may be killed, and everything goes
 // on where it was. No socket closes and the checker finds nothing.
 import t from 'tap'
-import { signalIfRunning, startCluster, type SlotView } from '../support/cluster.ts'
+import { startCluster } from '../support/cluster.ts'
 import { underLoad } from '../support/under-load.ts'
 import { until } from '../support/until.ts'
+import { controllerScenarios } from './scenarios/controller.ts'
 
 const cluster = await startCluster()
 t.teardown(() => cluster.stop())
-
-/** Who owns what, and since which acquisition: equal when nothing was handed over between. */
-function ownership(slots: SlotView[]): string[] {
-  return slots.map(({ slot, owner, epoch }) => `${slot} ${owner} ${epoch}`)
-}
-
-void t.test('the controller is killed and comes back', async (t) => {
-  await underLoad(t, cluster, 'controller-kill', async (fleet) => {
-    await cluster.settled()
-    const before = ownership(await cluster.slots())
-    const pid = await cluster.pid('controller')
-    process.kill(pid, 'SIGKILL')
-    fleet.note('killed the controller')
-    await fleet.flows()
-    const after = await until(() => cluster.slots(), { deadlineMs: 10_000, what: 'a controller that answers' })
-    t.not(await cluster.pid('controller'), pid)
-    t.strictSame(ownership(after), before, 'it adopts what is there')
-    t.ok(fleet.clear, 'no command missed its answer')
-    const [victim] = await cluster.settled()
-    if (victim === undefined) throw new Error('there is no worker')
-    process.kill(victim.pid, 'SIGKILL')
-    fleet.note(`killed ${victim.id}`)
-    await until(async () => (await cluster.slots()).every(({ owner }) => owner !== null && owner !== victim.id), {
-      deadlineMs: 10_000,
-      what: 'the new controller to give its slots away',
-    })
-    await cluster.settled()
-  })
-})
-
-void t.test('the controller stands still for a while', async (t) => {
-  await underLoad(t, cluster, 'controller-freeze', async (fleet) => {
-    await cluster.settled()
-    const before = ownership(await cluster.slots())
-    const pid = await cluster.pid('controller')
-    process.kill(pid, 'SIGSTOP')
-    fleet.note('froze the controller')
-    try {
-      // 1,600 messages at 200 a second: eight seconds, longer than anybody's death time.
-      await fleet.flows(1_600, 15_000)
-    } finally {
-      signalIfRunning(pid, 'SIGCONT')
-    }
-    fleet.note('woke the controller')
-    await fleet.flows()
-    t.strictSame(ownership(await cluster.slots()), before, 'nothing was handed over')
-    t.ok(fleet.clear, 'no command missed its answer')
-    await cluster.settled()
-  })
-})
+controllerScenarios(t, cluster)
 
 void t.test('the engine is killed', async (t) => {
   await underLoad(t, cluster, 'engine', async (fleet) => {

@@ -44,8 +44,8 @@ export class HistoryBuilder {
     return this.#add({ kind: 'maybe', at: this.#at, client, channel, message, attempt, reason: '100' })
   }
 
-  refused(client: string, message: string, attempt = 1, channel = 'room'): this {
-    return this.#add({ kind: 'refused', at: this.#at, client, channel, message, attempt, code: 111, reason: 'limit' })
+  refused(client: string, message: string, attempt = 1, channel = 'room', code = 111): this {
+    return this.#add({ kind: 'refused', at: this.#at, client, channel, message, attempt, code, reason: 'refused' })
   }
 
   delivery(client: string, message: string, offset: number, recovered = false, channel = 'room', epoch = 'e'): this {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
-import { descendants, freePort, processes, Running, type Exit, type ProcessEntry } from './process.ts'
+import { descendants, freePort, Kept, processes, Running, type Exit, type ProcessEntry } from './process.ts'
 import { until } from './until.ts'
 
 export interface WorkerView {
@@ -31,6 +31,12 @@ export interface ProxyView {
 }
 
 export interface ClusterOptions {
+  /** Where the log is, as a URL; embedded in the data directory without it. */
+  log?: string
+  /** Where the store is, as a URL; embedded in the data directory without it. */
+  store?: string
+  /** The first belongs to `holdfast dev`; the others are restarted by the test, as an orchestrator would. */
+  proxies?: number
   /** More environment variables. */
   settings?: NodeJS.ProcessEnv
   /** Left by another cluster; without it a new one is made. */
@@ -50,6 +56,16 @@ export const commandDeadlineMs = 30_000
 /** What signs the tokens of a test's clients. */
 export const secret = 'a secret for tests, longer than the 32 bytes that HS256 wants'
 
+/** What `holdfast dev` allows in channels, for a proxy that another starts. */
+const chatNamespace = {
+  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_SUBSCRIBE_FOR_CLIENT: 'true',
+  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_PUBLISH_FOR_SUBSCRIBER: 'true',
+  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_HISTORY_FOR_SUBSCRIBER: 'true',
+  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_HISTORY_SIZE: '100',
+  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_HISTORY_TTL: '5m',
+  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_FORCE_RECOVERY: 'true',
+}
+
 /** A real cluster: `holdfast dev` with all its processes, in a data directory and on ports of its own. */
 export class Cluster implements AsyncDisposable {
   readonly dataDirectory: string
@@ -57,7 +73,9 @@ export class Cluster implements AsyncDisposable {
   readonly controllerPort: number
   readonly environment: NodeJS.ProcessEnv
   readonly running: Running
-  readonly #others: Running[] = []
+  /** Where clients may connect: a URL for each proxy. */
+  readonly socketUrls: string[]
+  readonly #others: (Running | Kept)[] = []
 
   constructor(dataDirectory: string, port: number, controllerPort: number, options: ClusterOptions) {
     this.dataDirectory = dataDirectory
@@ -68,18 +86,19 @@ export class Cluster implements AsyncDisposable {
       HOLDFAST_CONTROLLER_PORT: String(controllerPort),
       HOLDFAST_DATA_DIR: dataDirectory,
       HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: secret,
+      // 64 on Kafka would only make every start of a test longer.
+      HOLDFAST_TOPICS_SLOTS: '16',
+      HOLDFAST_LOG: options.log,
+      HOLDFAST_STORE: options.store,
       ...options.settings,
     }
+    this.socketUrls = [socketUrl(port)]
     this.running = new Running(['dev'], this.environment, { ownGroup: options.ownGroup ?? false })
   }
 
   /** Where the chat page is. */
   get url(): string {
     return `http://127.0.0.1:${this.port}`
-  }
-
-  get socketUrl(): string {
-    return `ws://127.0.0.1:${this.port}/connection/websocket`
   }
 
   workers(): Promise<WorkerView[]> {
@@ -92,6 +111,21 @@ export class Cluster implements AsyncDisposable {
 
   proxies(): Promise<ProxyView[]> {
     return this.#read<ProxyView[]>('proxies')
+  }
+
+  /** A counter (`name`, or `name{label="value"}`), summed over all processes that run now. */
+  async counter(name: string): Promise<number> {
+    const lines = (await this.metrics()).split('\n').filter((line) => line.startsWith(name))
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+  }
+
+  /** What every process that runs now serves to Prometheus, one after the other. */
+  async metrics(): Promise<string> {
+    const groups = await this.#read<{ targets: string[]; labels: Record<string, string> }[]>('prometheus/targets')
+    const texts = groups.flatMap(({ targets, labels }) =>
+      targets.map(async (address) => `# ${JSON.stringify(labels)}\n${await readText(`http://${address}/metrics`)}`),
+    )
+    return (await Promise.all(texts)).join('\n')
   }
 
   /** Runs `holdfast …` against this cluster to its end. */
@@ -108,6 +142,30 @@ export class Cluster implements AsyncDisposable {
     const running = new Running(args, this.environment)
     this.#others.push(running)
     return running
+  }
+
+  /**
+   * Starts a worker with settings of its own, and starts it again whenever it ends; it ends with the cluster. Resolves
+   * when it is up.
+   */
+  async keepWorker(settings: NodeJS.ProcessEnv = {}): Promise<Kept> {
+    return this.#keep(['worker'], settings, 'worker is up')
+  }
+
+  /** Another proxy, as keepWorker() does; clients may connect to it. */
+  async keepProxy(settings: NodeJS.ProcessEnv = {}): Promise<Kept> {
+    const port = await freePort()
+    const own = { ...chatNamespace, HOLDFAST_HTTP_SERVER_PORT: String(port), ...settings }
+    const proxy = await this.#keep(['proxy'], own, 'proxy is up')
+    this.socketUrls.push(socketUrl(port))
+    return proxy
+  }
+
+  async #keep(args: string[], settings: NodeJS.ProcessEnv, upLine: string): Promise<Kept> {
+    const kept = new Kept(args, { ...this.environment, ...settings })
+    this.#others.push(kept)
+    await kept.running.line(upLine, readyDeadlineMs)
+    return kept
   }
 
   /** Drains a worker; throws with the command's output when it does not return 0. */
@@ -144,9 +202,11 @@ export class Cluster implements AsyncDisposable {
     )
   }
 
-  /** Everything that the supervisor started. */
-  children(): Promise<ProcessEntry[]> {
-    return descendants(this.running.pid)
+  /** Every process of the cluster but the supervisor. */
+  async children(): Promise<ProcessEntry[]> {
+    const others = new Set(this.#others.map(({ pid }) => pid))
+    const [started, all] = await Promise.all([descendants(this.running.pid), processes()])
+    return [...started, ...all.filter(({ pid }) => others.has(pid))]
   }
 
   /** A token as an application would issue it. */
@@ -177,13 +237,20 @@ export class Cluster implements AsyncDisposable {
 
   async #read<T>(what: string): Promise<T> {
     const token = readFileSync(join(this.dataDirectory, 'controller.token'), 'utf8').trim()
-    const response = await fetch(`http://127.0.0.1:${this.controllerPort}/api/v1/${what}`, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(5_000),
-    })
-    if (!response.ok) throw new Error(`/api/v1/${what} answered ${response.status}: ${await response.text()}`)
-    return (await response.json()) as T
+    const url = `http://127.0.0.1:${this.controllerPort}/api/v1/${what}`
+    return JSON.parse(await readText(url, { authorization: `Bearer ${token}` })) as T
   }
+}
+
+async function readText(url: string, headers: Record<string, string> = {}): Promise<string> {
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(5_000) })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`)
+  return text
+}
+
+function socketUrl(port: number): string {
+  return `ws://127.0.0.1:${port}/connection/websocket`
 }
 
 /** Starts a cluster and waits until it is ready. */
@@ -192,6 +259,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const cluster = new Cluster(dataDirectory, await freePort(), await freePort(), options)
   try {
     await cluster.running.line('holdfast is ready', readyDeadlineMs)
+    for (let extra = 1; extra < (options.proxies ?? 1); extra++) await cluster.keepProxy()
     return cluster
   } catch (error) {
     await cluster.stop()

@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Centrifuge, State, SubscriptionState, type PublicationContext, type Subscription } from 'centrifuge'
-import { WebSocket } from 'ws'
 import { check, report } from '../integrity/checker.ts'
 import type { Operation } from '../integrity/history.ts'
+import { answerDeadlineMs, attemptsMax, Member, type Payload } from './member.ts'
 import { until } from './until.ts'
 
 export interface FleetOptions {
-  url: string
+  /** Where proxies are; clients spread over them. */
+  urls: string[]
   token: (user: string) => Promise<string>
   /** Put before every room's name: two fleets of one cluster never meet. */
   name: string
@@ -22,50 +21,25 @@ export interface FleetOptions {
 /** One in this many messages is a plain publish, without a key and without a second attempt. */
 export const publishEvery = 4
 
-/** A message with a key is sent at most this often. */
-export const attemptsMax = 10
-
 /** Clients that connect at the same time while a fleet starts. */
 export const connectingMax = 25
 
-/** A command's answer is waited for this long (the SDK's own default). */
-export const answerDeadlineMs = 5_000
-
-/** Between two attempts to send a message. */
-export const retryPauseMs = 200
+/** Time whose messages are sent at once at most, after this process could not run. */
+export const catchUpMaxMs = 100
 
 /** A visitor rests this long between two visits. */
 export const visitPauseMs = 200
 
-/** What goes over the wire. */
-interface Payload {
-  message: string
-  body: string
-}
-
-interface StoredPage {
-  messages: { offset: number; data: Payload }[]
-  epoch: string
-  top: number
-}
-
-interface Member {
-  name: string
-  centrifuge: Centrifuge
-  rooms: Map<string, { subscription: Subscription; epoch: string; offset: number }>
-}
-
 /**
- * Many real clients (the `centrifuge` SDK over real sockets), each in a few rooms, that send at a steady rate. What
- * they do and see goes into `operations`.
+ * Many real clients, each in a few rooms, that send at a steady rate. What they do and see goes into `operations`.
  */
 export class Fleet implements Disposable {
   readonly operations: Operation[] = []
   readonly #members: Member[] = []
+  readonly #visitors: Member[] = []
   readonly #rooms: string[]
   readonly #options: Required<FleetOptions>
   readonly #pending = new Set<Promise<void>>()
-  readonly #visitors: Member[] = []
   #sent = 0
   #load: NodeJS.Timeout | null = null
   #visits: Promise<void>[] = []
@@ -95,11 +69,15 @@ export class Fleet implements Disposable {
 
   /** Starts the steady load. Clients take turns, and each takes turns between its rooms. */
   startLoad(): void {
-    const startedAt = performance.now()
+    const perMs = this.#options.sendsPerSecond / 1_000
+    let at = performance.now()
     let due = 0
     this.#load = setInterval(() => {
-      const elapsed = performance.now() - startedAt
-      for (; due < (elapsed * this.#options.sendsPerSecond) / 1_000; due++) this.#sendOne()
+      const now = performance.now()
+      // What could not be sent in time on a busy machine is left out: a burst would be another test.
+      due += Math.min(now - at, catchUpMaxMs) * perMs
+      at = now
+      for (; due >= 1; due--) this.#sendOne()
     }, 10)
     this.#visits = this.#visitors.map((visitor) => this.#visit(visitor))
   }
@@ -130,7 +108,10 @@ export class Fleet implements Disposable {
 
   /** Waits until every client is connected and subscribed. */
   async connected(deadlineMs = 20_000): Promise<void> {
-    await until(() => this.#everybody.every(isSubscribed), { deadlineMs, what: 'every client to be subscribed' })
+    await until(() => this.#everybody.every((member) => member.isSubscribed), {
+      deadlineMs,
+      what: 'every client to be subscribed',
+    })
   }
 
   /**
@@ -189,109 +170,50 @@ export class Fleet implements Disposable {
   [Symbol.dispose](): void {
     if (this.#load !== null) clearInterval(this.#load)
     this.#load = null
-    for (const { centrifuge } of this.#everybody) {
-      centrifuge.removeAllListeners()
-      centrifuge.disconnect()
-    }
+    for (const member of this.#everybody) member.close()
   }
 
   async #join(index: number): Promise<void> {
     const { name, roomsPerClient } = this.#options
-    const member = await this.#connect(`${name}-user-${index}`)
+    const member = await this.#member(`${name}-user-${index}`, index)
     this.#members.push(member)
     for (let turn = 0; turn < roomsPerClient; turn++) {
       const room = this.#rooms[(index * roomsPerClient + turn * (1 + (index % 7))) % this.#rooms.length]
-      if (room !== undefined && !member.rooms.has(room)) this.#subscribe(member, room)
+      if (room !== undefined && !member.rooms.has(room)) member.enter(room)
     }
   }
 
   async #joinVisitor(index: number): Promise<void> {
     const { name } = this.#options
-    const visitor = await this.#connect(`${name}-visitor-${index}`)
+    const visitor = await this.#member(`${name}-visitor-${index}`, index)
     this.#visitors.push(visitor)
     for (const side of ['left', 'right']) {
       const room = `${name}-visit-${Math.floor(index / 2)}-${side}`
       if (index % 2 === 0) this.#rooms.push(room)
-      this.#subscribe(visitor, room)
+      visitor.enter(room)
     }
   }
 
-  async #connect(name: string): Promise<Member> {
+  async #member(name: string, first: number): Promise<Member> {
     const token = await this.#options.token(name)
-    const centrifuge = new Centrifuge(this.#options.url, {
-      websocket: WebSocket,
+    return new Member({
+      name,
+      urls: this.#options.urls,
+      first,
       token,
-      timeout: answerDeadlineMs,
-      minReconnectDelay: 50,
-      maxReconnectDelay: 1_000,
+      record: (operation) => this.#record(operation),
     })
-    centrifuge.on('connected', () => this.#record({ kind: 'opened', at: performance.now(), client: name }))
-    centrifuge.on('connecting', ({ code, reason }) => {
-      // Code 0: connect() was called.
-      if (code !== 0) this.#record({ kind: 'closed', at: performance.now(), client: name, code, reason })
-    })
-    centrifuge.on('disconnected', ({ code, reason }) =>
-      this.#record({ kind: 'closed', at: performance.now(), client: name, code, reason }),
-    )
-    // Failed attempts to reconnect: what they lead to is recorded.
-    centrifuge.on('error', () => undefined)
-    centrifuge.connect()
-    return { name, centrifuge, rooms: new Map() }
   }
 
   /** Leaves its rooms in turn, comes back, says something; is in both when the load has stopped. */
   async #visit(visitor: Member): Promise<void> {
+    const rooms = [...visitor.rooms.keys()]
     for (let turn = 0; this.#load !== null; turn++) {
-      const [room, state] = [...visitor.rooms][turn % visitor.rooms.size] ?? []
-      if (room === undefined || state === undefined) return
-      state.subscription.unsubscribe()
-      await sleep(visitPauseMs)
-      state.subscription.subscribe()
-      await state.subscription.ready(2 * answerDeadlineMs).catch(() => undefined)
-      await this.#send(visitor, room, this.#nextPayload())
+      const room = rooms[turn % rooms.length]
+      if (room === undefined) return
+      await visitor.leaveFor(room, visitPauseMs)
+      await this.#send(visitor, room)
     }
-  }
-
-  #subscribe(member: Member, room: string): void {
-    const { name: client, centrifuge } = member
-    const subscription = centrifuge.newSubscription(room, { minResubscribeDelay: 50, maxResubscribeDelay: 1_000 })
-    const state = { subscription, epoch: '', offset: -1 }
-    member.rooms.set(room, state)
-    let recovering = false
-    subscription.on('subscribed', ({ streamPosition, wasRecovering, recovered }) => {
-      const at = performance.now()
-      state.epoch = streamPosition?.epoch ?? ''
-      state.offset = streamPosition?.offset ?? -1
-      const recovery = wasRecovering ? (recovered ? 'recovered' : 'failed') : 'none'
-      this.#record({
-        kind: 'subscribed',
-        at,
-        client,
-        channel: room,
-        epoch: state.epoch,
-        offset: state.offset,
-        recovery,
-      })
-      // The SDK hands over what was recovered in the same turn, after this handler.
-      recovering = true
-      queueMicrotask(() => (recovering = false))
-    })
-    subscription.on('publication', (publication) => {
-      this.#record(deliveryOf(client, state.epoch, publication, recovering))
-      state.offset = publication.offset ?? -1
-    })
-    const removed = ({ code, reason }: { code: number; reason: string }): void => {
-      // Below 2000 the SDK speaks of its own doings: subscribe() was called, the transport closed.
-      if (code < 2_000) return
-      this.#record({ kind: 'unsubscribed', at: performance.now(), client, channel: room, code, reason })
-    }
-    subscription.on('subscribing', removed)
-    subscription.on('unsubscribed', ({ code, reason }) => {
-      if (code === 0) this.#record({ kind: 'left', at: performance.now(), client, channel: room })
-      else removed({ code, reason })
-    })
-    subscription.on('error', () => undefined)
-    subscription.subscribe()
   }
 
   #sendOne(): void {
@@ -301,11 +223,15 @@ export class Fleet implements Disposable {
     const rooms = [...member.rooms.keys()]
     const room = rooms[Math.floor(number / this.#members.length) % rooms.length]
     if (room === undefined) return
-    const payload = this.#nextPayload()
-    const sending =
-      number % publishEvery === 0 ? this.#publish(member, room, payload) : this.#send(member, room, payload)
+    const sending = number % publishEvery === 0 ? member.publish(room, this.#nextPayload()) : this.#send(member, room)
     this.#pending.add(sending)
     void sending.finally(() => this.#pending.delete(sending))
+  }
+
+  /** With a key; half of the messages may be sent again. */
+  async #send(member: Member, room: string): Promise<void> {
+    const payload = this.#nextPayload()
+    await member.send(room, payload, this.#sent % 2 === 0 ? attemptsMax : 1)
   }
 
   #nextPayload(): Payload {
@@ -313,75 +239,12 @@ export class Fleet implements Disposable {
     return { message: `${this.#options.name}-message-${number}`, body: `text ${number}` }
   }
 
-  async #publish(member: Member, channel: string, payload: Payload): Promise<void> {
-    await this.#attempt(member, channel, payload, 1, async () => {
-      await member.centrifuge.publish(channel, payload)
-      return null
-    })
-  }
-
-  /** With a key; half of the messages are sent again while it is not clear whether they arrived. */
-  async #send(member: Member, channel: string, payload: Payload): Promise<void> {
-    const { message } = payload
-    const attempts = this.#sent % 2 === 0 ? attemptsMax : 1
-    for (let attempt = 1; attempt <= attempts; attempt++) {
-      const clear = await this.#attempt(member, channel, payload, attempt, async () => {
-        const { data } = await member.centrifuge.rpc('chat.send', { channel, data: payload, key: message })
-        return data as { epoch: string; offset: number }
-      })
-      if (clear) return
-      await sleep(retryPauseMs)
-      await member.centrifuge.ready(answerDeadlineMs).catch(() => undefined)
-    }
-  }
-
-  /** Returns whether the outcome is clear. */
-  async #attempt(
-    member: Member,
-    channel: string,
-    { message, body }: Payload,
-    attempt: number,
-    send: () => Promise<{ epoch: string; offset: number } | null>,
-  ): Promise<boolean> {
-    const about = { client: member.name, channel, message, attempt }
-    this.#record({ kind: 'send', at: performance.now(), ...about, body })
-    try {
-      const answer = await send()
-      const place = answer === null ? null : { epoch: answer.epoch, offset: answer.offset }
-      this.#record({ kind: 'acknowledged', at: performance.now(), ...about, place })
-      return true
-    } catch (error) {
-      const { code, message: reason } = error as { code: number; message: string }
-      // Up to 99 the SDK speaks (timeout, connection closed); 100 is the server's "unknown".
-      const maybe = code <= 100
-      const at = performance.now()
-      this.#record(
-        maybe
-          ? { kind: 'maybe', at, ...about, reason: `${code} ${reason}` }
-          : { kind: 'refused', at, ...about, code, reason },
-      )
-      return !maybe
-    }
-  }
-
   /** Reads every room to its end; returns the tops. */
   async #readStore(): Promise<Map<string, number>> {
     const tops = new Map<string, number>()
     for (const room of this.#rooms) {
       const reader = this.#everybody.find((member) => member.rooms.has(room))
-      if (reader === undefined) continue
-      for (let after = 0; ;) {
-        const { data } = await reader.centrifuge.rpc('chat.messages', { channel: room, after, limit: 100 })
-        const { messages, epoch, top } = data as StoredPage
-        for (const { offset, data } of messages) {
-          this.#record({ kind: 'stored', at: performance.now(), channel: room, epoch, offset, ...data })
-        }
-        after = messages.at(-1)?.offset ?? after
-        if (messages.length > 0) continue
-        this.#record({ kind: 'store-read', at: performance.now(), channel: room, epoch, top })
-        tops.set(room, top)
-        break
-      }
+      if (reader !== undefined) tops.set(room, await reader.readStore(room))
     }
     return tops
   }
@@ -389,18 +252,4 @@ export class Fleet implements Disposable {
   #record(operation: Operation): void {
     this.operations.push(operation)
   }
-}
-
-/** Connected, and not waiting to get into a room (a visitor may be out of one). */
-function isSubscribed(member: Member): boolean {
-  return (
-    member.centrifuge.state === State.Connected &&
-    [...member.rooms.values()].every(({ subscription }) => subscription.state !== SubscriptionState.Subscribing)
-  )
-}
-
-function deliveryOf(client: string, epoch: string, publication: PublicationContext, recovered: boolean): Operation {
-  const { message, body } = publication.data as Payload
-  const { channel, offset = -1 } = publication
-  return { kind: 'delivery', at: performance.now(), client, channel, epoch, offset, message, body, recovered }
 }

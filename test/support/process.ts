@@ -77,10 +77,13 @@ export class Running implements AsyncDisposable {
 
   /** Waits for a line of stdout or stderr that contains `text`; fails at once when the process ends without it. */
   async line(text: string, deadlineMs: number): Promise<string> {
-    const found = await until(
-      () => this.#lines.find((line) => line.text.includes(text))?.text ?? (this.#exit === null ? null : this.#exit),
-      { deadlineMs, what: `a line with "${text}" in:\n${this.output}` },
-    )
+    const ended = (): Exit | null => this.#exit
+    const found = await until(() => this.#lines.find((line) => line.text.includes(text))?.text ?? ended(), {
+      deadlineMs,
+      what: `a line with "${text}"`,
+    }).catch((error: unknown) => {
+      throw new Error(`${(error as Error).message} in:\n${this.output}`, { cause: error })
+    })
     if (typeof found === 'string') return found
     throw new Error(`ended (${JSON.stringify(found)}) without a line with "${text}":\n${this.output}`)
   }
@@ -122,6 +125,47 @@ export class Running implements AsyncDisposable {
   #text(stream: 'out' | 'err'): string {
     const lines = this.#lines.filter((line) => line.stream === stream)
     return lines.map((line) => `${line.text}\n`).join('')
+  }
+}
+
+/** A `holdfast …` that is started again whenever it ends, until stop(): what an orchestrator does. */
+export class Kept implements AsyncDisposable {
+  /** The process that runs now, or the last one. */
+  running: Running
+  readonly #before: string[] = []
+  readonly #start: () => Running
+  #isStopped = false
+
+  constructor(args: string[], environment: NodeJS.ProcessEnv) {
+    this.#start = () => new Running(args, environment)
+    this.running = this.#watch(this.#start())
+  }
+
+  get pid(): number {
+    return this.running.pid
+  }
+
+  /** Of all its processes. */
+  get output(): string {
+    return [...this.#before, this.running.output].join('\n')
+  }
+
+  async stop(): Promise<Exit> {
+    this.#isStopped = true
+    return this.running.stop()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  #watch(running: Running): Running {
+    void running.exited.then(() => {
+      if (this.#isStopped) return
+      this.#before.push(running.output)
+      this.running = this.#watch(this.#start())
+    })
+    return running
   }
 }
 

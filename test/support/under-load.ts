@@ -19,7 +19,7 @@ export async function underLoad(
   name: string,
   faults: (fleet: Fleet) => Promise<void>,
 ): Promise<void> {
-  using fleet = await Fleet.start({ url: cluster.socketUrl, token: (user) => cluster.token(user), name })
+  using fleet = await Fleet.start({ urls: cluster.socketUrls, token: (user) => cluster.token(user), name })
   try {
     fleet.startLoad()
     await fleet.flows()
@@ -35,7 +35,9 @@ export async function underLoad(
     const path = join(failuresDirectory, name)
     writeHistory(`${path}.jsonl`, fleet.operations)
     writeFileSync(`${path}.log`, cluster.output)
-    console.error(`${name}: ${fleet.summary()}\n${name}: see ${path}.jsonl and ${path}.log`)
+    // Some of its processes may not answer any more.
+    writeFileSync(`${path}.metrics`, await cluster.metrics().catch(String))
+    console.error(`${name}: ${fleet.summary()}\n${name}: see ${path}.jsonl, ${path}.log and ${path}.metrics`)
     throw error
   }
 }

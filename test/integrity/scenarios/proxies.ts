@@ -1,0 +1,96 @@
+import type { Test } from 'tap'
+import { signalIfRunning, type Cluster, type ProxyView } from '../../support/cluster.ts'
+import { underLoad } from '../../support/under-load.ts'
+import { until } from '../../support/until.ts'
+import { forceReconnect, subscribeTimeout, transportClosed, unsubscribeError } from './close-codes.ts'
+
+/**
+ * Proxies may die or stand still: their clients resume elsewhere, those of others do not notice. The cluster declares
+ * a proxy dead after `proxyDeathTime`.
+ */
+export function proxyScenarios(t: Test, cluster: Cluster): void {
+  void t.test('a proxy is killed', (t) => killed(t, cluster))
+  void t.test('a proxy is frozen until it was given up, and wakes', (t) => frozen(t, cluster))
+}
+
+/** Settings of a cluster for these scenarios. */
+export const proxyScenarioSettings = { HOLDFAST_CONTROLLER_PROXY_DEATH_TIME: '3s' }
+
+/** Rounds of killing: each proxy once where there are two. */
+const killRounds = 2
+
+async function killed(t: Test, cluster: Cluster): Promise<void> {
+  await underLoad(t, cluster, 'proxy-kill', async (fleet) => {
+    const gone: string[] = []
+    for (let round = 0; round < killRounds; round++) {
+      const proxies = await live(cluster, gone)
+      const proxy = proxies[round % proxies.length]
+      if (proxy === undefined) throw new Error('there is no proxy')
+      const window = fleet.mayClose('a proxy was killed', [transportClosed])
+      process.kill(proxy.pid, 'SIGKILL')
+      fleet.note(`killed ${proxy.id}`)
+      gone.push(proxy.id)
+      await live(cluster, gone)
+      await fleet.connected()
+      window.close()
+      await fleet.flows()
+    }
+    t.ok(
+      fleet.operations.some((operation) => operation.kind === 'delivery' && operation.recovered),
+      'clients recovered what they missed',
+    )
+  })
+}
+
+async function frozen(t: Test, cluster: Cluster): Promise<void> {
+  await underLoad(t, cluster, 'proxy-freeze', async (fleet) => {
+    const [proxy] = await until(
+      async () => {
+        const proxies = await cluster.proxies()
+        return proxies.length === cluster.socketUrls.length && proxies
+      },
+      { deadlineMs: 15_000, what: 'the killed ones to be forgotten' },
+    )
+    if (proxy === undefined) throw new Error('there is no proxy')
+    const window = fleet.mayClose('a proxy was frozen', [
+      transportClosed,
+      subscribeTimeout,
+      unsubscribeError,
+      forceReconnect,
+    ])
+    process.kill(proxy.pid, 'SIGSTOP')
+    fleet.note(`froze ${proxy.id}`)
+    try {
+      // It is not listed as live long before: what counts is that it was declared dead for good.
+      await until(() => cluster.output.includes(`proxy instance is retired {"proxy":"${proxy.id}"}`), {
+        deadlineMs: 15_000,
+        what: 'the frozen proxy to be declared dead',
+      })
+    } finally {
+      signalIfRunning(proxy.pid, 'SIGCONT')
+    }
+    fleet.note(`woke ${proxy.id}`)
+    await live(cluster, [proxy.id])
+    await until(
+      () => fleet.operations.some((operation) => operation.kind === 'closed' && operation.code === forceReconnect),
+      {
+        deadlineMs: 15_000,
+        what: 'it to send its clients away',
+      },
+    )
+    await fleet.connected(30_000)
+    window.close()
+  })
+}
+
+/** As many proxies as the cluster has, none of them among `gone` (a dead one is listed until its death time has passed). */
+async function live(cluster: Cluster, gone: string[]): Promise<ProxyView[]> {
+  return until(
+    async () => {
+      const proxies = await cluster.proxies()
+      const found = proxies.filter(({ id, state }) => state === 'live' && !gone.includes(id))
+      return found.length === cluster.socketUrls.length && found
+    },
+    { deadlineMs: 15_000, what: `live proxies other than ${gone.join(', ')}` },
+  )
+}
