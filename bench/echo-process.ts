@@ -29,7 +29,18 @@ await consumer.run({
        DELETE FROM outbox WHERE slot = ? AND place = ?;
        INSERT INTO outbox VALUES (?, ?, ?);
        COMMIT`,
-      [partition, offset + 1, partition, offset, message.value, partition, offset - 1, partition, offset, message.value],
+      [
+        partition,
+        offset + 1,
+        partition,
+        offset,
+        message.value,
+        partition,
+        offset - 1,
+        partition,
+        offset,
+        message.value,
+      ],
     )
     await producer.send({ topic: topics.back, messages: [{ partition, value: message.value }] })
   },

@@ -34,7 +34,11 @@ export class BenchServices {
   static async open(engines: Engines): Promise<BenchServices> {
     if (engines.log === 'embedded' && engines.store === 'embedded') return new BenchServices(engines, '', '', {})
     const say = (line: string) => void process.stderr.write(`services: ${line}\n`)
-    const { log, storeAdmin, pids } = await servicesUp({ dataDir: process.env['HOLDFAST_DATA_DIR'] ?? '.holdfast', env: process.env, say })
+    const { log, storeAdmin, pids } = await servicesUp({
+      dataDir: process.env['HOLDFAST_DATA_DIR'] ?? '.holdfast',
+      env: process.env,
+      say,
+    })
     return new BenchServices(engines, log, storeAdmin, {
       ...(engines.log === 'kafka' && pids.kafka !== null && { kafka: pids.kafka }),
       ...(engines.store === 'mysql' && pids.mysql !== null && { mysql: pids.mysql }),
