@@ -95,8 +95,10 @@ void t.test('a running cluster', async (t) => {
     t.equal(new Set(names).size, 16)
 
     const proxies = await list<Record<string, unknown>>(cluster, 'proxies')
-    t.match(proxies, [{ id: String, pid: Number, generation: Number, state: 'live', sessions: 0 }])
-    t.strictSame(Object.keys(proxies[0] ?? {}).sort(), ['generation', 'id', 'pid', 'sessions', 'state'])
+    t.match(proxies, [
+      { id: String, pid: Number, generation: Number, state: 'live', sessions: 0, address: `127.0.0.1:${cluster.port}` },
+    ])
+    t.strictSame(Object.keys(proxies[0] ?? {}).sort(), ['address', 'generation', 'id', 'pid', 'sessions', 'state'])
     t.strictSame(
       proxies.map(({ pid }) => pid),
       await cluster.pids('proxy'),
