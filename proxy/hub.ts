@@ -49,6 +49,8 @@ interface Channel extends Audience {
   top: number
   sessions: Set<Session>
   joining: Map<Session, Joining>
+  /** Reads under way, by their range, and who waits for them. */
+  reads: Map<string, ((outcome: Outcome) => void)[]>
 }
 
 export interface HubOptions {
@@ -165,6 +167,7 @@ export class Hub {
       top: 0,
       sessions: new Set(),
       joining: new Map(),
+      reads: new Map(),
       pieces: [],
     }
     this.#channels.set(name, channel)
@@ -265,17 +268,17 @@ export class Hub {
   }
 
   /**
-   * The client saw more than this proxy has, so something is still on its way here. Whatever the slot answers comes
-   * after that: only then is a position that is still ahead one of a stream that is no more.
+   * The client saw more than this proxy has: that is still on its way here, or was taken out of a full lane, or the
+   * position is one of a stream that is no more. The slot has the last message that the client saw, or has not.
    */
   #catchUp(channel: Channel, joining: Joining): void {
     const { offset } = joining.recover!
-    this.#ask(channel, joining, { after: offset, upTo: offset }, (outcome) => {
+    this.#ask(channel, joining, { after: offset - 1, upTo: offset }, ({ error }) => {
       if (channel.joining.get(joining.session) !== joining) return
+      const isRefused = error?.code === errors.unrecoverablePosition.code
+      // It exists and is not here yet: the client asks again, and recovers then.
+      if (!isRefused && (error || channel.top < offset)) return this.#fail(channel, joining, errors.internal)
       joining.hasCaughtUp = true
-      // A refusal says that the position is too old or too new by now: the top tells which.
-      if (outcome.error && outcome.error.code !== errors.unrecoverablePosition.code)
-        return this.#fail(channel, joining, errors.internal)
       this.#admit(channel, joining)
     })
   }
@@ -312,7 +315,10 @@ export class Hub {
     )
   }
 
-  /** Reads a range of the channel at its slot; the session joins once `settle` says so. */
+  /**
+   * Reads a range of the channel at its slot; the session joins once `settle` says so. Sessions that come back together
+   * have mostly missed the same: one read serves them all, and ends for them all at the deadline of the first.
+   */
   #ask(
     channel: Channel,
     joining: Joining,
@@ -320,6 +326,10 @@ export class Hub {
     settle: (outcome: Outcome) => void,
   ): void {
     channel.joining.set(joining.session, joining)
+    const key = `${range.after}-${range.upTo}`
+    const waiting = channel.reads.get(key)
+    if (waiting) return void waiting.push(settle)
+    const settles = [settle]
     const n = this.#uplink.send({
       method: 'recover',
       channel: channel.name,
@@ -330,9 +340,13 @@ export class Hub {
       payload: Buffer.from(JSON.stringify({ ...range, limit: this.#options.recoveryLimit })),
       isRead: true,
       isExempt: false,
-      settle,
+      settle: (outcome) => {
+        channel.reads.delete(key)
+        for (const each of settles) each(outcome)
+      },
     })
     if (n === null) this.#fail(channel, joining, errors.tooManyRequests)
+    else channel.reads.set(key, settles)
   }
 
   #recovered(channel: Channel, joining: Joining, after: number, outcome: Outcome): void {

@@ -43,6 +43,8 @@ interface Pending extends Request {
   settled: boolean
   deadlineAt: number
   retryAt: number
+  /** Time to the try after that. */
+  retryMs: number
 }
 
 interface SlotUplink {
@@ -61,7 +63,7 @@ export interface UplinkOptions {
   replyDeadlineMs: number
 }
 
-/** A read without an answer is asked again after this time. */
+/** A read without an answer is asked again after this time, then after twice as long, and so on: it may only be late. */
 export const readRetryMs = 1_000
 /** How often deadlines are looked at. */
 export const deadlineSweepMs = 100
@@ -109,6 +111,7 @@ export class Uplink {
       settled: false,
       deadlineAt: now + this.#options.replyDeadlineMs,
       retryAt: now + readRetryMs,
+      retryMs: 2 * readRetryMs,
     }
     if (!request.isExempt) this.#count(uplink, pending, 1)
     if (request.isRead) this.#reads.add(pending)
@@ -283,7 +286,8 @@ export class Uplink {
   }
 
   #askAgain(pending: Pending, now: number): void {
-    pending.retryAt = now + readRetryMs
+    pending.retryAt = now + pending.retryMs
+    pending.retryMs *= 2
     this.#env.metrics.readRetries.inc()
     this.#append(this.#slots.get(pending.slotId)!, pending)
   }

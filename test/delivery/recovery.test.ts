@@ -42,6 +42,43 @@ t.test('while publications arrive', async (t) => {
   t.same(stays.dataOf('room'), [1, 2, 3, 4, 5, 6])
 })
 
+t.test('many that missed the same: one read serves them all', async (t) => {
+  await using cluster = await clusterByHand()
+  const gate = new Gate()
+  const handles = cluster.handles({}, { beforeCommit: (request) => (request === 'messages' ? gate.pass() : undefined) })
+  await give(cluster, await cluster.worker({ handles }))
+  const proxy = await cluster.proxy()
+  const stays = await cluster.client(proxy)
+  const { epoch } = subscribed(await stays.subscribe('room'))
+  for (const data of [1, 2, 3]) await stays.publish('room', data)
+  const { next } = cluster.logData.range(commands, 0)
+  gate.shut()
+  const back = await Promise.all(
+    [1, 1, 1, 1, 2].map(async (offset) => ({ offset, client: await cluster.client(proxy) })),
+  )
+  const asked = back.map(({ offset, client }) => ({
+    client,
+    offset,
+    id: client.send({ subscribe: { channel: 'room', recover: true, epoch, offset } }),
+  }))
+  await until('both reads are held', () => gate.held === 2)
+  t.equal(cluster.logData.range(commands, 0).next, next + 2, 'one for each place')
+  // One that leaves does not take the others along.
+  back[0]!.client.send({ unsubscribe: { channel: 'room' } })
+  await stays.publish('room', 4)
+  gate.open()
+  for (const { client, offset, id } of asked.slice(1)) {
+    await until('it is answered', () => client.replies.has(id))
+    t.match(subscribed(client.replies.get(id)), { epoch, offset, recovered: true })
+    await until('what came meanwhile arrived', () => client.dataOf('room').includes(4))
+    t.same(
+      client.recovered.map(({ data }) => data),
+      [2, 3].slice(offset - 1),
+    )
+    t.same(client.dataOf('room'), [4])
+  }
+})
+
 t.test('more than is kept for one that recovers', async (t) => {
   await using cluster = await clusterByHand({ 'proxy.in_flight_max': '100000', 'client.reply_deadline': '1m' })
   const gate = new Gate()

@@ -27,6 +27,9 @@ export const connectingMax = 25
 /** Time whose messages are sent at once at most, after this process could not run. */
 export const catchUpMaxMs = 100
 
+/** Answers come sooner than this where nothing is wrong. */
+export const promptMs = 1_000
+
 /** A visitor rests this long between two visits. */
 export const visitPauseMs = 200
 
@@ -40,6 +43,8 @@ export class Fleet implements Disposable {
   readonly #rooms: string[]
   readonly #options: Required<FleetOptions>
   readonly #pending = new Set<Promise<void>>()
+  /** Attempts without an outcome, in the order in which they were made, and when. */
+  readonly #underWay = new Map<string, number>()
   #sent = 0
   #load: NodeJS.Timeout | null = null
   #visits: Promise<void>[] = []
@@ -132,9 +137,13 @@ export class Fleet implements Disposable {
     return this.operations.every((operation) => operation.kind !== 'maybe')
   }
 
-  /** All faults are over: waits until everybody is back, and asks for clear answers from here on. */
+  /**
+   * All faults are over: waits until everybody is back and what has piled up is worked off, and asks for clear answers
+   * from here on.
+   */
   async healed(): Promise<void> {
     await this.connected()
+    await until(() => this.#oldestMs < promptMs, { deadlineMs: 30_000, what: `answers within ${promptMs} ms` })
     this.#record({ kind: 'healed', at: performance.now() })
   }
 
@@ -249,7 +258,22 @@ export class Fleet implements Disposable {
     return tops
   }
 
+  /** For how long the oldest attempt has had no outcome yet. */
+  get #oldestMs(): number {
+    const [oldest = Infinity] = this.#underWay.values()
+    return performance.now() - oldest
+  }
+
   #record(operation: Operation): void {
     this.operations.push(operation)
+    const { kind } = operation
+    if (kind === 'send') this.#underWay.set(attemptOf(operation), operation.at)
+    else if (kind === 'acknowledged' || kind === 'maybe' || kind === 'refused') {
+      this.#underWay.delete(attemptOf(operation))
+    }
   }
+}
+
+function attemptOf({ message, attempt }: { message: string; attempt: number }): string {
+  return `${message} ${attempt}`
 }

@@ -1,0 +1,198 @@
+import {
+  clusterTopics,
+  commandTopic,
+  controlTopic,
+  defaultGroup,
+  heartbeatPartitions,
+  heartbeatTopic,
+  inboxTopic,
+  slotId,
+  statusTopic,
+} from '../../protocol/topics.ts'
+import type { Cluster } from './cluster.ts'
+import type { Link } from './host.ts'
+import type { FaultName } from './parameters.ts'
+import type { Seeded } from './seeded.ts'
+import { noFaults } from './network.ts'
+
+/** How long one fault lasts at most, ms. */
+const lastsMs = 2_500
+/** A lossy failover loses what was committed within this time. */
+const lostMs = 1_500
+/** A person decides about a halted slot after this time, at most. */
+const personMs = 1_000
+
+/** Does things to a cluster for a while, then undoes all of it. */
+export class Faults {
+  readonly #cluster: Cluster
+  readonly #random: Seeded
+  #isOver = false
+  #undo = new Set<() => void>()
+  /** Command partition → first offset that was lost and may hold something else now. */
+  readonly #lostFrom = new Map<number, number>()
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+    this.#random = cluster.random.fork('faults')
+  }
+
+  /** True when the run loses what only a person or a recovery can mend. */
+  get losesCommands(): boolean {
+    return this.#cluster.parameters.loss === 'commands'
+  }
+
+  start(): void {
+    const { faultEveryMs, loss, activeMs } = this.#cluster.parameters
+    const next = () => {
+      this.#later(this.#random.between(0, faultEveryMs * 2), 'fault', () => {
+        if (this.#isOver) return
+        this.#one()
+        next()
+      })
+    }
+    next()
+    if (loss === 'none') return
+    for (let left = this.#random.integer(1, 2); left > 0; left--) {
+      this.#later(this.#random.between(activeMs / 4, activeMs), `loss of ${loss}`, () => !this.#isOver && this.#lose())
+    }
+  }
+
+  /** The last fault is over. */
+  heal(): void {
+    this.#isOver = true
+    for (const undo of this.#undo) undo()
+    this.#undo.clear()
+    this.#cluster.network.rates = noFaults
+  }
+
+  /** A slot stands still because of what the log lost: a person looks and decides. */
+  halted(slot: number): void {
+    if (!this.losesCommands) return this.#cluster.broken(`slot ${slot} halted although nothing was lost`)
+    this.#later(this.#random.between(1, personMs), `a person looks at slot ${slot}`, () => this.#reset(slot))
+  }
+
+  #later(ms: number, what: string, run: () => void): void {
+    this.#cluster.scheduler.after(ms, null, what, run)
+  }
+
+  #one(): void {
+    const cluster = this.#cluster
+    const name = this.#drawn()
+    const host = cluster.processes.pick(this.#random)
+    if (name === null || host === null) return
+    switch (name) {
+      case 'freeze':
+        host.freeze()
+        return this.#for(`${host.name} wakes`, () => host.wake())
+      case 'crash':
+        return host.kill()
+      case 'stop':
+        return cluster.processes.stop(host)
+      case 'drain':
+        return cluster.processes.drain(this.#random)
+      case 'cut': {
+        const links = this.#random.pick<Link[]>([['log'], ['store'], ['log', 'store']])
+        for (const link of links) host.cut[link] = true
+        return this.#for(`${host.name} reaches ${links.join()}`, () => {
+          for (const link of links) host.cut[link] = false
+        })
+      }
+      case 'stall': {
+        const what = `append ${this.#random.pick(this.#partitions())} `
+        cluster.network.stall(what)
+        return this.#for(`${what} goes on`, () => cluster.network.resume(what))
+      }
+      case 'deploy':
+        return cluster.processes.deploy(this.#random, () => this.#isOver)
+      case 'slowClient':
+        return this.#random.pick(cluster.clients).slow(this.#random.between(0, lastsMs))
+    }
+  }
+
+  #for(what: string, undo: () => void): void {
+    this.#undo.add(undo)
+    this.#later(this.#random.between(0, lastsMs), what, () => {
+      if (this.#undo.delete(undo)) undo()
+    })
+  }
+
+  #drawn(): FaultName | null {
+    const weights = Object.entries(this.#cluster.parameters.faults) as [FaultName, number][]
+    let left = this.#random.float() * weights.reduce((sum, [, weight]) => sum + weight, 0)
+    for (const [name, weight] of weights) if ((left -= weight) < 0) return name
+    return null
+  }
+
+  #partitions(): string[] {
+    const { config } = this.#cluster
+    return clusterTopics(config.topics.slots, config.topics.inbox_partitions).flatMap(({ name, partitions }) =>
+      Array.from({ length: partitions }, (_, partition) => `${name}/${partition}`),
+    )
+  }
+
+  #lose(): void {
+    const { logData, config } = this.#cluster
+    const random = this.#random
+    const tail = (topic: string, partition: number) => {
+      const { oldest, next } = logData.range(topic, partition)
+      return random.chance(0.4) ? 0 : random.integer(Math.max(oldest, next - 20), next)
+    }
+    switch (this.#cluster.parameters.loss) {
+      case 'none':
+        return
+      case 'commands': {
+        const partition = random.integer(0, config.topics.slots - 1)
+        const topic = commandTopic(defaultGroup)
+        const from = tail(topic, partition)
+        if (random.chance(0.2)) {
+          // Retention that nobody was asked about.
+          logData.trim(topic, partition, logData.range(topic, partition).next)
+          return this.#cluster.note(`${topic}/${partition} lost everything before its end`)
+        }
+        logData.lose(topic, partition, from)
+        this.#lostFrom.set(partition, Math.min(from, this.#lostFrom.get(partition) ?? Infinity))
+        return this.#cluster.note(`${topic}/${partition} lost everything from ${from} on`)
+      }
+      case 'inbox': {
+        const partition = random.integer(0, config.topics.inbox_partitions - 1)
+        if (random.chance(0.3)) logData.trim(inboxTopic, partition, logData.range(inboxTopic, partition).next)
+        else logData.lose(inboxTopic, partition, tail(inboxTopic, partition))
+        return this.#cluster.note(`${inboxTopic}/${partition} lost something`)
+      }
+      case 'topics': {
+        const [topic, partition] = random.pick<[string, number]>([
+          [controlTopic, 0],
+          [statusTopic, 0],
+          [heartbeatTopic, random.integer(0, heartbeatPartitions - 1)],
+        ])
+        logData.lose(topic, partition, tail(topic, partition))
+        return this.#cluster.note(`${topic}/${partition} lost something`)
+      }
+      case 'store': {
+        // A store that was never set up is no store that went back.
+        if (this.#cluster.storeData.sql.get('SELECT 1 FROM lease') === undefined) return
+        const snapshot = this.#cluster.storeData.snapshot()
+        const { rollbacks } = this.#cluster
+        this.#later(random.between(0, lostMs), 'the store goes back', () => {
+          // One that went back meanwhile does not go forth again.
+          if (this.#isOver || rollbacks !== this.#cluster.rollbacks) return
+          this.#cluster.note('the store goes back in time')
+          this.#cluster.goBackTo(snapshot)
+        })
+      }
+    }
+  }
+
+  /** The person knows what the log lost and goes on with the first record that may not have been handled. */
+  #reset(partition: number): void {
+    const { storeData, logData } = this.#cluster
+    const slot = slotId(defaultGroup, partition)
+    const lease = storeData.ask('lease', slot)
+    const { oldest, next } = logData.range(commandTopic(defaultGroup), partition)
+    const lost = this.#lostFrom.get(partition) ?? Infinity
+    const to = Math.min(Math.max(Math.min(lease.nextOffset, lost), oldest), next)
+    this.#lostFrom.delete(partition)
+    this.#cluster.note(`slot ${partition} is reset to ${to}`)
+    this.#cluster.reset(slot, to)
+  }
+}

@@ -1,0 +1,94 @@
+import type { Edit } from './mutants.ts'
+
+/** A mistake that a seed once showed: what it was, the edits that make it again, and a seed that shows it. */
+export interface Mistake {
+  seed: number
+  edits: Edit[]
+}
+
+/**
+ * Mistakes of the production code that the simulation found. The suite replays each seed, and shows that it still sees
+ * the mistake when that is made again. When a change of the simulation makes it blind to one, `npm run simulate --
+ * --mutant NAME` finds another seed.
+ */
+export const mistakes: Record<string, Mistake> = {
+  'a recovery that begins as its channel opens has no place in flight': {
+    seed: 21,
+    edits: [
+      {
+        file: 'proxy/inbox.ts',
+        from: "      if (event.kind === 'subscribed') uplink.answer(slot, event.n, { error: null, body: nothing, version })\n      hub.handle(event, version)\n",
+        to: "      hub.handle(event, version)\n      if (event.kind === 'subscribed') uplink.answer(slot, event.n, { error: null, body: nothing, version })\n",
+      },
+    ],
+  },
+  'a client that saw more than its new proxy has goes back': {
+    seed: 176,
+    edits: [{ file: 'proxy/hub.ts', from: '!joining.hasCaughtUp && isAhead(', to: 'joining.hasCaughtUp && isAhead(' }],
+  },
+  'an owner that the store forgot does not take its slot again': {
+    seed: 93,
+    edits: [{ file: 'worker/worker.ts', from: 'return lease?.epoch === epoch', to: 'return lease === undefined' }],
+  },
+  'a store loses the raise of an incarnation': {
+    seed: 1565,
+    edits: [{ file: 'store/embedded/leases.ts', from: 'incarnation < announced.incarnation ||', to: '' }],
+  },
+  'what the log lost counts as in flight for ever': {
+    seed: 1717,
+    edits: [
+      {
+        file: 'proxy/position-check.ts',
+        from: 'unanswered === 0 || unanswered > checksUnanswered',
+        to: 'unanswered === 0',
+      },
+    ],
+  },
+  'one request without an answer ends a proxy that starts': {
+    seed: 10,
+    edits: [
+      {
+        file: 'proxy/echo.ts',
+        from: `    const range = await untilAnswered(
+      this.#env,
+      () => this.#env.log.range(heartbeatTopic, this.#partition),
+      () => this.#isStopped,
+    )
+`,
+        to: '    const range = await this.#env.log.range(heartbeatTopic, this.#partition)\n',
+      },
+    ],
+  },
+  'channels are read before the place of their slot': {
+    seed: 772,
+    edits: [
+      {
+        file: 'worker/takeover.ts',
+        from: `  const lease = await untilAnswered(env, () => env.store.lease(slot), stopped)
+  if (lease === null) return null
+  const request = () =>
+    Promise.all([env.store.activeChannels(slot, cacheMax), env.log.range(commandTopic(group), partition)])
+  const answers = await untilAnswered(env, request, stopped)
+  if (answers === null) return null
+  const [active, range] = answers
+`,
+        to: `  const request = () =>
+    Promise.all([env.store.lease(slot), env.store.activeChannels(slot, cacheMax), env.log.range(commandTopic(group), partition)])
+  const answers = await untilAnswered(env, request, stopped)
+  if (answers === null) return null
+  const [lease, active, range] = answers
+`,
+      },
+    ],
+  },
+  'two instances that end at once overtake each other in the log': {
+    seed: 25,
+    edits: [
+      {
+        file: 'controller/instances.ts',
+        from: 'const lane = this.#lanes.getOrInsertComputed(',
+        to: 'const lane = new Map<string, AppendLane>().getOrInsertComputed(',
+      },
+    ],
+  },
+}

@@ -1,0 +1,98 @@
+import type { Config } from '../../config/config.ts'
+import { loadConfig } from '../../config/load.ts'
+import type { Delays, Rates } from './network.ts'
+import { noFaults } from './network.ts'
+import type { Seeded } from './seeded.ts'
+
+/** What loses data for which a promise was made: at most one kind a run, since two at once are out of scope. */
+export type Loss = 'none' | 'commands' | 'inbox' | 'topics' | 'store'
+
+/** What happens how often while faults last; every run draws its own mixture. */
+export interface Parameters {
+  config: Config
+  controllers: number
+  workers: number
+  proxies: number
+  clients: number
+  rooms: string[]
+  /** Virtual ms in which clients and faults are busy. */
+  activeMs: number
+  /** Mean time between two actions of a client, ms. */
+  thinkMs: number
+  rates: Rates
+  delays: Delays
+  /** Mean time between two faults, ms. */
+  faultEveryMs: number
+  /** Relative weights. */
+  faults: Record<FaultName, number>
+  loss: Loss
+  /** It is waited until nothing is left of dead proxies. */
+  checksRemains: boolean
+}
+
+export const faultNames = ['freeze', 'crash', 'stop', 'drain', 'cut', 'stall', 'deploy', 'slowClient'] as const
+export type FaultName = (typeof faultNames)[number]
+
+const { config: base } = loadConfig({
+  env: {},
+  cwd: import.meta.dirname,
+  dev: true,
+  flags: { 'client.insecure': 'true' },
+})
+
+/** Draws what a run is made of. Small bounds are drawn on purpose: they are met more often. */
+export function drawParameters(random: Seeded): Parameters {
+  const isCalm = random.chance(0.15)
+  return {
+    config: drawConfig(random.fork('config')),
+    controllers: random.integer(1, 2),
+    workers: random.integer(2, 4),
+    proxies: random.integer(1, 3),
+    clients: random.integer(2, 6),
+    rooms: Array.from({ length: random.integer(1, 5) }, (_, index) => `room-${index}`),
+    activeMs: random.between(1_500, 6_000),
+    thinkMs: random.pick([50, 100, 150, 400]),
+    rates: isCalm ? noFaults : drawRates(random.fork('rates')),
+    delays: { usualMs: random.pick([0.5, 2, 10]), slowMs: random.pick([20, 200, 1_500]) },
+    faultEveryMs: isCalm ? 1_000_000 : random.pick([150, 400, 1_200]),
+    faults: drawFaults(random.fork('faults')),
+    loss: random.chance(0.75) ? 'none' : random.pick<Loss>(['commands', 'inbox', 'topics', 'store', 'store']),
+    checksRemains: random.fork('remains').chance(0.25),
+  }
+}
+
+function drawConfig(random: Seeded): Config {
+  const config = structuredClone(base)
+  config.topics.slots = random.integer(1, 5)
+  config.topics.inbox_partitions = random.integer(1, 3)
+  config.controller.death_time = random.pick([300, 600, 1_200])
+  config.controller.proxy_death_time = random.pick([1_000, 2_500])
+  config.controller.parallel_handoffs = random.pick([1, 4])
+  config.worker.heartbeat_interval = random.pick([100, 200])
+  config.worker.batch_max = random.pick([2, 10, 500])
+  config.worker.cache_channels_max = random.pick([1, 2, 10_000])
+  config.worker.quiesce_timeout = random.pick([50, 300, 2_000])
+  config.worker.reads_max = random.pick([1, 16])
+  config.worker.lane_backlog_max = random.pick([3_000, 20_000, 67_108_864])
+  config.proxy.heartbeat_interval = random.pick([100, 300])
+  config.proxy.in_flight_max = random.pick([4, 16, 1_024])
+  config.proxy.isolation_timeout = random.pick([1_500, 5_000])
+  config.proxy.position_check_interval = random.pick([1_000, 3_000])
+  config.client.reply_deadline = random.pick([700, 2_000, 4_500])
+  config.client.ping_interval = random.pick([1_000, 3_000])
+  config.client.pong_timeout = 600
+  config.client.queue_max_size = random.pick([1_024, 1_048_576])
+  config.channel.without_namespace.history_size = random.pick([5, 100])
+  config.shutdown.jitter = random.pick([0, 200])
+  config.shutdown.timeout = 1_500
+  return config
+}
+
+function drawRates(random: Seeded): Rates {
+  const rate = () => random.pick([0, 0, 0.005, 0.03, 0.1])
+  return { lost: rate(), unacknowledged: rate(), late: rate(), slow: rate(), crash: random.pick([0, 0, 0.0005, 0.002]) }
+}
+
+function drawFaults(random: Seeded): Record<FaultName, number> {
+  return Object.fromEntries(faultNames.map((name) => [name, random.pick([0, 1, 1, 3])])) as Record<FaultName, number>
+}

@@ -1,0 +1,219 @@
+import type { Logger } from 'pino'
+import type { Config } from '../../config/config.ts'
+import { Controller } from '../../controller/controller.ts'
+import type { LogEntry, LogRecord } from '../../log/log.ts'
+import { createMetrics } from '../../observability/metrics.ts'
+import type { StoreEnv } from '../../platform/env.ts'
+import { inboxTopic } from '../../protocol/topics.ts'
+import { Proxy } from '../../proxy/proxy.ts'
+import { chat } from '../../worker/chat/chat.ts'
+import { Worker } from '../../worker/worker.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionEvents } from './connection.ts'
+import { Host } from './host.ts'
+import type { Role } from './host.ts'
+import { EventInvariants } from './invariants.ts'
+import { simulatedLog } from './log.ts'
+import type { LogData } from './log-data.ts'
+import type { Network } from './network.ts'
+import type { Loss } from './parameters.ts'
+import { watchHubs } from './probe.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { Seeded } from './seeded.ts'
+import { simulatedStore } from './store.ts'
+import type { StoreData } from './store.ts'
+
+/** A process that ended is started again after this time, at most, ms. */
+const restartMs = 600
+/** A deployment stops all workers within this time, ms. */
+const deployMs = 1_500
+
+const internal = { host: '127.0.0.1', port: 0 }
+/** Nobody reads them here; making them anew for each process would take more time than the rest. */
+const metrics = createMetrics()
+
+/** A simulated process with what runs in it. */
+interface Running {
+  host: Host
+  version: string
+  /** As SIGTERM. */
+  stop: () => Promise<void>
+  proxy?: Proxy
+  worker?: Worker
+  controller?: Controller
+}
+
+export interface ProcessesWorld {
+  scheduler: Scheduler
+  random: Seeded
+  network: Network
+  logData: LogData
+  storeData: StoreData
+  config: Config
+  loss: Loss
+  logger: Logger
+  broken(problem: string): void
+  /** An error that nobody caught. */
+  failed(error: unknown): void
+  /** Records have come into the inbox topic. */
+  emitted(entries: LogEntry[]): void
+  /** A proxy is told that its inbox missed something. */
+  resynced(times: number): void
+}
+
+/** The processes of a cluster: they are started, stopped and started again, and clients connect to them. */
+export class Processes {
+  readonly #world: ProcessesWorld
+  readonly #running = new Map<Host, Running>()
+  readonly #events = new Map<Host, EventInvariants>()
+  readonly #connections = new Map<Host, Set<Connection>>()
+  #version = 'v1'
+  #hosts = 0
+
+  constructor(world: ProcessesWorld) {
+    this.#world = world
+    watchHubs((event) => this.#events.get(world.scheduler.current as Host)?.handled(event))
+  }
+
+  pick(random: Seeded): Host | null {
+    return this.#running.size === 0 ? null : random.pick([...this.#running.keys()])
+  }
+
+  /** Live processes of a role, by their id in the cluster. */
+  idsOf(role: Role): Set<string> {
+    const all = [...this.#running.values()].filter(({ host }) => host.role === role)
+    return new Set(all.map((each) => (each.proxy ?? each.worker ?? each.controller)!.id))
+  }
+
+  stop(host: Host): void {
+    const running = this.#running.get(host)
+    if (!running) return
+    this.#world.scheduler.after(0, host, 'SIGTERM', () => {
+      running.stop().then(
+        () => host.kill(),
+        (error: unknown) => this.#world.failed(error),
+      )
+    })
+    this.#world.scheduler.after(this.#world.config.shutdown.timeout, host, 'not stopped in time', () => host.kill())
+  }
+
+  /** As `holdfast drain worker`. */
+  drain(random: Seeded): void {
+    const all = [...this.#running.values()]
+    const leader = all.find(({ controller }) => controller?.isLeader)
+    const workers = all.flatMap(({ worker }) => worker ?? [])
+    if (!leader || workers.length === 0) return
+    const { id } = random.pick(workers)
+    this.#world.scheduler.after(0, leader.host, `drain ${id}`, () => leader.controller!.drain(id))
+  }
+
+  /** Another version from now on: each worker is stopped in its turn, unless `isOver` by then. */
+  deploy(random: Seeded, isOver: () => boolean): void {
+    this.#version = this.#version === 'v1' ? 'v2' : 'v1'
+    for (const { host, worker } of this.#running.values()) {
+      if (!worker) continue
+      const ms = random.between(0, deployMs)
+      this.#world.scheduler.after(ms, null, `deploy over ${host.name}`, () => isOver() || this.stop(host))
+    }
+  }
+
+  /** A new connection to a proxy, which may be frozen; null when there is none. */
+  connect(events: ConnectionEvents): Connection | null {
+    const proxies = [...this.#running.values()].filter(({ proxy }) => proxy)
+    if (proxies.length === 0) return null
+    const { host, proxy } = this.#world.random.pick(proxies)
+    const connection = new Connection(this.#world.scheduler, this.#world.random, host, proxy!, events)
+    this.#connections.get(host)!.add(connection)
+    return connection
+  }
+
+  startLater(role: Role): void {
+    this.#world.scheduler.after(this.#world.random.between(0, restartMs), null, `starts a ${role}`, () =>
+      this.#start(role),
+    )
+  }
+
+  #start(role: Role): void {
+    const host = new Host(this.#world.scheduler, this.#world.random, role, `${role}-${++this.#hosts}`)
+    const running = this.#build(host)
+    this.#running.set(host, running)
+    this.#connections.set(host, new Set())
+    host.onDeath = () => this.#died(host)
+    const { proxy, worker, controller } = running
+    this.#world.scheduler.after(0, host, 'starts', () => {
+      ;(proxy ?? worker ?? controller)!.start().catch((error: unknown) => this.#ended(host, error))
+    })
+  }
+
+  #build(host: Host): Running {
+    const env: StoreEnv = {
+      clock: host.clock,
+      random: host.random,
+      log: simulatedLog(
+        {
+          scheduler: this.#world.scheduler,
+          network: this.#world.network,
+          data: this.#world.logData,
+          onAppend: (topic, entries) => topic === inboxTopic && this.#world.emitted(entries),
+          onRead: (...read) => this.#read(host, ...read),
+        },
+        host,
+      ),
+      store: simulatedStore(this.#world.storeData, this.#world.network, host),
+      logger: this.#world.logger.child({ host: host.name }),
+      metrics,
+    }
+    const { config } = this.#world
+    const version = this.#version
+    const options = { config, version, pid: 1, internal }
+    switch (host.role) {
+      case 'controller': {
+        const controller = new Controller(env, { ...options, ended: (error) => this.#ended(host, error) })
+        return { host, version, controller, stop: () => controller.stop() }
+      }
+      case 'worker': {
+        const ended = (why: string) => (why === 'drained' ? this.stop(host) : this.#ended(host, new Error('broken')))
+        const worker = new Worker(env, { ...options, app: chat, ended })
+        return { host, version, worker, stop: () => worker.drain(config.shutdown.timeout / 3) }
+      }
+      case 'proxy': {
+        const { store: _none, ...withoutStore } = env
+        const proxy = new Proxy(withoutStore, { ...options, ended: (why) => this.#gaveUp(host, why) })
+        this.#events.set(
+          host,
+          new EventInvariants(
+            host,
+            () => proxy.id,
+            (problem) => this.#world.broken(problem),
+          ),
+        )
+        return { host, version, proxy, stop: () => proxy.drain() }
+      }
+    }
+  }
+
+  #gaveUp(host: Host, why: string): void {
+    const isTrimmed = why === 'its inbox was trimmed' && ['inbox', 'topics'].includes(this.#world.loss)
+    if (!isTrimmed && why !== 'declared dead by the controller' && why !== 'cut off from the log')
+      this.#world.broken(`${host.name} gave up: ${why}`)
+    this.stop(host)
+  }
+
+  /** A process ended because it could not go on, which only lost topics justify. */
+  #ended(host: Host, error: unknown): void {
+    if (this.#world.loss !== 'topics') this.#world.failed(error)
+    host.kill()
+  }
+
+  #died(host: Host): void {
+    this.#running.delete(host)
+    for (const connection of this.#connections.get(host)!) connection.cut()
+    this.#connections.delete(host)
+    this.startLater(host.role)
+  }
+
+  #read(host: Host, topic: string, records: LogRecord[]): void {
+    if (topic !== inboxTopic) return
+    this.#world.resynced(this.#events.get(host)?.read(records) ?? 0)
+  }
+}
