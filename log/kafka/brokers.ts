@@ -3,9 +3,6 @@ import { Kafka, logLevel } from 'kafkajs'
 import type { Admin, KafkaConfig, Logger } from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import type { Broker, ProtocolCall } from 'kafkajs/src/cluster/index.js'
-import metadataRequest from 'kafkajs/src/protocol/requests/metadata/v6/request.js'
-import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js'
-import type { TopicMetadata } from 'kafkajs/src/protocol/requests/metadata/v6/response.js'
 import { Outages } from '../../platform/outages.ts'
 import { LogError } from '../log.ts'
 import type { KafkaEvents, RequestKind } from './events.ts'
@@ -13,6 +10,7 @@ import { errorName, failureOf, failureOfCode, kafkaCodes } from './failure.ts'
 import { socketFactory } from './socket-factory.ts'
 import { tameConnections } from './tame-connections.ts'
 import { tameTimers } from './tame-timers.ts'
+import { decodeMetadata, metadataRequest, type TopicMetadata } from './wire/metadata.ts'
 
 /** Time to connect, and time in which any request must be answered; then its connection is given up. */
 export const kafkaLimitMs = { connect: 3_000, request: 10_000 }
@@ -34,6 +32,7 @@ export class Brokers {
   /** Ends every connection. */
   readonly #closing = new AbortController()
   readonly #leaders = new Map<string, Map<number, number>>()
+  readonly #topicIds = new Map<string, string>()
   readonly #refreshing = new Map<string, Promise<void>>()
   /** The broker that is asked for leaders, and what it said. */
   #asked: Broker | null = null
@@ -77,6 +76,11 @@ export class Brokers {
   /** The node that leads a partition; undefined when that has to be asked. */
   knownLeader(topic: string, partition: number): number | undefined {
     return this.#leaders.get(topic)?.get(partition)
+  }
+
+  /** The id of a topic whose leaders were asked for. */
+  topicId(topic: string): string {
+    return this.#topicIds.get(topic) ?? ''
   }
 
   /** Rejects with `unknown_topic`, or `unavailable` while the partition has no leader. */
@@ -206,8 +210,9 @@ export class Brokers {
 
   async #findTopic(topic: string): Promise<void> {
     for (let tries = 1; ; tries += 1) {
-      const { topicErrorCode: code, partitionMetadata } = await this.#ask(topic)
+      const { topicErrorCode: code, topicId, partitionMetadata } = await this.#ask(topic)
       if (code === kafkaCodes.none) {
+        this.#topicIds.set(topic, topicId)
         this.#leaders.set(topic, new Map(partitionMetadata.map(({ partitionId, leader }) => [partitionId, leader])))
         return
       }
@@ -251,8 +256,8 @@ export class Brokers {
       const broker = await find()
       this.#asked = broker
       broker.metadata = async (topics) => {
-        const request = metadataRequest({ topics, allowAutoTopicCreation: false })
-        const answer = await broker.connectionPool.send(plainCall({ request, decode: metadataResponse.decode }))
+        const request = metadataRequest(topics)
+        const answer = await broker.connectionPool.send(plainCall({ request, decode: decodeMetadata }))
         for (const found of answer.topicMetadata) this.#found.set(found.topic, found)
         return answer
       }

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js'
-import fetchResponse from 'kafkajs/src/protocol/requests/fetch/v11/response.js'
-import type { FetchAnswer } from 'kafkajs/src/protocol/requests/fetch/v11/response.js'
 import type { Brokers } from './brokers.ts'
 import { kafkaCodes } from './failure.ts'
 import type { KafkaReader } from './reader.ts'
+import { fetchAnswer, fetchRequest, type FetchAnswer, type FetchSession } from './wire/fetch.ts'
 
 /** How long a broker keeps a fetch that has nothing to answer. A reader that begins meanwhile does not wait for it. */
 export const fetchWaitMs = 100
@@ -16,7 +14,7 @@ export const fetchBytesMax = { all: 16 * 1024 * 1024, partition: 1024 * 1024 }
 export const fetchRetryMs = 100
 
 interface Place {
-  topic: string
+  topicId: string
   partition: number
   offset: number
 }
@@ -28,7 +26,7 @@ export interface FetchEvents {
   lost: (readers: KafkaReader[], error: unknown) => void
 }
 
-const placeKey = (topic: string, partition: number) => `${topic}/${partition}`
+const placeKey = (topicId: string, partition: number) => `${topicId}/${partition}`
 
 /**
  * Fetches for all readers whose partitions one broker leads: one request at a time. It is a fetch session (KIP-227):
@@ -53,14 +51,14 @@ export class FetchLoop {
   }
 
   add(reader: KafkaReader): void {
-    const key = placeKey(reader.topic, reader.partition)
+    const key = placeKey(reader.topicId!, reader.partition)
     this.#readers.getOrInsertComputed(key, () => new Set()).add(reader)
     this.wake()
     if (this.#isPolling) void this.#fetchAlone(reader)
   }
 
   remove(reader: KafkaReader): void {
-    const key = placeKey(reader.topic, reader.partition)
+    const key = placeKey(reader.topicId!, reader.partition)
     const readers = this.#readers.get(key)
     if (readers?.delete(reader) && readers.size === 0) this.#readers.delete(key)
   }
@@ -102,10 +100,10 @@ export class FetchLoop {
   #wanted(): Map<string, Place> {
     const places = new Map<string, Place>()
     for (const [key, readers] of this.#readers) {
-      for (const { topic, partition, hasRoom, fetchFrom } of readers) {
+      for (const { topicId, partition, hasRoom, fetchFrom } of readers) {
         if (!hasRoom) continue
         const offset = Math.min(places.get(key)?.offset ?? fetchFrom, fetchFrom)
-        places.set(key, { topic, partition, offset })
+        places.set(key, { topicId: topicId!, partition, offset })
       }
     }
     return places
@@ -122,10 +120,10 @@ export class FetchLoop {
         {
           sessionId: session.id,
           sessionEpoch: session.epoch,
-          forgottenTopics: forgotten.map(([, { topic, partition }]) => ({ topic, partitions: [partition] })),
+          forgotten: forgotten.map(([, place]) => place),
         },
       ),
-      decode: fetchResponse.decode,
+      decode: fetchAnswer.decode,
     })
     session.places = answer.sessionId === 0 ? new Map() : places
     session.epoch = answer.sessionId === 0 ? 0 : session.epoch + 1
@@ -139,63 +137,46 @@ export class FetchLoop {
       let before = -1
       while (reader.hasRoom && reader.fetchFrom > before) {
         before = reader.fetchFrom
-        const { topic, partition } = reader
-        const place = { topic, partition, offset: before }
-        const sessionless = { sessionId: 0, sessionEpoch: -1, forgottenTopics: [] }
+        const place = { topicId: reader.topicId!, partition: reader.partition, offset: before }
+        const sessionless = { sessionId: 0, sessionEpoch: -1, forgotten: [] }
         const request = requestFor([place], 0, sessionless)
-        const answer = await this.#brokers.send(this.node, 'first_read', { request, decode: fetchResponse.decode })
-        for (const { messages, errorCode } of answer.responses[0]?.partitions ?? [])
-          if (errorCode === kafkaCodes.none) reader.take(messages, before)
+        const answer = await this.#brokers.send(this.node, 'first_read', {
+          request,
+          decode: fetchAnswer.decode,
+        })
+        for (const { read, errorCode } of answer.partitions)
+          if (errorCode === kafkaCodes.none) reader.take(read(before), before)
       }
     } catch {
       // The loop meets the same error, and answers for it.
     }
   }
 
-  #take({ errorCode, responses }: FetchAnswer, places: Map<string, Place>): void {
+  #take({ errorCode, partitions }: FetchAnswer, places: Map<string, Place>): void {
     if (errorCode !== kafkaCodes.none) {
       // The broker has forgotten the session: the next fetch begins another one.
       this.#session = { id: 0, epoch: 0, places: new Map() }
       return
     }
-    for (const { topicName, partitions } of responses) {
-      for (const { partition, errorCode: code, messages } of partitions) {
-        const key = placeKey(topicName, partition)
-        const readers = this.#readers.get(key)
-        const place = places.get(key)
-        if (!readers || !place) continue
-        if (code === kafkaCodes.none) {
-          this.#brokers.accepted(topicName)
-          for (const reader of readers) reader.take(messages, place.offset)
-        } else {
-          this.#readers.delete(key)
-          this.#events.refused([...readers], code)
+    for (const { topicId, partition, errorCode: code, read } of partitions) {
+      const key = placeKey(topicId, partition)
+      const readers = this.#readers.get(key)
+      const place = places.get(key)
+      if (!readers || !place) continue
+      if (code === kafkaCodes.none) {
+        const run = read(place.offset)
+        for (const reader of readers) {
+          this.#brokers.accepted(reader.topic)
+          reader.take(run, place.offset)
         }
+      } else {
+        this.#readers.delete(key)
+        this.#events.refused([...readers], code)
       }
     }
   }
 }
 
-function requestFor(
-  places: Place[],
-  maxWaitTime: number,
-  session: { sessionId: number; sessionEpoch: number; forgottenTopics: { topic: string; partitions: number[] }[] },
-): object {
-  const topics = Map.groupBy(places, ({ topic }) => topic)
-  return fetchRequest({
-    replicaId: -1,
-    maxWaitTime,
-    minBytes: 1,
-    maxBytes: fetchBytesMax.all,
-    isolationLevel: 0,
-    ...session,
-    topics: [...topics].map(([topic, each]) => ({
-      topic,
-      partitions: each.map(({ partition, offset }) => ({
-        partition,
-        fetchOffset: String(offset),
-        maxBytes: fetchBytesMax.partition,
-      })),
-    })),
-  })
+function requestFor(places: Place[], maxWaitMs: number, session: FetchSession): object {
+  return fetchRequest(places, { maxWaitMs, bytes: fetchBytesMax.all, partitionBytes: fetchBytesMax.partition }, session)
 }

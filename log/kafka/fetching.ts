@@ -60,6 +60,10 @@ export class Fetching {
       try {
         const node = await this.#brokers.leader(reader.topic, reader.partition)
         if (reader.isOver) return
+        const id = this.#brokers.topicId(reader.topic)
+        reader.topicId ??= id
+        if (reader.topicId !== id)
+          return reader.fail(new LogError('out_of_range', `topic ${reader.topic} was deleted and made again`))
         const loop = this.#loops.getOrInsertComputed(node, () => this.#loop(node))
         this.#readers.set(reader, loop)
         return loop.add(reader)

@@ -6,7 +6,7 @@
 declare module 'kafkajs/src/cluster/index.js' {
   import type { ISocketFactory, KafkaConfig, Logger, RetryOptions } from 'kafkajs'
   import type Connection from 'kafkajs/src/network/connection.js'
-  import type { MetadataAnswer } from 'kafkajs/src/protocol/requests/metadata/v6/response.js'
+  import type { MetadataAnswer } from './wire/metadata.ts'
   import type { ConnectionOptions } from 'node:tls'
 
   /** `encode` and `decode` are kafkajs's own, of a version of a request; `parse` sees the decoded answer. */
@@ -86,85 +86,6 @@ declare module 'kafkajs/src/network/connection.js' {
   export default Connection
 }
 
-declare module 'kafkajs/src/protocol/requests/metadata/v6/request.js' {
-  const request: (metadata: { topics: string[]; allowAutoTopicCreation: boolean }) => object
-  export default request
-}
-
-declare module 'kafkajs/src/protocol/requests/metadata/v6/response.js' {
-  export interface TopicMetadata {
-    topicErrorCode: number
-    topic: string
-    /** A leader is -1 where there is none. */
-    partitionMetadata: { partitionErrorCode: number; partitionId: number; leader: number }[]
-  }
-  export interface MetadataAnswer {
-    topicMetadata: TopicMetadata[]
-  }
-  const response: { decode(data: Buffer): Promise<MetadataAnswer> }
-  export default response
-}
-
-declare module 'kafkajs/src/protocol/requests/fetch/v11/request.js' {
-  export interface FetchRequest {
-    replicaId: number
-    maxWaitTime: number
-    minBytes: number
-    maxBytes: number
-    isolationLevel: number
-    sessionId: number
-    sessionEpoch: number
-    topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[]
-    forgottenTopics: { topic: string; partitions: number[] }[]
-  }
-  const request: (fetch: FetchRequest) => object
-  export default request
-}
-
-declare module 'kafkajs/src/protocol/requests/fetch/v11/response.js' {
-  export interface FetchedMessage {
-    offset: string
-    key: Buffer | null
-    value: Buffer | null
-    isControlRecord?: boolean
-  }
-  export interface FetchAnswer {
-    errorCode: number
-    sessionId: number
-    responses: {
-      topicName: string
-      partitions: { partition: number; errorCode: number; highWatermark: string; messages: FetchedMessage[] }[]
-    }[]
-  }
-  const response: { decode(data: Buffer): Promise<FetchAnswer> }
-  export default response
-}
-
-declare module 'kafkajs/src/protocol/requests/produce/v7/request.js' {
-  export interface ProduceRequest {
-    acks: number
-    timeout: number
-    compression: number
-    topicData: {
-      topic: string
-      partitions: { partition: number; messages: { key: Buffer | null; value: Buffer }[] }[]
-    }[]
-  }
-  const request: (produce: ProduceRequest) => object
-  export default request
-}
-
-declare module 'kafkajs/src/protocol/requests/produce/v7/response.js' {
-  export interface ProduceAnswer {
-    topics: {
-      topicName: string
-      partitions: { partition: number; errorCode: number; baseOffset: string }[]
-    }[]
-  }
-  const response: { decode(data: Buffer): Promise<ProduceAnswer> }
-  export default response
-}
-
 declare module 'kafkajs/src/protocol/requests/listOffsets/v2/request.js' {
   const request: (list: {
     replicaId: number
@@ -210,4 +131,8 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
     scheduleCheckPendingRequests(): void
   }
   export default RequestQueue
+}
+
+declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
+  export default function crc32C(bytes: Buffer): number
 }

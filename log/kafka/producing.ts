@@ -1,10 +1,9 @@
-import produceRequest from 'kafkajs/src/protocol/requests/produce/v7/request.js'
-import produceResponse from 'kafkajs/src/protocol/requests/produce/v7/response.js'
 import type { LogEntry } from '../log.ts'
 import { recordBytes } from '../rules.ts'
 import { type Brokers, kafkaLimitMs } from './brokers.ts'
 import type { KafkaEvents } from './events.ts'
 import { kafkaCodes } from './failure.ts'
+import { decodeProduce, produceRequest } from './wire/produce.ts'
 
 /** Produce requests under way at one broker: what comes meanwhile goes together in the next. */
 export const requestsMax = 1
@@ -15,6 +14,12 @@ export const requestsMax = 1
  * that are as good as there, and all that follow from it go together too; one that comes alone goes at once.
  */
 export const appendSpacingMs = 5
+
+/**
+ * So long a broker waits for the other replicas of an append. It answers, for that partition alone, before the request and
+ * its connection are given up with every other partition's append.
+ */
+export const replicasLimitMs = kafkaLimitMs.request / 2
 
 /** Bytes that one request carries, and those of one partition in it (Kafka's own default is 1 MiB). */
 export const requestBytesMax = { all: 4_000_000, partition: 960_000 }
@@ -103,21 +108,19 @@ export class Producing {
   }
 
   async #request(id: number, topics: Map<string, Map<number, Batch>>): Promise<void> {
-    const request = produceRequest({
-      acks: -1,
-      timeout: kafkaLimitMs.request,
-      compression: 0,
-      topicData: [...topics].map(([topic, partitions]) => ({
+    const request = produceRequest(
+      [...topics].map(([topic, partitions]) => ({
         topic,
-        partitions: [...partitions].map(([partition, { entries }]) => ({ partition, messages: entries })),
+        partitions: [...partitions].map(([partition, { entries }]) => ({ partition, entries })),
       })),
-    })
+      replicasLimitMs,
+    )
     try {
-      const answer = await this.#brokers.send(id, 'append', { request, decode: produceResponse.decode })
+      const answer = await this.#brokers.send(id, 'append', { request, decode: decodeProduce })
       for (const { topicName, partitions } of answer.topics) {
         for (const { partition, errorCode, baseOffset } of partitions) {
           const batch = topics.get(topicName)?.get(partition)
-          if (batch) this.#settle(topicName, partition, batch, errorCode, Number(baseOffset))
+          if (batch) this.#settle(topicName, partition, batch, errorCode, baseOffset)
         }
       }
     } catch (error) {

@@ -1,16 +1,14 @@
 import { hash } from 'node:crypto'
-import type { FetchedMessage } from 'kafkajs/src/protocol/requests/fetch/v11/response.js'
 import { LogError, readBatchMax, readBufferBytesMax } from '../log.ts'
 import type { LogReader, LogRecord } from '../log.ts'
 import { recordBytes } from '../rules.ts'
+import type { RecordRun } from './wire/record-batch.ts'
 
 /** A record that was read, to be recognised when it is read again. */
 interface Seen {
   offset: number
   digest: string
 }
-
-const nothing = Buffer.alloc(0)
 
 /**
  * One reader of a partition: what was fetched and not taken yet, bounded. After any interruption it begins with the
@@ -19,6 +17,8 @@ const nothing = Buffer.alloc(0)
 export class KafkaReader implements LogReader {
   readonly topic: string
   readonly partition: number
+  /** Id of the topic that it began with; null until that is known. */
+  topicId: string | null = null
   /** Next offset to be fetched. */
   offset: number
   readonly #roomAgain: (reader: KafkaReader) => void
@@ -26,7 +26,7 @@ export class KafkaReader implements LogReader {
   readonly #held: (change: number) => void
   #records: LogRecord[] = []
   #bytes = 0
-  #last: Seen | null = null
+  #last: LogRecord | null = null
   /** Set while the last record is to be recognised. */
   #recognise: Seen | null = null
   #error: LogError | null = null
@@ -88,25 +88,24 @@ export class KafkaReader implements LogReader {
    * Messages that were fetched from offset `from` on. What was read already is left out; a fetch that was made for others
    * and begins too late is none of ours.
    */
-  take(messages: FetchedMessage[], from: number): void {
+  take({ records, bytes, next }: RecordRun, from: number): void {
     if (this.#error !== null || from > this.fetchFrom) return
-    const records = messages.flatMap(({ offset, key, value, isControlRecord }) =>
-      isControlRecord ? [] : [{ offset: Number(offset), key, value: value ?? nothing }],
-    )
     if (this.#recognise && !this.#isRecognised(records, this.#recognise)) return
-    const fresh = records.filter(({ offset }) => offset >= this.offset)
+    const isAllFresh = from >= this.offset
+    const fresh = isAllFresh ? records : records.filter(({ offset }) => offset >= this.offset)
+    // Beyond the last record too: what holds none, such as the end of a transaction, is behind us.
+    this.offset = Math.max(this.offset, next)
     const last = fresh.at(-1)
     if (last === undefined) return
-    this.offset = last.offset + 1
-    this.#last = { offset: last.offset, digest: digestOf(last) }
-    this.#hold(bytesOf(fresh))
-    this.#records.push(...fresh)
+    this.#last = last
+    this.#hold(isAllFresh ? bytes : bytesOf(fresh))
+    for (const record of fresh) this.#records.push(record)
     this.#wake?.()
   }
 
   /** The connection or the partition was lost for a while. */
   interrupted(): void {
-    this.#recognise = this.#last
+    this.#recognise ??= this.#last && { offset: this.#last.offset, digest: digestOf(this.#last) }
   }
 
   /** The last record was removed since: what follows it is there. */

@@ -7,9 +7,9 @@ import { execFile } from 'node:child_process'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import fetchResponse from 'kafkajs/src/protocol/requests/fetch/v11/response.js'
 import t from 'tap'
 import { fetchBytesMax } from '../../log/kafka/fetch-loop.ts'
+import { fetchAnswer } from '../../log/kafka/wire/fetch.ts'
 import { readBufferBytesMax } from '../../log/log.ts'
 import { testLog } from '../support/services.ts'
 import { until } from '../support/until.ts'
@@ -133,15 +133,15 @@ void t.test('readers of one partition at different places get everything once', 
 void t.test('a fetch session that the broker has forgotten costs no record', async (t) => {
   const log = openLog(t, topics.url)
   await log.createTopics([plain('session', 2)])
-  const { decode } = fetchResponse
-  t.teardown(() => Object.assign(fetchResponse, { decode }))
+  const { decode } = fetchAnswer
+  t.teardown(() => Object.assign(fetchAnswer, { decode }))
   let [answers, lost] = [0, 0]
-  fetchResponse.decode = async (data) => {
+  fetchAnswer.decode = async (data) => {
     const answer = await decode(data)
     answers += 1
-    if (answer.responses.length === 0 || answers % 3 !== 0) return answer
+    if (answer.partitions.length === 0 || answers % 3 !== 0) return answer
     lost += 1
-    return { errorCode: lost % 2 === 0 ? 70 : 71, sessionId: 0, responses: [] }
+    return { clientSideThrottleTime: 0, errorCode: lost % 2 === 0 ? 70 : 71, sessionId: 0, partitions: [] }
   }
   const reading = [0, 1].map(async (partition) => numbersOf(await take(log.read('session', partition, 0), 200)))
   for (let first = 0; first < 200; first += 5)
