@@ -34,6 +34,7 @@ export class CommitQueue {
   readonly #events: MysqlEvents
   #waiting: Waiting[] = []
   #running = 0
+  #isScheduled = false
 
   constructor(database: Database, events: MysqlEvents) {
     this.#database = database
@@ -46,8 +47,17 @@ export class CommitQueue {
     const since = performance.now()
     return new Promise((resolve, reject) => {
       this.#waiting.push({ commit, bytes: bytesOf(commit), since, resolve, reject })
-      // Those that are ready in the same turn go together.
-      queueMicrotask(() => this.#next())
+      this.#schedule()
+    })
+  }
+
+  /** At the end of this turn: the slots whose records came with one answer of the log are ready a few promises apart. */
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#next()
     })
   }
 
