@@ -20,7 +20,7 @@ export async function runController(config: Config): Promise<void> {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
     const [log, store] = await Promise.all([
-      openLog(logUrl(config), kafkaEvents(metrics, logger)),
+      openLog(logUrl(config), { events: kafkaEvents(metrics, logger) }),
       openStore(storeUrl(config), mysqlEvents(metrics, logger)),
     ])
     const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }

@@ -95,7 +95,11 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
   }
 
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#stopped) {
+    const { log, topic, partition } = this.#options
+    while (this.#queue.length > 0) {
+      if (log.turn) await log.turn(topic, partition)
+      // All may have been taken back, or the lane stopped.
+      if (this.#queue.length === 0) break
       this.#sending = this.#take()
       for (const item of this.#sending) item.sending?.()
       const first = await this.#appendUntilAcknowledged(this.#sending.map((item) => item.entry))

@@ -55,6 +55,11 @@ export interface Log {
    * rejects with `unavailable`, the entries may or may not be in the log.
    */
   append(topic: string, partition: number, entries: LogEntry[]): Promise<number>
+  /**
+   * Resolves when what is appended at once goes with the next request; what else comes meanwhile can go too. For adapters
+   * that let appends wait for each other.
+   */
+  turn?(topic: string, partition: number): Promise<void>
   range(topic: string, partition: number): Promise<LogRange>
   /** Starts at offset `from`, which may be the end of the log. */
   read(topic: string, partition: number, from: number): LogReader

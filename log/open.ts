@@ -1,15 +1,25 @@
 import type { KafkaEvents } from './kafka/events.ts'
 import type { Log } from './log.ts'
 
+export interface LogOptions {
+  /** Told what the Kafka adapter does. */
+  events?: KafkaEvents
+  /**
+   * How long the Kafka adapter lets an append wait, under load, for others to go with it (ms; 0 by default). Worth it
+   * where messages enter: what goes in together is handled together all the way.
+   */
+  gatherMs?: number
+}
+
 /**
  * Opens the log that a URL names: `kafka://…` or `embedded:<data directory>`. An adapter is loaded when it is needed.
- * `events` are told what the Kafka adapter does. Throws one clear error, without repeating the URL, for any other.
+ * Throws one clear error, without repeating the URL, for any other.
  */
-export async function openLog(url: string, events?: KafkaEvents): Promise<Log> {
+export async function openLog(url: string, options: LogOptions = {}): Promise<Log> {
   const [scheme = '', rest = ''] = url.split(/:(.*)/s)
   if (scheme === 'kafka') {
     const { openKafkaLog } = await import('./kafka/kafka-log.ts')
-    return openKafkaLog(url, events)
+    return openKafkaLog(url, options)
   }
   if (scheme === 'embedded' && rest !== '') {
     const { openEmbeddedLog } = await import('./embedded/embedded-log.ts')

@@ -12,12 +12,15 @@ import { systemRandom } from '../platform/random.ts'
 import { buildListener } from './listener.ts'
 import { Proxy } from './proxy.ts'
 
+/** How long commands may wait, under load, to go into the log together. */
+const commandGatherMs = 8
+
 /** The proxy process: the log, the two listeners, the life cycle. */
 export async function runProxy(config: Config): Promise<void> {
   await runProcess('proxy', config, async ({ logger, stop }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
-    const log = await openLog(logUrl(config), kafkaEvents(metrics, logger))
+    const log = await openLog(logUrl(config), { events: kafkaEvents(metrics, logger), gatherMs: commandGatherMs })
     const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
     let proxy: Proxy | null = null
     const internal = await startInternalListener({

@@ -20,7 +20,7 @@ export async function runWorker(config: Config): Promise<void> {
     collectProcessMetrics(metrics.registry)
     const [app, log, store] = await Promise.all([
       loadApp(config.worker.app),
-      openLog(logUrl(config), kafkaEvents(metrics, logger)),
+      openLog(logUrl(config), { events: kafkaEvents(metrics, logger) }),
       openStore(storeUrl(config), mysqlEvents(metrics, logger)),
     ])
     const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError } from '../log.ts'
 import type { Log, LogEntry, LogRange, LogReader, TopicSpec } from '../log.ts'
+import type { LogOptions } from '../open.ts'
 import { Brokers } from './brokers.ts'
 import { noEvents } from './events.ts'
-import type { KafkaEvents } from './events.ts'
 import { deleteRecords } from './deletion.ts'
 import { Fetching, leaderRetryMs } from './fetching.ts'
 import { Offsets } from './offsets.ts'
@@ -14,8 +14,8 @@ import { parseKafkaUrl } from './url.ts'
 import type { KafkaAddress } from './url.ts'
 
 /** The log in Apache Kafka, through kafkajs. Throws one clear error for a URL that is none of ours. */
-export function openKafkaLog(url: string, events: KafkaEvents = noEvents): KafkaLog {
-  return new KafkaLog(parseKafkaUrl(url), events)
+export function openKafkaLog(url: string, options: LogOptions = {}): KafkaLog {
+  return new KafkaLog(parseKafkaUrl(url), options)
 }
 
 export class KafkaLog implements Log {
@@ -27,10 +27,10 @@ export class KafkaLog implements Log {
   readonly #progress: Progress
   #isClosed = false
 
-  constructor(address: KafkaAddress, events: KafkaEvents) {
+  constructor(address: KafkaAddress, { events = noEvents, gatherMs = 0 }: LogOptions) {
     this.#address = address
     this.#brokers = new Brokers(address.client, events)
-    this.#producing = new Producing(this.#brokers, events)
+    this.#producing = new Producing(this.#brokers, events, gatherMs)
     this.#offsets = new Offsets(this.#brokers)
     this.#fetching = new Fetching(this.#brokers, this.#offsets, events)
     this.#progress = new Progress(this.#brokers, events)
@@ -41,6 +41,10 @@ export class KafkaLog implements Log {
     const named = topics.map((spec) => ({ ...spec, name: this.#name(spec.name) }))
     const made = await this.#brokers.administer((admin) => createTopics(admin, named, this.#address))
     await Promise.all(made.map((spec) => this.#untilLed(spec)))
+  }
+
+  async turn(topic: string, partition: number): Promise<void> {
+    if (!this.#isClosed) await this.#producing.turn(this.#name(topic), partition)
   }
 
   async append(topic: string, partition: number, entries: LogEntry[]): Promise<number> {

@@ -9,11 +9,12 @@ import { decodeProduce, produceRequest } from './wire/produce.ts'
 export const requestsMax = 1
 
 /**
- * Time between the beginnings of two requests to one broker. Requests are what costs, at the broker and at everybody
- * behind it: each wakes readers, who make a transaction and a request of their own. Under load a request waits for others
- * that are as good as there, and all that follow from it go together too; one that comes alone goes at once.
+ * Requests are what costs, at the broker and at everybody behind it: each wakes readers, who make a transaction and a
+ * request of their own. So where messages enter (`gatherMs` above 0) the next request waits for more to go with it: so
+ * long for each record that the last one carried, and `gatherMs` at most. Below 250 records a second that comes to nothing,
+ * for then nobody would share the wait's gain; above it soon is `gatherMs`. What comes after a pause goes at once.
  */
-export const appendSpacingMs = 5
+export const gatherPerRecordMs = 4
 
 /**
  * So long a broker waits for the other replicas of an append. It answers, for that partition alone, before the request and
@@ -36,8 +37,10 @@ interface Waiting {
 interface Node {
   waiting: Waiting[]
   underWay: number
-  /** When the last request began. */
-  sentAt: number
+  /** Called when the next request is about to go. */
+  turns: (() => void)[]
+  /** When the next request may go. */
+  nextAt: number
   isScheduled: boolean
 }
 
@@ -55,11 +58,24 @@ interface Batch {
 export class Producing {
   readonly #brokers: Brokers
   readonly #events: KafkaEvents
+  readonly #gatherMs: number
   readonly #nodes = new Map<number, Node>()
 
-  constructor(brokers: Brokers, events: KafkaEvents) {
+  constructor(brokers: Brokers, events: KafkaEvents, gatherMs: number) {
     this.#brokers = brokers
     this.#events = events
+    this.#gatherMs = gatherMs
+  }
+
+  /** Resolves when the next request to the partition's broker is about to go: what is appended at once goes with it. */
+  turn(topic: string, partition: number): Promise<void> {
+    const leader = this.#brokers.knownLeader(topic, partition)
+    if (leader === undefined || leader < 0) return Promise.resolve()
+    const node = this.#node(leader)
+    return new Promise((resolve) => {
+      node.turns.push(resolve)
+      this.#schedule(leader, node)
+    })
   }
 
   append(topic: string, partition: number, entries: LogEntry[]): Promise<number> {
@@ -72,35 +88,48 @@ export class Producing {
     })
   }
 
-  #add(id: number, waiting: Waiting): void {
-    const node = this.#nodes.getOrInsertComputed(id, () => ({
+  #node(id: number): Node {
+    return this.#nodes.getOrInsertComputed(id, () => ({
       waiting: [],
       underWay: 0,
-      sentAt: -appendSpacingMs,
+      turns: [],
+      nextAt: 0,
       isScheduled: false,
     }))
+  }
+
+  #add(id: number, waiting: Waiting): void {
+    const node = this.#node(id)
     node.waiting.push(waiting)
     this.#schedule(id, node)
   }
 
   #schedule(id: number, node: Node): void {
-    if (node.isScheduled || node.underWay >= requestsMax || node.waiting.length === 0) return
+    const isWanted = node.waiting.length > 0 || node.turns.length > 0
+    if (!isWanted || node.isScheduled || node.underWay >= requestsMax) return
     node.isScheduled = true
-    const send = () => {
-      node.isScheduled = false
-      this.#send(id, node)
-    }
-    const pauseMs = node.sentAt + appendSpacingMs - performance.now()
+    const pauseMs = node.nextAt - performance.now()
     // At the end of this turn at the earliest: what one read from a socket brought goes together.
-    if (pauseMs < 1) setImmediate(send)
-    else setTimeout(send, pauseMs)
+    if (pauseMs < 1) setImmediate(() => this.#go(id, node))
+    else setTimeout(() => this.#go(id, node), pauseMs)
+  }
+
+  /** Whoever waits for its turn appends before the request is made. */
+  #go(id: number, node: Node): void {
+    for (const resolve of node.turns.splice(0)) resolve()
+    setImmediate(() => {
+      node.isScheduled = false
+      if (node.waiting.length > 0) this.#send(id, node)
+      else this.#schedule(id, node)
+    })
   }
 
   #send(id: number, node: Node): void {
     const topics = take(node)
+    const records = countOf(topics)
     node.underWay += 1
-    node.sentAt = performance.now()
-    this.#events.gathered(countOf(topics))
+    node.nextAt = performance.now() + Math.min(records * gatherPerRecordMs, this.#gatherMs)
+    this.#events.gathered(records)
     void this.#request(id, topics).finally(() => {
       node.underWay -= 1
       this.#schedule(id, node)

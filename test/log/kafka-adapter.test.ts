@@ -43,6 +43,26 @@ void t.test('appends of many partitions share a request', async (t) => {
   t.same(events.appends, [64, 64], 'what comes while a request is under way goes in the next')
 })
 
+void t.test('under load an append waits for others, one that comes after a pause does not', async (t) => {
+  const events = new ToldEvents()
+  // Long enough that nothing in between comes too late.
+  const log = openLog(t, topics.url, events, 2_000)
+  await log.createTopics([plain('gathered', 4)])
+  await log.append('gathered', 0, entries(0, 500))
+  events.appends.length = 0
+  const turn = log.turn('gathered', 3).then(() => log.append('gathered', 3, [entry('at the last moment')]))
+  const first = log.append('gathered', 1, [entry('a')])
+  await log.range('gathered', 0)
+  const second = log.append('gathered', 2, [entry('b')])
+  t.same(events.appends, [], 'the round trip between them is none that appends make')
+  t.same(await Promise.all([first, second, turn]), [0, 0, 0])
+  t.same(events.appends, [3])
+  // What the last request carried is little: hardly a wait.
+  const start = performance.now()
+  await log.append('gathered', 0, [entry('c')])
+  t.ok(performance.now() - start < 1_000)
+})
+
 void t.test('a partition that fails does not trouble the others of its request', async (t) => {
   const events = new ToldEvents()
   const log = openLog(t, topics.url, events)

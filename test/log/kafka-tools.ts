@@ -51,8 +51,8 @@ export class ToldEvents implements KafkaEvents {
 }
 
 /** A handle on the log that closes with the test. */
-export function openLog(t: Test, url: string, events?: KafkaEvents): KafkaLog {
-  const log = openKafkaLog(url, events)
+export function openLog(t: Test, url: string, events?: KafkaEvents, gatherMs = 0): KafkaLog {
+  const log = openKafkaLog(url, { gatherMs, ...(events && { events }) })
   t.teardown(() => log.close())
   return log
 }

@@ -71,8 +71,7 @@ interface Rig {
   end: (fate: Fate) => Promise<void>
 }
 
-function rig(): Rig {
-  const log = new HeldLog()
+function rig(log = new HeldLog()): Rig {
   const time = new HeldClock()
   const tried: boolean[] = []
   const lane = new AppendLane<LaneItem & { name: string }>({
@@ -140,6 +139,36 @@ void t.test('what is pushed in one turn goes together, what comes meanwhile form
   await end('stored')
   t.ok(lane.isIdle)
   t.strictSame(log.entries, ['a', 'b', 'c', 'd'])
+})
+
+void t.test('a lane waits for its turn: what is pushed until then goes too, what is taken back does not', async (t) => {
+  let turn = Promise.withResolvers<void>()
+  const log = Object.assign(new HeldLog(), { turn: () => turn.promise })
+  const { lane, push, end, sent } = rig(log)
+  push('a')
+  await settled()
+  push('b')
+  push('c')
+  t.strictSame(
+    lane.remove(({ name }) => name === 'b').map(({ name }) => name),
+    ['b'],
+  )
+  t.strictSame([sent, log.held.length], [[], 0])
+  turn.resolve()
+  await settled()
+  t.strictSame(log.held[0]?.texts, ['a', 'c'])
+  turn = Promise.withResolvers()
+  await end('stored')
+  push('d')
+  await settled()
+  lane.remove(() => true)
+  turn.resolve()
+  await settled()
+  t.strictSame(log.held, [], 'nothing is left to append')
+  t.ok(lane.isIdle)
+  push('e')
+  await settled()
+  t.strictSame(log.held[0]?.texts, ['e'])
 })
 
 void t.test('a failed append is retried before anything else, with a growing pause', async (t) => {
