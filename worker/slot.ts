@@ -232,9 +232,12 @@ export class Slot {
   /** An app that hangs must not hold an owner that lost its slot. */
   #unlessCrashed<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isCrashed) throw new FencedOut()
-    return new Promise((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
       this.#abandon = () => reject(new FencedOut())
       work().then(resolve, reject)
+    }).finally(() => {
+      // It holds the whole batch.
+      this.#abandon = null
     })
   }
 

@@ -26,7 +26,8 @@ export class KafkaReader implements LogReader {
   readonly #held: (change: number) => void
   #records: LogRecord[] = []
   #bytes = 0
-  #last: LogRecord | null = null
+  /** Not the record itself, which would keep all that was fetched with it. */
+  #last: Seen | null = null
   /** Set while the last record is to be recognised. */
   #recognise: Seen | null = null
   #error: LogError | null = null
@@ -97,7 +98,7 @@ export class KafkaReader implements LogReader {
     this.offset = Math.max(this.offset, next)
     const last = fresh.at(-1)
     if (last === undefined) return
-    this.#last = last
+    this.#last = { offset: last.offset, digest: digestOf(last) }
     this.#hold(isAllFresh ? bytes : bytesOf(fresh))
     for (const record of fresh) this.#records.push(record)
     this.#wake?.()
@@ -105,7 +106,7 @@ export class KafkaReader implements LogReader {
 
   /** The connection or the partition was lost for a while. */
   interrupted(): void {
-    this.#recognise ??= this.#last && { offset: this.#last.offset, digest: digestOf(this.#last) }
+    this.#recognise ??= this.#last
   }
 
   /** The last record was removed since: what follows it is there. */
