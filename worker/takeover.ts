@@ -2,7 +2,7 @@ import type { LogRange, LogReader, LogRecord } from '../log/log.ts'
 import type { StoreEnv } from '../platform/env.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
 import { commandTopic, parseSlot } from '../protocol/topics.ts'
-import type { Announced, SlotId, SlotState } from '../store/store.ts'
+import type { Announced, Lease, SlotId, SlotState } from '../store/store.ts'
 import { carefulFrom } from '../store/store.ts'
 import { channelsOf, fingerprintOf, readBatch } from './batch.ts'
 import { ChannelCache, channelFrom, memoryOf } from './slot-state.ts'
@@ -14,6 +14,8 @@ export const triesMax = 3
 /** A slot that is about to be taken over: its state loaded and its log followed, but nothing handled. */
 export interface WarmSlot {
   slot: SlotId
+  /** As it was when warming began. */
+  lease: Lease
   /** Where reading began; the record before the place to go on from is needed too. */
   from: number
   reader: LogReader
@@ -39,7 +41,7 @@ export async function warm(
   const from = Math.min(Math.max(lease.nextOffset - 1, range.oldest), range.next)
   const cache = new ChannelCache(cacheMax)
   for (const channel of active) cache.set(channelFrom(channel, new Set()))
-  return { slot, from, reader: env.log.read(commandTopic(group), partition, from), cache }
+  return { slot, lease, from, reader: env.log.read(commandTopic(group), partition, from), cache }
 }
 
 /** A slot that is owned and ready to go on. */
@@ -87,7 +89,7 @@ export async function take(
   stopped: () => boolean,
 ): Promise<TakenSlot | null> {
   const { slot, cache } = warmed
-  const state = await acquire(env, slot, as, stopped)
+  const state = await acquire(env, warmed.lease, as, stopped)
   if (state === null) return null
   const memory = memoryOf(state)
   const { nextOffset, fingerprint } = memory
@@ -140,31 +142,25 @@ export async function take(
   }
 }
 
+/** The lease is asked for again only when what warming saw does not hold any more: rooms wait meanwhile. */
 async function acquire(
   env: StoreEnv,
-  slot: SlotId,
+  { slot, ...seen }: Lease,
   { owner, version, epoch, announced }: TakeAs,
   stopped: () => boolean,
 ): Promise<SlotState | null> {
+  if (seen.epoch !== epoch) return null
   const token = env.random.hex(16)
-  const lease = await untilAnswered(env, () => env.store.lease(slot), stopped)
-  if (lease === null || lease.epoch !== epoch) return null
-  const seen = { token: lease.token, epoch }
-  const state = await untilAnswered(
-    env,
-    () => env.store.acquire({ slot, seen, token, owner, version, announced }),
-    stopped,
-  )
+  const tryAs = (from: Pick<Lease, 'token' | 'epoch'>, to: string) =>
+    untilAnswered(env, () => env.store.acquire({ slot, seen: from, token: to, owner, version, announced }), stopped)
+  const state = await tryAs(seen, token)
   if (state !== null) return state
-  // Lost, or ours with the answer lost on the way: the lease tells.
   const now = await untilAnswered(env, () => env.store.lease(slot), stopped)
-  if (now === null || now.token !== token) return null
-  const again = { token, epoch: now.epoch }
-  return untilAnswered(
-    env,
-    () => env.store.acquire({ slot, seen: again, token: env.random.hex(16), owner, version, announced }),
-    stopped,
-  )
+  if (now === null) return null
+  // Ours, with the answer lost on the way.
+  if (now.token === token) return tryAs(now, env.random.hex(16))
+  // A person reset it meanwhile.
+  return now.epoch === epoch ? tryAs(now, token) : null
 }
 
 /** Reads until the record before `nextOffset` has been seen; from there on the reader is left to its owner. */

@@ -1,7 +1,7 @@
 import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { LogError } from '../log/log.ts'
-import type { LogReader } from '../log/log.ts'
+import type { LogRange, LogReader } from '../log/log.ts'
 import { Announcer } from '../platform/announcer.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { StoreEnv } from '../platform/env.ts'
@@ -9,7 +9,7 @@ import { follow, readable } from '../platform/follow.ts'
 import { decodeControl, decodeStatus } from '../protocol/status-record.ts'
 import type { Address, ControlRecord, StatusRecord, WorkerState } from '../protocol/status-record.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
-import { clusterTopics, controlTopic, statusTopic } from '../protocol/topics.ts'
+import { clusterTopics, commandTopic, controlTopic, defaultGroup, inboxTopic, statusTopic } from '../protocol/topics.ts'
 import type { SlotId } from '../store/store.ts'
 import type { App } from './app/app.ts'
 import { Lanes } from './lanes.ts'
@@ -99,11 +99,13 @@ export class Worker {
     const { log, clock, metrics } = this.#env
     const begin = async () => {
       await log.createTopics(clusterTopics(slotCount(config), config.topics.inbox_partitions))
-      return Promise.all([log.range(statusTopic, 0), log.range(controlTopic, 0)])
+      // The last two so that the first slot does not wait for the log to find its leaders.
+      const topics = [statusTopic, controlTopic, inboxTopic, commandTopic(defaultGroup)]
+      return Promise.all(topics.map((topic) => log.range(topic, 0)))
     }
     const ranges = await untilAnswered(this.#env, begin, () => this.#isStopped)
     if (ranges === null) return
-    const [status, control] = ranges
+    const [status, control] = ranges as [LogRange, LogRange]
     this.#follow(statusTopic, status.next, decodeStatus, (record) => this.#onStatus(record))
     this.#follow(controlTopic, control.oldest, decodeControl, (record) => this.#onControl(record))
     this.#announcer.start(config.worker.heartbeat_interval)

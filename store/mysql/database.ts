@@ -15,6 +15,9 @@ export const commitSessionsMax = 2
 /** Connections of a process for everything else. */
 export const requestSessionsMax = 6
 
+/** Connections that `connect` makes before they are needed, for commits and for everything else. */
+export const readySessions = { commits: commitSessionsMax, requests: 3 }
+
 /** How often a request is made when deadlocks or lock waits undo it. */
 export const triesMax = 5
 
@@ -35,6 +38,13 @@ export class Database {
     const changed = (): void => this.#tell()
     this.#commits = new Sessions({ target, max: commitSessionsMax, changed })
     this.#requests = new Sessions({ target, max: requestSessionsMax, changed })
+  }
+
+  /** Has connections ready: a slot that is taken over would wait for them. Rejects with a Failure. */
+  async connect(): Promise<void> {
+    const open = (sessions: Sessions, count: number): Promise<void>[] =>
+      Array.from({ length: count }, () => sessions.use(() => Promise.resolve()))
+    await Promise.all([...open(this.#commits, readySessions.commits), ...open(this.#requests, readySessions.requests)])
   }
 
   /** Makes statements (alone, or as a transaction) in one round trip. Rejects with a Failure; nothing is open then. */

@@ -12,7 +12,7 @@ import { parseMysqlUrl } from './url.ts'
 
 /**
  * Opens the store in a MySQL (8.4) or MariaDB (10.11 or later) database:
- * `mysql://user:password@host[:port]/database[?tls=true&ca=FILE]`. Connects when it is first asked something. Throws
+ * `mysql://user:password@host[:port]/database[?tls=true&ca=FILE]`. Connects when it is first asked something; `migrate` has connections ready then. Throws
  * one clear error for a URL that is not right.
  */
 export function openMysqlStore(url: string, events: MysqlEvents = noEvents): Store {
@@ -24,7 +24,10 @@ export function openMysqlStore(url: string, events: MysqlEvents = noEvents): Sto
   const channels = new Channels(database)
   const cluster = new Cluster(database)
   return {
-    migrate: told(() => migrate(target)),
+    migrate: told(async () => {
+      await migrate(target)
+      await database.connect()
+    }),
     createGroup: told((...values) => leases.createGroup(...values)),
     groups: told(() => leases.groups()),
     leases: told(() => leases.leases()),
