@@ -15,8 +15,8 @@ import { outage } from './scenarios/outage.ts'
 /** The database does not answer for this long: longer than any of our processes waits for a statement. */
 const frozenMs = 8_000
 
-/** How long connections are killed, one after the other. */
-const killingMs = 5_000
+/** Connections are killed until so many were, and a commit's outcome had to be looked up; this long at most. */
+const kills = { min: 100, limitMs: 60_000 }
 
 const readOnlyMs = 3_000
 
@@ -43,10 +43,10 @@ async function asAdmin<T>(work: (admin: Connection) => Promise<T>): Promise<T> {
   }
 }
 
-/** Kills whatever works for the cluster, again and again; returns how often. */
-async function killConnections(admin: Connection): Promise<number> {
+/** Kills whatever works for the cluster, again and again, until `isEnough`; returns how often. */
+async function killConnections(admin: Connection, isEnough: (killed: number) => Promise<boolean>): Promise<number> {
   let killed = 0
-  for (const end = performance.now() + killingMs; performance.now() < end;) {
+  for (const end = performance.now() + kills.limitMs; performance.now() < end && !(await isEnough(killed));) {
     const [busy] = await admin.query<(RowDataPacket & { id: number })[]>(
       `SELECT id FROM information_schema.processlist WHERE user = ? AND command <> 'Sleep'`,
       [user.user],
@@ -87,11 +87,13 @@ void t.test('the database fails in every way', async (t) => {
     await outage(t, cluster, fleet, {
       name: 'connections are killed',
       run: async () => {
-        const unknown = await unknownCommits()
-        const killed = await asAdmin(killConnections)
-        t.ok(killed > 100, `${killed} connections were killed`)
-        const lookedUp = (await unknownCommits()) - unknown
-        t.ok(lookedUp > 0, `the outcome of ${lookedUp} commits had to be looked up`)
+        const before = await unknownCommits()
+        const lookedUp = async () => (await unknownCommits()) - before
+        const isEnough = async (killed: number) => killed >= kills.min && (await lookedUp()) > 0
+        const killed = await asAdmin((admin) => killConnections(admin, isEnough))
+        t.ok(killed >= kills.min, `${killed} connections were killed`)
+        const outcomes = await lookedUp()
+        t.ok(outcomes > 0, `the outcome of ${outcomes} commits had to be looked up`)
       },
     })
     await outage(t, cluster, fleet, {
