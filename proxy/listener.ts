@@ -9,7 +9,8 @@ import { disconnects } from '../protocol/codes.ts'
 import type { Proxy } from './proxy.ts'
 import { requireProxyProtocol } from './proxy-protocol.ts'
 import { sessionSweepMs } from './sessions.ts'
-import { webSocketOf } from './socket.ts'
+import { ClientWebSocket } from './socket.ts'
+import type { ClientSocket, SocketEvents } from './socket.ts'
 
 export const websocketPath = '/connection/websocket'
 
@@ -48,22 +49,33 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
     const endUnread = requireProxyProtocol(app.server, env, trusted)
     app.addHook('preClose', async () => endUnread())
   }
+  // By then the socket has sent why it closes (1009 for instance); cutting it off at once could lose that.
+  const failed = (socket: Pick<ClientSocket, 'terminate'>, error: Error) => {
+    logger.debug({ err: error }, 'socket failed')
+    proxy.cutLater(socket)
+  }
   await app.register(websocket, {
     options: {
       maxPayload: config.websocket.message_size_limit,
       perMessageDeflate: false,
       clientTracking: false,
+      // The plugin's types want the whole library there.
+      WebSocket: ClientWebSocket as never,
       handleProtocols: (offered: Set<string>) =>
         [jsonSubprotocol, protobufSubprotocol].find((protocol) => offered.has(protocol)) ?? false,
     },
-    // By then the socket has sent why it closes (1009 for instance); cutting it off at once could lose that.
-    errorHandler: (error, ws) => {
-      logger.debug({ err: error }, 'socket failed')
-      proxy.cutLater(ws)
-    },
+    errorHandler: (error, ws) => failed(ws, error),
     // The proxy closes its sessions itself, with a code that tells clients to come back.
     preClose: (done: () => void) => done(),
   })
+  const events: SocketEvents = {
+    message(session, data, isBinary) {
+      if (isBinary) proxy.sessions.close(session, disconnects.badRequest)
+      else proxy.frame(session, data.toString())
+    },
+    failed,
+    closed: (session) => proxy.sessions.gone(session),
+  }
   app.get(
     websocketPath,
     {
@@ -83,9 +95,12 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
         }
         const reason = proxy.refuses(address)
         if (reason !== null) return refuse(429, reason, 'too many connections from this address')
+        // There will be no response; the socket would keep it, and the request with it.
+        reply.raw.detachSocket(request.raw.socket)
       },
     },
-    (ws, request) => {
+    (webSocket, request) => {
+      const ws = webSocket as ClientWebSocket
       const query = request.query as Record<string, string | undefined>
       const format = query['format'] ?? query['cf_protocol'] ?? ''
       if (ws.protocol === protobufSubprotocol || format === 'protobuf') {
@@ -93,12 +108,8 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
         proxy.cutLater(ws)
         return ws.close(code, reason)
       }
-      const session = proxy.open(webSocketOf(ws, request.raw.socket), addressOf(request))
-      ws.on('message', (data: Buffer, isBinary: boolean) => {
-        if (isBinary) proxy.sessions.close(session, disconnects.badRequest)
-        else proxy.frame(session, data.toString())
-      })
-      ws.on('close', () => proxy.sessions.gone(session))
+      ws.begin(request.raw.socket)
+      ws.serve(proxy.open(ws, addressOf(request)), events)
     },
   )
   return app

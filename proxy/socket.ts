@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import type { WebSocket } from 'ws'
+import { WebSocket } from 'ws'
+import type { Session } from './session.ts'
 
 /**
  * A client's connection as sessions see it. Everything that is written goes through `write`, so that another
@@ -39,21 +40,62 @@ export function textFrame(text: string): Buffer {
   return frame
 }
 
+/** What happens to the sockets of sessions. */
+export interface SocketEvents {
+  message(session: Session, data: Buffer, isBinary: boolean): void
+  /** The socket broke the protocol or failed; it closes. */
+  failed(socket: ClientSocket, error: Error): void
+  closed(session: Session): void
+}
+
 /**
+ * A client's WebSocket, made by the server in place of the library's own. It is its session's socket itself and knows its
+ * session, so that no connection needs functions of its own.
+ *
  * Frames go straight to the TCP socket: without compression the WebSocket library holds nothing back, so the order
  * with its own control frames is kept.
  */
-export function webSocketOf(ws: WebSocket, tcp: Socket): ClientSocket {
-  return {
-    write(frame) {
-      if (tcp.writable && ws.readyState === ws.OPEN) tcp.write(frame)
-    },
-    get bufferedBytes() {
-      return tcp.writableLength
-    },
-    pause: () => ws.pause(),
-    resume: () => ws.resume(),
-    close: (code, reason) => ws.close(code, reason),
-    terminate: () => ws.terminate(),
+export class ClientWebSocket extends WebSocket implements ClientSocket {
+  #tcp: Socket | null = null
+  #session: Session | null = null
+  #events: SocketEvents | null = null
+
+  /** To be called before anything is written: `tcp` is what the WebSocket speaks over. */
+  begin(tcp: Socket): void {
+    this.#tcp = tcp
+  }
+
+  /** From here on the socket serves a session; `events` are the same for all. */
+  serve(session: Session, events: SocketEvents): void {
+    this.#session = session
+    this.#events = events
+    // What listened during the upgrade keeps the request.
+    this.removeAllListeners('error')
+    this.on('error', ClientWebSocket.#onError)
+    this.on('message', ClientWebSocket.#onMessage)
+    this.on('close', ClientWebSocket.#onClose)
+  }
+
+  write(frame: Buffer): void {
+    if (this.#tcp?.writable && this.readyState === WebSocket.OPEN) this.#tcp.write(frame)
+  }
+
+  get bufferedBytes(): number {
+    return this.#tcp?.writableLength ?? 0
+  }
+
+  static #onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
+    const socket = this as ClientWebSocket
+    socket.#events!.message(socket.#session!, data, isBinary)
+  }
+
+  static #onError(this: WebSocket, error: Error): void {
+    const socket = this as ClientWebSocket
+    socket.#events!.failed(socket, error)
+  }
+
+  static #onClose(this: WebSocket): void {
+    const socket = this as ClientWebSocket
+    socket.#events!.closed(socket.#session!)
   }
 }

@@ -10,7 +10,7 @@ import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { isAllowedOrigin } from '../../proxy/listener.ts'
 import { decideRecovery } from '../../proxy/recovery.ts'
-import { textFrame, webSocketOf } from '../../proxy/socket.ts'
+import { ClientWebSocket, textFrame } from '../../proxy/socket.ts'
 import { takeToken } from '../../proxy/token-bucket.ts'
 import { holds } from '../protocol/holds.ts'
 
@@ -63,14 +63,14 @@ void t.test('a bucket lets its burst through, and in the long run its rate', asy
 })
 
 void t.test('a frame is what a WebSocket library reads, whatever its length', async (t) => {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, WebSocket: ClientWebSocket })
   t.teardown(() => server.close())
   await once(server, 'listening')
   const connection = once(server, 'connection')
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
   t.teardown(() => client.terminate())
-  const [ws, request] = (await connection) as [WebSocket, IncomingMessage]
-  const socket = webSocketOf(ws, request.socket)
+  const [socket, request] = (await connection) as [ClientWebSocket, IncomingMessage]
+  socket.begin(request.socket)
   for (const length of [0, 1, 125, 126, 127, 65_535, 65_536, 200_000]) {
     for (const unit of ['x', 'é', '😀']) {
       const text = unit.repeat(length / Buffer.byteLength(unit))

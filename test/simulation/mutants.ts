@@ -45,15 +45,15 @@ export const mutants: Record<string, Edit[]> = {
   'token reused': [
     {
       file: 'worker/takeover.ts',
-      from: 'env.store.acquire({ slot, seen, token,',
-      to: 'env.store.acquire({ slot, seen, token: lease.token ?? token,',
+      from: 'const token = env.random.hex(16)',
+      to: 'const token = seen.token ?? env.random.hex(16)',
     },
   ],
   'token counts': [
     {
       file: 'worker/takeover.ts',
-      from: 'env.store.acquire({ slot, seen, token,',
-      to: 'env.store.acquire({ slot, seen, token: `${slot} ${lease.epoch + 1}`,',
+      from: 'const token = env.random.hex(16)',
+      to: 'const token = `${slot} ${epoch + 1}`',
     },
   ],
   'warm cache not invalidated': [
