@@ -52,6 +52,10 @@ export function createMetrics(registry = new Registry()) {
     readRetries: counter('read_retries_total', 'Reads sent again because no answer came'),
     insufficient: counter('positions_insufficient_total', 'Channels whose sessions were told to recover', ['reason']),
     eventsDropped: counter('events_dropped_total', 'Events dropped at the inbox', ['reason']),
+    outputRest: counter(
+      'output_rest_seconds_total',
+      'Time that output waited after long writes, for more to share the next',
+    ),
     slowConsumers: counter('slow_consumers_total', 'Sessions closed because their send buffer was full'),
 
     // worker

@@ -66,7 +66,8 @@ export class Sessions {
   /** Tells the client why and ends the connection. */
   close(session: Session, reason: CloseReason): void {
     if (session.phase === 'closed') return
-    // What was answered in this turn still goes out, and the push says why nothing follows.
+    this.#leaveChannels(session)
+    // What was gathered for it still goes out, and the push says why nothing follows.
     const last = session.phase === 'connected' ? [...session.out, disconnectText(reason)] : session.out
     if (last.length > 0) session.socket.write(textFrame(last.join('\n')))
     this.#end(session, String(reason.code))
@@ -76,7 +77,9 @@ export class Sessions {
 
   /** The connection is gone. */
   gone(session: Session): void {
-    if (session.phase !== 'closed') this.#end(session, 'client')
+    if (session.phase === 'closed') return
+    this.#leaveChannels(session)
+    this.#end(session, 'client')
   }
 
   /** Spreads the closing of all over `jitterMs`; resolves when none is left or `deadlineMs` has passed. */
@@ -114,14 +117,17 @@ export class Sessions {
     }
   }
 
+  #leaveChannels(session: Session): void {
+    for (const channel of session.channels) this.#hub().leave(session, channel)
+    session.channels.clear()
+  }
+
   #end(session: Session, code: string): void {
     session.phase = 'closed'
     this.#all.delete(session)
     this.#limits.closed(session.address)
     session.waiting = []
     session.out = []
-    for (const channel of session.channels) this.#hub().leave(session, channel)
-    session.channels.clear()
     this.#env.metrics.connectionsClosed.inc({ code })
     this.#env.metrics.connectionsActive.set({ protocol: 'websocket' }, this.#all.size)
   }
