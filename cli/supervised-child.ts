@@ -10,6 +10,8 @@ export interface ChildSpec {
   name: string
   script: string
   args: readonly string[]
+  /** Options of Node itself. */
+  nodeOptions: readonly string[]
   env: Record<string, string | undefined>
 }
 
@@ -42,10 +44,10 @@ export class SupervisedChild {
   }
 
   start(): void {
-    const { script, args, env } = this.#spec
+    const { script, args, nodeOptions, env } = this.#spec
     const startedAt = performance.now()
     // In our process group, so that a terminal's signals reach it; its output is log, so it goes to standard error.
-    const child = fork(script, args, { env, stdio: ['ignore', 2, 2, 'ipc'], execArgv: [] })
+    const child = fork(script, args, { env, stdio: ['ignore', 2, 2, 'ipc'], execArgv: [...nodeOptions] })
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
     this.#process = child
     this.#ended = ended

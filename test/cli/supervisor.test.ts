@@ -34,7 +34,7 @@ function supervise(t: Test, groups: string[][]): Supervised {
   const specs = groups.map((children, index) => ({
     children: children.map((text) => {
       const args = text.split(' ')
-      return { name: args[0], script: path('child.js'), args, env }
+      return { name: args[0], script: path('child.js'), args, nodeOptions: [], env }
     }),
     startStage: index,
     stopStage: groups.length - index,
