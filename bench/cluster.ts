@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { SignJWT } from 'jose'
 import { request } from 'undici'
+import { cpuOf } from './process.ts'
 import type { BenchServices, Place } from './services.ts'
 
 const secret = 'bench-secret-bench-secret-bench-secret'
@@ -75,6 +76,28 @@ export class BenchCluster implements AsyncDisposable {
     throw new Error('the cluster ended before it was ready')
   }
 
+  /** Starts one more worker, which ends for good when it is drained, with its id. */
+  async startWorker(): Promise<string> {
+    const before = new Set((await this.workers()).map(({ id }) => id))
+    const child = spawn(process.execPath, [launcher, 'worker'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        ...process.env,
+        HOLDFAST_DATA_DIR: this.dataDir,
+        HOLDFAST_LOG_LEVEL: 'error',
+        HOLDFAST_LOG: '',
+        HOLDFAST_STORE: '',
+        ...this.#place.settings,
+      },
+    })
+    while (child.exitCode === null) {
+      const worker = (await this.workers()).find(({ id }) => !before.has(id))
+      if (worker) return worker.id
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    throw new Error('the worker ended before it was up')
+  }
+
   /** Where its log is. */
   get logUrl(): string {
     return this.#place.settings['HOLDFAST_LOG'] ?? `embedded:${this.dataDir}`
@@ -100,6 +123,22 @@ export class BenchCluster implements AsyncDisposable {
   async websocketUrls(): Promise<string[]> {
     const proxies = await this.api<{ address: string }[]>('/proxies')
     return proxies.map(({ address }) => `ws://${address}/connection/websocket`)
+  }
+
+  /** The proxy at `websocketUrl`: its process, and the heap that it says is used, in bytes. */
+  async proxy(): Promise<{ pid: number; heapUsed: () => Promise<number> }> {
+    const targets = await this.api<{ targets: string[]; labels: { role: string } }[]>('/prometheus/targets')
+    const internal = targets.find(({ labels }) => labels.role === 'proxy')!.targets[0]!
+    const [{ pid }] = (await this.api<{ pid: number }[]>('/proxies')) as [{ pid: number }]
+    return {
+      pid,
+      async heapUsed() {
+        const response = await request(`http://${internal}/metrics`)
+        const line = /^nodejs_heap_size_used_bytes\S* (\S+)/m.exec(await response.body.text())
+        if (line === null) throw new Error('the proxy does not tell its heap')
+        return Number(line[1])
+      },
+    }
   }
 
   /** CPU time in ms of each kind of process: by role, and of the services that run for the cluster on this machine. */
@@ -139,13 +178,6 @@ async function descendants(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
   const children = text.split(' ').filter(Boolean).map(Number)
   return [pid, ...(await Promise.all(children.map(descendants))).flat()]
-}
-
-/** User and system time of a process: fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms. */
-async function cpuOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
 }
 
 /** The word after the launcher in a process's command line. */

@@ -7,6 +7,9 @@ import { atRate, quantile } from './stats.ts'
 
 const rooms = 40
 
+/** Compilers, here and in the services, have done their work by then. */
+const warmUpSeconds = 8
+
 export async function connectRooms(cluster: BenchCluster, count: number): Promise<BenchClient[]> {
   return Promise.all(
     Array.from({ length: count }, async (_, index) =>
@@ -43,7 +46,7 @@ export async function latency(cluster: BenchCluster, perSecond: number, seconds:
     if (ack === null) errors++
     else acks.push(ack)
   }
-  await atRate(perSecond, 1, publish)
+  await atRate(perSecond, warmUpSeconds, publish)
   acks.length = deliveries.length = 0
   const cpu = await cluster.cpuMs()
   await atRate(perSecond, seconds, publish)

@@ -1,9 +1,14 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BenchCluster } from './cluster.ts'
+import { fanout } from './fanout.ts'
 import { idle } from './idle.ts'
+import { keep, readKept } from './kept.ts'
 import { latency } from './latency.ts'
+import { memory } from './memory.ts'
 import { pauses } from './pause.ts'
+import { reconnect } from './reconnect.ts'
 import { table } from './report.ts'
 import type { Figure } from './report.ts'
 import { BenchServices } from './services.ts'
@@ -23,6 +28,14 @@ const suites: Record<string, (cluster: BenchCluster) => Promise<Figure[]>> = {
   },
   saturation: (cluster) => saturation(cluster, 10),
   pause: pauses,
+  fanout,
+  memory,
+  reconnect,
+}
+
+const settings: Record<string, Record<string, string>> = {
+  // Who publishes while everybody is away is in no room.
+  reconnect: { HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_PUBLISH_FOR_CLIENT: 'true' },
 }
 
 const { values } = parseArgs({
@@ -31,13 +44,17 @@ const { values } = parseArgs({
     log: { type: 'string', default: 'embedded' },
     store: { type: 'string', default: 'embedded' },
     json: { type: 'string' },
+    keep: { type: 'boolean', default: false },
     help: { type: 'boolean' },
   },
 })
 if (values.help) {
-  console.log(`npm run bench -- [--log embedded|kafka] [--store embedded|mysql] [--only ${Object.keys(suites).join('|')}]... [--json FILE]
+  console.log(`npm run bench -- [--log embedded|kafka] [--store embedded|mysql] [--only ${Object.keys(suites).join('|')}]... [--json FILE] [--keep]
 
-Starts a cluster of its own per suite and prints each figure beside the floor of the same run.
+Starts a cluster of its own per suite and prints each figure beside the floor of the same run and how it changed
+against the kept run of these engines (bench/kept/LOG-STORE.json).
+--json FILE: where the figures are written (default: bench-LOG-STORE.json in the data directory).
+--keep: later runs are compared with the figures of this one; those of suites that do not run stay.
 --only scaling: what one publish costs as proxies, workers, slots and rooms grow (about three minutes).`)
   process.exit(0)
 }
@@ -51,12 +68,19 @@ const figures: Figure[] = []
 for (const [name, suite] of Object.entries(suites)) {
   if (values.only && !values.only.includes(name)) continue
   process.stderr.write(`${name} …\n`)
-  await using cluster = await BenchCluster.start(services)
+  await using cluster = await BenchCluster.start(services, settings[name])
   figures.push(...(await suite(cluster)))
 }
 if (values.only?.includes('scaling')) console.log(await scaling(services))
-if (figures.length > 0) console.log(table(figures))
-if (values.json) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`)
+if (figures.length > 0) {
+  const kept = await readKept(values)
+  console.log(table(figures, kept))
+  const json =
+    values.json ?? join(process.env['HOLDFAST_DATA_DIR'] ?? '.holdfast', `bench-${values.log}-${values.store}.json`)
+  await mkdir(dirname(json), { recursive: true })
+  await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`)
+  if (values.keep) await keep(values, kept, figures)
+}
 
 function isEngine<T extends { log: string; store: string }>(values: T): values is T & Engines {
   const { log, store } = values

@@ -1,22 +1,34 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { BenchClient } from './client.ts'
-import type { BenchCluster } from './cluster.ts'
+import type { BenchCluster, WorkerRow } from './cluster.ts'
 import { connectRooms } from './latency.ts'
 import type { Figure } from './report.ts'
 import { quantile } from './stats.ts'
 
 const rooms = 32
 const probeMs = 25
+const warmUpMs = 8_000
 
 /**
  * What clients see of a hand-off: each room publishes every few ms, and its pause is the longest it waits for an ack.
- * The floor is the same over a time in which nothing happens.
+ * The floor is the same over a time in which nothing happens. A planned hand-off goes to workers that run, as an operator
+ * does it; a restart also has the start of the worker that stands in, on the same processors.
  */
 export async function pauses(cluster: BenchCluster): Promise<Figure[]> {
   const clients = await connectRooms(cluster, rooms)
-  const calm = await longestWaits(clients, () => new Promise((resolve) => setTimeout(resolve, 3_000)))
+  // Compilers, here and in the services, have done their work by then.
+  await longestWaits(clients, () => pause(warmUpMs))
+  const calm = await longestWaits(clients, () => pause(3_000))
   const planned: number[] = []
   for (let round = 0; round < 3; round++) {
-    planned.push(...(await longestWaits(clients, () => drainOne(cluster))))
+    const id = await cluster.startWorker()
+    await settled(cluster, 3)
+    planned.push(...(await longestWaits(clients, () => drain(cluster, id, 2))))
+  }
+  const restarted: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const [{ id }] = (await settled(cluster, 2)) as [WorkerRow]
+    restarted.push(...(await longestWaits(clients, () => drain(cluster, id, 2))))
   }
   const killed: number[] = []
   for (let round = 0; round < 3; round++) {
@@ -27,6 +39,13 @@ export async function pauses(cluster: BenchCluster): Promise<Figure[]> {
   return [
     { name: 'pause of a room, planned hand-off, p50', value: quantile(planned, 0.5), unit: 'ms', floor: floor(0.5) },
     { name: 'pause of a room, planned hand-off, p99', value: quantile(planned, 0.99), unit: 'ms', floor: floor(0.99) },
+    { name: 'pause of a room, worker restarted, p50', value: quantile(restarted, 0.5), unit: 'ms', floor: floor(0.5) },
+    {
+      name: 'pause of a room, worker restarted, p99',
+      value: quantile(restarted, 0.99),
+      unit: 'ms',
+      floor: floor(0.99),
+    },
     { name: 'pause of a room, worker killed, p50', value: quantile(killed, 0.5), unit: 'ms', floor: floor(0.5) },
     { name: 'pause of a room, worker killed, max', value: quantile(killed, 1), unit: 'ms', floor: floor(1) },
   ]
@@ -40,7 +59,7 @@ async function longestWaits(clients: BenchClient[], during: () => Promise<unknow
       const wait = await client.publish({ text: 'probe' })
       if (wait === null) throw new Error('a publish failed during a hand-off')
       longest = Math.max(longest, wait)
-      await new Promise((resolve) => setTimeout(resolve, probeMs))
+      await pause(probeMs)
     }
     return longest
   })
@@ -49,32 +68,29 @@ async function longestWaits(clients: BenchClient[], during: () => Promise<unknow
   return Promise.all(probing)
 }
 
-async function drainOne(cluster: BenchCluster): Promise<void> {
-  const before = await settled(cluster)
-  const { id } = before[0]!
+/** Drains a worker; `left` of them stand in for it then, one of which may have to be started. */
+async function drain(cluster: BenchCluster, id: string, left: number): Promise<void> {
   await cluster.api(`/workers/${id}/drain`, 'POST')
-  await replaced(cluster, id)
+  await gone(cluster, id, left)
 }
 
 async function killOne(cluster: BenchCluster): Promise<void> {
-  const before = await settled(cluster)
-  const { id, pid } = before[0]!
+  const [{ id, pid }] = (await settled(cluster, 2)) as [WorkerRow]
   process.kill(pid, 'SIGKILL')
-  await replaced(cluster, id)
+  await gone(cluster, id, 2)
 }
 
-/** Waits until another worker stands in for the one that went and the slots are shared out again. */
-async function replaced(cluster: BenchCluster, id: string): Promise<void> {
-  while ((await settled(cluster)).some((worker) => worker.id === id))
-    await new Promise((resolve) => setTimeout(resolve, 20))
+async function gone(cluster: BenchCluster, id: string, left: number): Promise<void> {
+  while ((await settled(cluster, left)).some((worker) => worker.id === id)) await pause(20)
 }
 
-async function settled(cluster: BenchCluster): Promise<Awaited<ReturnType<BenchCluster['workers']>>> {
+/** Waits until so many workers share all slots evenly. */
+async function settled(cluster: BenchCluster, count: number): Promise<WorkerRow[]> {
   while (true) {
-    const workers = await cluster.workers()
-    const counts = workers.map(({ slots }) => slots)
-    // The slots are shared out evenly, and all of them are.
-    if (counts.length === 2 && counts[0]! > 0 && counts[0] === counts[1]) return workers
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    const [workers, all] = await Promise.all([cluster.workers(), cluster.api<unknown[]>('/slots')])
+    const slots = workers.map((worker) => worker.slots)
+    const isShared = Math.max(...slots) - Math.min(...slots) <= 1 && slots.reduce((sum, n) => sum + n) === all.length
+    if (workers.length === count && isShared) return workers
+    await pause(20)
   }
 }
