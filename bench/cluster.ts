@@ -121,8 +121,12 @@ export class BenchCluster implements AsyncDisposable {
 
   /** WebSocket URLs of all proxies. */
   async websocketUrls(): Promise<string[]> {
-    const proxies = await this.api<{ address: string }[]>('/proxies')
-    return proxies.map(({ address }) => `ws://${address}/connection/websocket`)
+    while (true) {
+      const proxies = await this.api<{ address: string | null }[]>('/proxies')
+      if (proxies.every(({ address }) => address !== null))
+        return proxies.map(({ address }) => `ws://${address}/connection/websocket`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
   }
 
   /** The proxy at `websocketUrl`: its process, and the heap that it says is used, in bytes. */

@@ -38,7 +38,7 @@ export async function runProxy(config: Config): Promise<void> {
     await proxy.start()
     await listener.listen({ host: config.http_server.address, port: config.http_server.port })
     const { address: host, port } = listener.server.address() as AddressInfo
-    proxy.listensAt = { host, port }
+    proxy.listens({ host, port })
     logger.info({ id: proxy.id, port }, 'proxy is up')
     return {
       async stop() {

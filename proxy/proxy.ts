@@ -116,15 +116,15 @@ export class Proxy {
       internal: options.internal,
       beat,
       state: this.state,
-      clients: this.listensAt,
+      clients: this.#listensAt,
       generation: this.generation,
       sessions: this.sessions.size,
       inboxOffset: this.#inbox.offset,
     }))
   }
 
-  /** Where clients connect, once they can. */
-  listensAt: Address | null = null
+  /** Where clients connect. */
+  #listensAt: Address | null = null
   #isStopped = false
 
   /** Resolves when clients can be served. */
@@ -150,6 +150,12 @@ export class Proxy {
       clock.every(config.proxy.position_check_interval, () => this.#hub.checkPositions()),
     )
     this.state = 'live'
+    this.#announcer.beat()
+  }
+
+  /** Clients can connect, there. */
+  listens(address: Address): void {
+    this.#listensAt = address
     this.#announcer.beat()
   }
 

@@ -7,6 +7,9 @@ import { fetchAnswer, fetchRequest, type FetchAnswer, type FetchSession } from '
 /** How long a broker keeps a fetch that has nothing to answer. A reader that begins meanwhile does not wait for it. */
 export const fetchWaitMs = 100
 
+/** The same for readers that begin while a fetch is under way: they are looked for beside it, until the next takes them on. */
+export const newcomersWaitMs = 10
+
 /** Bytes that one fetch brings, and those of one partition. */
 export const fetchBytesMax = { all: 16 * 1024 * 1024, partition: 1024 * 1024 }
 
@@ -40,7 +43,10 @@ export class FetchLoop {
   /** What the broker remembers. */
   #session = { id: 0, epoch: 0, places: new Map<string, Place>() }
   #wake: (() => void) | null = null
-  #isPolling = false
+  /** What the fetch under way looks for. */
+  #polling: Map<string, Place> | null = null
+  /** Readers that it does not look for. */
+  readonly #newcomers = new Set<KafkaReader>()
   #isClosed = false
 
   constructor(node: number, brokers: Brokers, events: FetchEvents) {
@@ -54,7 +60,9 @@ export class FetchLoop {
     const key = placeKey(reader.topicId!, reader.partition)
     this.#readers.getOrInsertComputed(key, () => new Set()).add(reader)
     this.wake()
-    if (this.#isPolling) void this.#fetchAlone(reader)
+    if (!this.#isNewcomer(reader)) return
+    this.#newcomers.add(reader)
+    if (this.#newcomers.size === 1) void this.#fetchNewcomers()
   }
 
   remove(reader: KafkaReader): void {
@@ -82,7 +90,7 @@ export class FetchLoop {
         continue
       }
       try {
-        this.#isPolling = true
+        this.#polling = places
         this.#take(await this.#fetch(places), places)
       } catch (error) {
         this.#session = { id: 0, epoch: 0, places: new Map() }
@@ -91,20 +99,15 @@ export class FetchLoop {
         if (!this.#isClosed) await sleep(fetchRetryMs)
         this.#events.lost(readers, error)
       } finally {
-        this.#isPolling = false
+        this.#polling = null
       }
     }
   }
 
-  /** From where each partition is read: readers of the same one share what the slowest needs. */
   #wanted(): Map<string, Place> {
     const places = new Map<string, Place>()
-    for (const [key, readers] of this.#readers) {
-      for (const { topicId, partition, hasRoom, fetchFrom } of readers) {
-        if (!hasRoom) continue
-        const offset = Math.min(places.get(key)?.offset ?? fetchFrom, fetchFrom)
-        places.set(key, { topicId: topicId!, partition, offset })
-      }
+    for (const readers of this.#readers.values()) {
+      for (const reader of readers) if (reader.hasRoom) addPlace(places, reader)
     }
     return places
   }
@@ -131,25 +134,40 @@ export class FetchLoop {
     return answer
   }
 
-  /** A first look for a reader that came while a fetch was under way, beside it, until there is nothing ready. */
-  async #fetchAlone(reader: KafkaReader): Promise<void> {
-    try {
-      let before = -1
-      while (reader.hasRoom && reader.fetchFrom > before) {
-        before = reader.fetchFrom
-        const place = { topicId: reader.topicId!, partition: reader.partition, offset: before }
+  /** Beside the fetch under way, for it may wait long for those that it knows. */
+  async #fetchNewcomers(): Promise<void> {
+    while (this.#newcomers.size > 0) {
+      const places = this.#newPlaces()
+      if (places.size === 0) return
+      try {
         const sessionless = { sessionId: 0, sessionEpoch: -1, forgotten: [] }
-        const request = requestFor([place], 0, sessionless)
         const answer = await this.#brokers.send(this.node, 'first_read', {
-          request,
+          request: requestFor([...places.values()], newcomersWaitMs, sessionless),
           decode: fetchAnswer.decode,
         })
-        for (const { read, errorCode } of answer.partitions)
-          if (errorCode === kafkaCodes.none) reader.take(read(before), before)
+        this.#take(answer, places)
+      } catch {
+        // The loop meets the same error, and answers for it.
+        return this.#newcomers.clear()
       }
-    } catch {
-      // The loop meets the same error, and answers for it.
     }
+  }
+
+  #newPlaces(): Map<string, Place> {
+    const places = new Map<string, Place>()
+    for (const reader of this.#newcomers) {
+      if (this.#isNewcomer(reader)) addPlace(places, reader)
+      else this.#newcomers.delete(reader)
+    }
+    return places
+  }
+
+  /** False once a fetch looks for the reader, or nobody is to. */
+  #isNewcomer(reader: KafkaReader): boolean {
+    const key = placeKey(reader.topicId!, reader.partition)
+    if (this.#polling === null || !reader.hasRoom || !this.#readers.get(key)?.has(reader)) return false
+    const polled = this.#polling.get(key)
+    return polled === undefined || polled.offset > reader.fetchFrom
   }
 
   #take({ errorCode, partitions }: FetchAnswer, places: Map<string, Place>): void {
@@ -175,6 +193,13 @@ export class FetchLoop {
       }
     }
   }
+}
+
+/** From where each partition is read: readers of the same one share what the slowest needs. */
+function addPlace(places: Map<string, Place>, { topicId, partition, fetchFrom }: KafkaReader): void {
+  const key = placeKey(topicId!, partition)
+  const offset = Math.min(places.get(key)?.offset ?? fetchFrom, fetchFrom)
+  places.set(key, { topicId: topicId!, partition, offset })
 }
 
 function requestFor(places: Place[], maxWaitMs: number, session: FetchSession): object {

@@ -139,6 +139,25 @@ void t.test('a reader that begins does not wait for the fetch that is under way'
   t.ok(events.count('first_read') >= besides)
 })
 
+void t.test('nor does it for what comes before the next fetch', async (t) => {
+  const events = new ToldEvents()
+  const log = openLog(t, topics.url, events)
+  await log.createTopics([plain('begins', 2)])
+  await log.append('begins', 1, entries(0, 1))
+  log.read('begins', 0, 0)
+  await until(() => events.count('read') > 0, { deadlineMs: 10_000, what: 'a fetch without an end' })
+  let besides = 0
+  for (let tries = 1; tries <= 10; tries += 1) {
+    const before = events.count('read')
+    const reader = log.read('begins', 1, tries)
+    await log.append('begins', 1, [entry(tries)])
+    t.same(numbersOf(await reader.next()), [tries])
+    if (events.count('read') === before) besides += 1
+    reader.close()
+  }
+  t.ok(besides > 0, `${besides} of 10 had their record before the fetch was answered`)
+})
+
 void t.test('readers of one partition at different places get everything once', async (t) => {
   const log = openLog(t, topics.url)
   await log.createTopics([plain('places', 1)])

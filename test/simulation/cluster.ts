@@ -12,7 +12,7 @@ import { StoreInvariants } from './invariants.ts'
 import { LogData } from './log-data.ts'
 import { Network } from './network.ts'
 import type { Parameters } from './parameters.ts'
-import { watchHubs } from './probe.ts'
+import { watchHubs, watchLanes } from './probe.ts'
 import { Processes } from './processes.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'
@@ -110,6 +110,7 @@ export class Cluster {
 
   close(): void {
     watchHubs(null)
+    watchLanes(null)
     this.storeData.close()
   }
 

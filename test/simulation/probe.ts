@@ -1,3 +1,4 @@
+import { AppendLane } from '../../log/append-lane.ts'
 import { Hub } from '../../proxy/hub.ts'
 import type { SlotEvent } from '../../protocol/event-record.ts'
 
@@ -13,4 +14,18 @@ const { handle } = Hub.prototype
 Hub.prototype.handle = function (event, version) {
   watch?.(event)
   return handle.call(this, event, version)
+}
+
+/** Told how many bytes wait in the lane that the process whose step it is has put something into. */
+let watchLane: ((queuedBytes: number) => void) | null = null
+
+/** Sees every lane of this thread grow, until it is set to null. */
+export function watchLanes(grew: ((queuedBytes: number) => void) | null): void {
+  watchLane = grew
+}
+
+const { push } = AppendLane.prototype
+AppendLane.prototype.push = function (item) {
+  push.call(this, item)
+  watchLane?.(this.queuedBytes)
 }

@@ -17,7 +17,7 @@ import { simulatedLog } from './log.ts'
 import type { LogData } from './log-data.ts'
 import type { Network } from './network.ts'
 import type { Loss } from './parameters.ts'
-import { watchHubs } from './probe.ts'
+import { watchHubs, watchLanes } from './probe.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'
 import { simulatedStore } from './store.ts'
@@ -27,6 +27,11 @@ import type { StoreData } from './store.ts'
 const restartMs = 600
 /** A deployment stops all workers within this time, ms. */
 const deployMs = 1_500
+
+/** A command of the simulated clients in the log, at most. */
+const commandBytesMax = 1_000
+/** What a lane may hold beyond its bound. */
+const laneSlackBytes = 100_000
 
 const internal = { host: '127.0.0.1', port: 0 }
 /** Nobody reads them here; making them anew for each process would take more time than the rest. */
@@ -73,6 +78,7 @@ export class Processes {
   constructor(world: ProcessesWorld) {
     this.#world = world
     watchHubs((event) => this.#events.get(world.scheduler.current as Host)?.handled(event))
+    watchLanes((bytes) => this.#checkLane(world.scheduler.current as Host, bytes))
   }
 
   pick(random: Seeded): Host | null {
@@ -95,6 +101,13 @@ export class Processes {
       )
     })
     this.#world.scheduler.after(this.#world.config.shutdown.timeout, host, 'not stopped in time', () => host.kill())
+  }
+
+  /** What waits for the log is bounded by the configuration, and by one batch or one sweep of a proxy on top. */
+  #checkLane({ name, role }: Host, bytes: number): void {
+    const { worker, proxy } = this.#world.config
+    const bounds = { worker: worker.lane_backlog_max, proxy: proxy.in_flight_max * commandBytesMax, controller: 0 }
+    if (bytes > bounds[role] + laneSlackBytes) this.#world.broken(`${bytes} bytes wait in a lane of ${name}`)
   }
 
   /** As `holdfast drain worker`. */
