@@ -41,7 +41,10 @@ export class Members {
     this.#intervalMs = intervalMs
   }
 
-  /** Takes note of a record that came now. Returns true when somebody is new, has left, or changed state. */
+  /**
+   * Takes note of a record that came now. Returns true when somebody is new, has left, changed state, or is a worker with
+   * fewer slots than before: one that lost a slot to nobody says so in no other way.
+   */
   note(record: StatusRecord, now: number): boolean {
     if (record.type === 'left') {
       this.#left.add(record.id)
@@ -53,7 +56,10 @@ export class Members {
     if (record.id === this.#id) this.#echo(now)
     const known = this.#all.get(record.id)
     this.#all.set(record.id, { beat: record, firstSeenAt: known?.firstSeenAt ?? now, lastSeenAt: now })
-    return known === undefined || ('state' in record && 'state' in known.beat && record.state !== known.beat.state)
+    if (known === undefined) return true
+    const { beat } = known
+    const hasFewer = record.role === 'worker' && beat.role === 'worker' && record.slots.length < beat.slots.length
+    return hasFewer || ('state' in record && 'state' in beat && record.state !== beat.state)
   }
 
   #echo(now: number): void {

@@ -91,4 +91,14 @@ export const mistakes: Record<string, Mistake> = {
       },
     ],
   },
+  'a slot that is lost to nobody waits for the next look at the leases': {
+    seed: 4606,
+    edits: [
+      {
+        file: 'controller/members.ts',
+        from: 'record.slots.length < beat.slots.length',
+        to: 'record.slots.length < 0',
+      },
+    ],
+  },
 }
