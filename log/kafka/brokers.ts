@@ -236,8 +236,14 @@ export class Brokers {
         return this.#found.get(topic)!
       } catch (error) {
         this.#check()
-        const broker = this.#asked ?? brokerPool.seedBroker
-        if (broker) await this.#giveUp(broker)
+        const { seedBroker } = brokerPool
+        if (this.#asked) await this.#giveUp(this.#asked)
+        else if (seedBroker) {
+          await this.#giveUp(seedBroker)
+          // kafkajs goes on to the next one of its list only from a broker that it cannot connect to, not from one that
+          // takes the connection and says nothing.
+          brokerPool.seedBroker = undefined
+        }
         this.#events.request('leader', (performance.now() - start) / 1_000, false)
         throw this.#lost('leader', 'kafka', error)
       } finally {

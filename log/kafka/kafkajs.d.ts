@@ -59,7 +59,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     findGroupCoordinator(group: { groupId: string }): Promise<Broker>
     readonly brokerPool: {
       /** The one of those in the configuration that is connected to first; among `brokers` too once its node is known. */
-      readonly seedBroker: Broker | undefined
+      seedBroker: Broker | undefined
       readonly brokers: { readonly [node: number]: Broker }
       /** Connects to it. */
       findBroker(broker: { nodeId: number }): Promise<Broker>
