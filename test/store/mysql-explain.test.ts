@@ -58,7 +58,7 @@ const pageOf = (query: Partial<MessageQuery>): Sql =>
 void t.test('a page is a range of the primary key', async (t) => {
   const { rows } = await filled(t)
   for (const { what, query } of pages) {
-    const plan = await rows(`EXPLAIN ${pageOf(query).text}`)
+    const plan = await rows(`EXPLAIN FORMAT=TRADITIONAL ${pageOf(query).text}`)
     t.match(plan, [{ table: 'message', key: 'PRIMARY', type: 'range' }], what)
     t.notMatch(String(plan[0]!['Extra']), /filesort|temporary/, what)
     t.equal(plan.length, 1)
@@ -88,10 +88,12 @@ void t.test('channels and keys are looked up by their primary keys', async (t) =
   const { rows } = await filled(t)
   const access = (plan: RowDataPacket[]): string[] =>
     plan.map(({ table, key, type }) => `${String(table)} ${String(key)} ${String(type)}`)
-  const channels = access(await rows(`EXPLAIN ${channelsStatement(slot, ['b', 'c', 'nowhere']).text}`))
+  const channels = access(
+    await rows(`EXPLAIN FORMAT=TRADITIONAL ${channelsStatement(slot, ['b', 'c', 'nowhere']).text}`),
+  )
   t.ok(channels.includes('interest PRIMARY ref'), channels.join())
   const keys = Array.from({ length: 100 }, (_, n) => ({ channel: rooms[n % 4]!, idem: idemOf(n) }))
-  const found = access(await rows(`EXPLAIN ${keysStatement(slot, keys).text}`))
+  const found = access(await rows(`EXPLAIN FORMAT=TRADITIONAL ${keysStatement(slot, keys).text}`))
   t.ok(found.includes('message_key PRIMARY range'), found.join())
   t.ok(found.includes('message PRIMARY eq_ref'), found.join())
 })
@@ -114,7 +116,7 @@ void t.test('what a commit changes or removes is found by its primary key, howev
   // Fence, interest, outbox; the producers of two instances and one narrowed row for each slot.
   t.equal(changes.length, 3 + 3 * 3 + (3 + 3))
   for (const { text } of changes) {
-    const plan = await rows(`EXPLAIN ${text}`)
+    const plan = await rows(`EXPLAIN FORMAT=TRADITIONAL ${text}`)
     const changed = plan.filter(({ table }) => table !== null && !String(table).startsWith('<'))
     // `ref` is by slot: rows of this slot alone.
     t.match(changed, [{ key: 'PRIMARY', type: /^(range|const|eq_ref|ref)$/ }], text.slice(0, 40))
