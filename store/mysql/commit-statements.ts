@@ -116,8 +116,9 @@ function producerStatements(commits: readonly Commit[]): Sql[] {
   // A producer is `instance.generation`; '/' is the character after '.', so this is all that start with `instance.`.
   const gone = commits.flatMap(({ slot, gone }) =>
     gone.map(
-      (instance) => sql`DELETE producer FROM producer FORCE INDEX (PRIMARY)
-        WHERE slot = ${slot} AND producer >= ${`${instance}.`} AND producer < ${`${instance}/`}`,
+      (instance) => sql`DELETE producer FROM (SELECT ${slot} AS slot) AS listed
+        STRAIGHT_JOIN producer FORCE INDEX (PRIMARY) ON producer.slot = listed.slot
+        WHERE producer.producer >= ${`${instance}.`} AND producer.producer < ${`${instance}/`}`,
     ),
   )
   return [
