@@ -9,6 +9,7 @@ import { createConnection, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import t from 'tap'
+import type { LogRecord } from '../../log/log.ts'
 import { encodeFrame, FrameDecoder, type ClientMessage, type ServerMessage } from '../../engine/frames.ts'
 import { readPlace } from '../../engine/place.ts'
 import { until } from '../delivery/until.ts'
@@ -215,11 +216,12 @@ void t.test('frames that say anything', async (t) => {
 
 void t.test('what such a client gets into a topic is read by others as records', async (t) => {
   await log.append('other', 0, [{ key: null, value: Buffer.from('end') }])
-  const { next } = await log.range('other', 0)
+  // A request that happened to be right may have trimmed it.
+  const { oldest, next } = await log.range('other', 0)
   t.ok(next > 3, `${next} records`)
-  for (const reader of [following, log.read('other', 0, 0)]) {
-    const seen = []
-    while (seen.length < next) seen.push(...(await reader.next()))
+  for (const reader of [following, log.read('other', 0, oldest)]) {
+    const seen: LogRecord[] = []
+    while ((seen.at(-1)?.offset ?? -1) < next - 1) seen.push(...(await reader.next()))
     const wrong = seen.filter(({ key, value }) => !(key === null || Buffer.isBuffer(key)) || !Buffer.isBuffer(value))
     t.strictSame(wrong, [])
   }
