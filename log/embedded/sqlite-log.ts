@@ -1,4 +1,4 @@
-import { LogError, type LogEntry, type LogRange, type LogRecord, type TopicSpec } from '../log.ts'
+import { LogError, partitionsMax, type LogEntry, type LogRange, type LogRecord, type TopicSpec } from '../log.ts'
 import { bytes, bytesOrNull, integer, integerOrNull, type Sql } from '../../store/embedded/sql.ts'
 import { checkPlace, checkTopic, recordBytes } from '../rules.ts'
 
@@ -35,6 +35,8 @@ export class SqliteLog {
         checkTopic({ name, partitions, compacted }, integer(found['partitions']), found['compacted'] === 1)
         continue
       }
+      if (!(partitions >= 1 && partitions <= partitionsMax))
+        throw new RangeError(`a topic has 1 to ${partitionsMax} partitions, not ${partitions}`)
       this.#sql.run(
         'INSERT INTO log_topic (name, partitions, compacted) VALUES (?, ?, ?)',
         name,

@@ -1,6 +1,7 @@
 import {
   StoreError,
   carefulFrom,
+  slotsMax,
   type Acquire,
   type Announced,
   type Lease,
@@ -21,6 +22,8 @@ export class Leases {
   createGroup(group: string, slots: number): number {
     const pinned = this.#sql.get('SELECT slots FROM slot_group WHERE name = ?', group)
     if (pinned !== undefined) return integer(pinned['slots'])
+    // Whoever can ask may ask for anything, and each slot is a row.
+    if (!(slots >= 1 && slots <= slotsMax)) throw new RangeError(`a group has 1 to ${slotsMax} slots, not ${slots}`)
     this.#sql.run('INSERT INTO slot_group (name, slots) VALUES (?, ?)', group, slots)
     for (let slot = 0; slot < slots; slot += 1) this.#sql.run('INSERT INTO lease (slot) VALUES (?)', `${group}/${slot}`)
     return slots
