@@ -359,7 +359,9 @@ void t.test('when the proxy stops, it comes back by itself and has missed nothin
   await other.subscribe('moved')
 
   await Promise.all([served.proxy.drain(), ada.until('connecting', 2)])
-  t.strictSame(ada.events.at(-1), ['connecting', 3001])
+  // It may have tried again already, and have been refused.
+  const codes = ada.events.filter(([name]) => name === 'connecting').map(([, code]) => code)
+  t.strictSame(codes, [0, 3001])
   await served.listener.close()
   await other.publish('moved', 2)
   const listener = await buildListener(next, served.cluster.config, handles.env)
