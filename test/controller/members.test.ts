@@ -65,6 +65,8 @@ t.test('who is new, leaves or changes', async (t) => {
   t.ok(members.note(workerBeat('b'), 0))
   t.notOk(members.note(workerBeat('b'), 1))
   t.ok(members.note(workerBeat('b', 'draining'), 2))
+  t.ok(members.note({ ...workerBeat('b', 'draining'), slots: [] }, 2), 'a slot less: nobody else says that it was lost')
+  t.notOk(members.note(workerBeat('b', 'draining'), 2), 'one more was asked for')
   t.ok(members.note(workerBeat('a'), 3))
   t.same(
     members.workers().map(({ beat }) => beat.id),

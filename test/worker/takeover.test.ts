@@ -76,3 +76,36 @@ t.test('a reset behind the place where a successor warmed up', async (t) => {
   await until('B has gone on', async () => (await cluster.store.lease(onlySlot)).nextOffset === 3)
   t.same(await stored(cluster, 'room'), [null, null, null])
 })
+
+t.test('what is committed while a successor warms up', async (t) => {
+  await using cluster = await clusterByHand({ 'worker.quiesce_timeout': '30s' })
+  const [commits, leases] = [new Gate(), new Gate()]
+  const worker = (request: string, gate: Gate) =>
+    cluster.worker({
+      handles: cluster.handles({}, { beforeCommit: (each) => (each === request ? gate.pass() : undefined) }),
+    })
+  const [a, b] = [await worker('commit', commits), await worker('lease', leases)]
+  const send = (n: number, channel: string, method = 'publish') =>
+    cluster.logData.append(commands, 0, [{ key: null, value: commandOf({ channel, n, method }) }])
+  await give(cluster, a)
+  send(1, 'room', 'subscribe')
+  await handled(cluster)
+  commits.shut()
+  send(2, 'room')
+  send(3, 'elsewhere')
+  await until('A commits', () => commits.held > 0)
+  const { epoch } = await cluster.store.lease(onlySlot)
+  leases.shut()
+  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: a.id, to: b.id, announced: null })
+  await until('B asks for the place', () => leases.held > 0)
+  commits.open()
+  await handled(cluster)
+  leases.open()
+  await until('B owns it', async () => (await cluster.store.lease(onlySlot)).owner === b.id)
+  send(4, 'room')
+  await until('B has handled it', async () => {
+    const { owner, nextOffset } = await cluster.store.lease(onlySlot)
+    return owner !== b.id || nextOffset === 4
+  })
+  t.same(await stored(cluster, 'room'), [null, null], 'it knew what the room had come to')
+})
