@@ -133,7 +133,7 @@ export class Slot {
       throw error
     } finally {
       this.#reader.close()
-      this.#flush?.cancel()
+      this.#cancelFlush()
       this.#deps.lanes.drop(this.#memory.token)
     }
   }
@@ -193,6 +193,12 @@ export class Slot {
     })
   }
 
+  /** The commit that comes takes the acknowledged rows along. */
+  #cancelFlush(): void {
+    this.#flush?.cancel()
+    this.#flush = null
+  }
+
   async #handleNext(): Promise<void> {
     const first = this.#records[0]!
     if (this.#carefulUntil === null) return this.#handle(this.#nextBatch())
@@ -218,6 +224,7 @@ export class Slot {
     const { env, version, reads } = this.#deps
     const items = readBatch(this.#memory, records)
     const plan = await this.#unlessCrashed(() => this.#preparer.prepare(items, this.#setAside))
+    this.#cancelFlush()
     this.#outbox.prepare(plan.commit)
     if ((await this.#commit(plan.commit)) === 'refused') return this.#narrow(records)
     this.#records = this.#records.slice(records.length)
