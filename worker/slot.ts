@@ -236,16 +236,20 @@ export class Slot {
     env.metrics.batchRecords.observe({ version }, records.length)
   }
 
-  /** An app that hangs must not hold an owner that lost its slot. */
-  #unlessCrashed<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * An app that hangs must not hold an owner that lost its slot. What can be reached from `#abandon` is kept through V8's
+   * minor collections even after it, so this must not be the batch: full collections would be made of them.
+   */
+  async #unlessCrashed<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isCrashed) throw new FencedOut()
-    return new Promise<T>((resolve, reject) => {
-      this.#abandon = () => reject(new FencedOut())
-      work().then(resolve, reject)
-    }).finally(() => {
-      // It holds the whole batch.
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#abandon = () => reject(new FencedOut())
+    work().then(resolve, reject)
+    try {
+      return await promise
+    } finally {
       this.#abandon = null
-    })
+    }
   }
 
   async #untilAnswered<T>(request: () => Promise<T>): Promise<T> {
