@@ -106,7 +106,11 @@ export const configSchema = Type.Object({
     token: secret('Bearer token of the API. Empty: one is made and kept in data_dir/controller.token.'),
     death_time: duration('1200ms', ['100ms', '10m'], 'Silence after which a worker counts as dead.'),
     proxy_death_time: duration('10s', ['1s', '1h'], 'Silence after which a proxy is declared dead for good.'),
-    parallel_handoffs: integer(4, [1, 1_024], 'Slots that are moved at the same time.'),
+    parallel_handoffs: integer(
+      1,
+      [1, 1_024],
+      'Slots that are moved at the same time. More end a drain sooner and make each room wait longer.',
+    ),
   }),
   client: Type.Object({
     token: Type.Object({
