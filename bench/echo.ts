@@ -7,6 +7,7 @@ import { tameTimers } from '../log/kafka/tame-timers.ts'
 import { socketFactory } from '../log/kafka/socket-factory.ts'
 import type { BenchServices } from './services.ts'
 import { atRate } from './stats.ts'
+import type { Load } from './stats.ts'
 
 /** Partitions of either topic: as many as the bench has rooms in flight. */
 const partitions = 16
@@ -34,7 +35,7 @@ export function plainProducer(kafka: Kafka): Producer {
  * The floor of a publish: a record to another process through Kafka, one transaction there, a record back. Plain
  * kafkajs producers and consumers, each message sent as it comes. Returns the times of the round trips in ms.
  */
-export async function echo(services: BenchServices, perSecond: number, seconds: number): Promise<number[]> {
+export async function echo(services: BenchServices, { perSecond, warmUpSeconds, seconds }: Load): Promise<number[]> {
   await using place = await services.place()
   const { brokers, prefix } = parseKafkaUrl(place.settings['HOLDFAST_LOG']!)
   const topics = { there: `${prefix}.there`, back: `${prefix}.back` }
@@ -58,7 +59,7 @@ export async function echo(services: BenchServices, perSecond: number, seconds: 
   ]
   const sentAt = new Map<number, number>()
   const samples: number[] = []
-  const warmUp = perSecond
+  const warmUp = perSecond * warmUpSeconds
   const total = perSecond * seconds + warmUp
   const received = Promise.withResolvers<void>()
   let count = 0
@@ -75,7 +76,7 @@ export async function echo(services: BenchServices, perSecond: number, seconds: 
     },
   })
   await joined
-  await atRate(perSecond, seconds + 1, async (index) => {
+  await atRate(perSecond, warmUpSeconds + seconds, async (index) => {
     const numbered = Buffer.from(value)
     numbered.writeUInt32BE(index, 0)
     sentAt.set(index, performance.now())

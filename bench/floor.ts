@@ -1,10 +1,11 @@
 import { openLog } from '../log/open.ts'
 import { atRate } from './stats.ts'
+import type { Load } from './stats.ts'
 
 const value = Buffer.alloc(300, 'x')
 
 /** A record appended to the cluster's own log and read back at its tail, without any of ours in between. */
-export async function logRoundTrip(logUrl: string, perSecond: number, seconds: number): Promise<number[]> {
+export async function logRoundTrip(logUrl: string, { perSecond, warmUpSeconds, seconds }: Load): Promise<number[]> {
   const log = await openLog(logUrl)
   const topic = `bench.${perSecond}`
   await log.createTopics([{ name: topic, partitions: 1, compacted: false }])
@@ -12,7 +13,7 @@ export async function logRoundTrip(logUrl: string, perSecond: number, seconds: n
   const reader = log.read(topic, 0, next)
   const sentAt = new Map<number, number>()
   const samples: number[] = []
-  const total = perSecond * seconds
+  const total = perSecond * (warmUpSeconds + seconds)
   const reading = (async () => {
     while (samples.length < total) {
       for (const record of await reader.next()) {
@@ -20,7 +21,7 @@ export async function logRoundTrip(logUrl: string, perSecond: number, seconds: n
       }
     }
   })()
-  await atRate(perSecond, seconds, async (index) => {
+  await atRate(perSecond, warmUpSeconds + seconds, async (index) => {
     const numbered = Buffer.from(value)
     numbered.writeUInt32BE(index, 0)
     sentAt.set(index, performance.now())
@@ -29,7 +30,7 @@ export async function logRoundTrip(logUrl: string, perSecond: number, seconds: n
   await reading
   reader.close()
   await log.close()
-  return samples
+  return samples.slice(perSecond * warmUpSeconds)
 }
 
 /** Records per second that the cluster's log takes, several under way at once. */

@@ -4,11 +4,12 @@ import { logRoundTrip } from './floor.ts'
 import { echo } from './echo.ts'
 import type { Figure, Floor } from './report.ts'
 import { atRate, quantile } from './stats.ts'
+import type { Load } from './stats.ts'
 
 const rooms = 40
 
 /** Compilers, here and in the services, have done their work by then. */
-const warmUpSeconds = 8
+const warmUpSeconds = 20
 
 export async function connectRooms(cluster: BenchCluster, count: number): Promise<BenchClient[]> {
   return Promise.all(
@@ -19,19 +20,17 @@ export async function connectRooms(cluster: BenchCluster, count: number): Promis
 }
 
 /** The same rate without anything of ours: to Kafka, MySQL and back, or a bare record through the same log. */
-async function floorOf(cluster: BenchCluster, perSecond: number, seconds: number): Promise<(q: number) => Floor> {
+async function floorOf(cluster: BenchCluster, load: Load): Promise<(q: number) => Floor> {
   const { services } = cluster
   const isPlain = services.engines.log === 'kafka' && services.engines.store === 'mysql'
-  const samples = isPlain
-    ? await echo(services, perSecond, seconds)
-    : await logRoundTrip(cluster.logUrl, perSecond, seconds)
+  const samples = isPlain ? await echo(services, load) : await logRoundTrip(cluster.logUrl, load)
   const name = isPlain ? 'two-hop kafkajs echo and commit' : 'bare log round trip'
   return (q) => ({ name, value: quantile(samples, q) })
 }
 
 /** Publish→ack and publish→delivery at a rate, beside what the same rate costs without us. */
 export async function latency(cluster: BenchCluster, perSecond: number, seconds: number): Promise<Figure[]> {
-  const floor = await floorOf(cluster, perSecond, seconds)
+  const floor = await floorOf(cluster, { perSecond, warmUpSeconds, seconds })
   const clients = await connectRooms(cluster, rooms)
   const acks: number[] = []
   const deliveries: number[] = []

@@ -7,7 +7,9 @@ import { quantile } from './stats.ts'
 
 const rooms = 32
 const probeMs = 25
-const warmUpMs = 8_000
+const warmUpMs = 15_000
+/** The same for a worker that was just started. */
+const newWorkerMs = 5_000
 
 /**
  * What clients see of a hand-off: each room publishes every few ms, and its pause is the longest it waits for an ack.
@@ -23,6 +25,7 @@ export async function pauses(cluster: BenchCluster): Promise<Figure[]> {
   for (let round = 0; round < 3; round++) {
     const id = await cluster.startWorker()
     await settled(cluster, 3)
+    await longestWaits(clients, () => pause(newWorkerMs))
     planned.push(...(await longestWaits(clients, () => drain(cluster, id, 2))))
   }
   const restarted: number[] = []

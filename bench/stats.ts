@@ -4,6 +4,13 @@ export function quantile(samples: number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN
 }
 
+/** A steady rate, and for how long before and while it is measured: compilers, here and in the services, go first. */
+export interface Load {
+  perSecond: number
+  warmUpSeconds: number
+  seconds: number
+}
+
 /**
  * Calls `run` at a steady rate for a while, whether or not earlier calls have ended, and waits for all of them.
  */
