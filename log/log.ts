@@ -7,9 +7,6 @@
  * holes, because an older record gives way to a newer one with the same key.
  */
 
-/** Partitions of a topic at most. */
-export const partitionsMax = 100_000
-
 export interface TopicSpec {
   name: string
   /** Fixed for ever once made: a topic that exists with another number is refused. */

@@ -170,16 +170,10 @@ export interface Leadership {
   leader: string
 }
 
-/** Slots of a group at most. */
-export const slotsMax = 100_000
-
 export interface Store {
   migrate(): Promise<void>
 
-  /**
-   * Pins the number of slots of a group (1 to `slotsMax`) and makes its leases; returns the pinned number, which may be
-   * another.
-   */
+  /** Pins the number of slots of a group and makes its leases; returns the pinned number, which may be another. */
   createGroup(group: string, slots: number): Promise<number>
   groups(): Promise<{ group: string; slots: number }[]>
   leases(): Promise<Lease[]>

@@ -1,9 +1,12 @@
-import { LogError, partitionsMax, type LogEntry, type LogRange, type LogRecord, type TopicSpec } from '../log.ts'
+import { LogError, type LogEntry, type LogRange, type LogRecord, type TopicSpec } from '../log.ts'
 import { bytes, bytesOrNull, integer, integerOrNull, type Sql } from '../../store/embedded/sql.ts'
 import { checkPlace, checkTopic, recordBytes } from '../rules.ts'
 
 /** Offsets that fit beside a partition's id in a number that JavaScript holds exactly. */
 const offsetsPerPartition = 2 ** 40
+
+/** Partitions of a topic at most: whoever reaches the engine's socket may ask for any number. */
+const partitionsMax = 100_000
 
 interface Partition extends LogRange {
   id: number

@@ -1,7 +1,6 @@
 import {
   StoreError,
   carefulFrom,
-  slotsMax,
   type Acquire,
   type Announced,
   type Lease,
@@ -10,6 +9,9 @@ import {
   type SlotState,
 } from '../store.ts'
 import { bytes, integer, integerOrNull, strings, text, textOrNull, type Row, type Sql } from './sql.ts'
+
+/** Slots of a group at most: whoever reaches the engine's socket may ask for any number, and each is a row. */
+const slotsMax = 100_000
 
 /** Groups and who owns their slots. Every method runs in the caller's transaction. */
 export class Leases {
@@ -22,7 +24,6 @@ export class Leases {
   createGroup(group: string, slots: number): number {
     const pinned = this.#sql.get('SELECT slots FROM slot_group WHERE name = ?', group)
     if (pinned !== undefined) return integer(pinned['slots'])
-    // Whoever can ask may ask for anything, and each slot is a row.
     if (!(slots >= 1 && slots <= slotsMax)) throw new RangeError(`a group has 1 to ${slotsMax} slots, not ${slots}`)
     this.#sql.run('INSERT INTO slot_group (name, slots) VALUES (?, ?)', group, slots)
     for (let slot = 0; slot < slots; slot += 1) this.#sql.run('INSERT INTO lease (slot) VALUES (?)', `${group}/${slot}`)
