@@ -56,9 +56,9 @@ const pageOf = (query: Partial<MessageQuery>): Sql =>
   })
 
 void t.test('a page is a range of the primary key', async (t) => {
-  const { rows } = await filled(t)
+  const { explain } = await filled(t)
   for (const { what, query } of pages) {
-    const plan = await rows(`EXPLAIN FORMAT=TRADITIONAL ${pageOf(query).text}`)
+    const plan = await explain(pageOf(query))
     t.match(plan, [{ table: 'message', key: 'PRIMARY', type: 'range' }], what)
     t.notMatch(String(plan[0]!['Extra']), /filesort|temporary/, what)
     t.equal(plan.length, 1)
@@ -85,21 +85,19 @@ void t.test('a page reads its own rows and no others', async (t) => {
 })
 
 void t.test('channels and keys are looked up by their primary keys', async (t) => {
-  const { rows } = await filled(t)
+  const { explain } = await filled(t)
   const access = (plan: RowDataPacket[]): string[] =>
     plan.map(({ table, key, type }) => `${String(table)} ${String(key)} ${String(type)}`)
-  const channels = access(
-    await rows(`EXPLAIN FORMAT=TRADITIONAL ${channelsStatement(slot, ['b', 'c', 'nowhere']).text}`),
-  )
+  const channels = access(await explain(channelsStatement(slot, ['b', 'c', 'nowhere'])))
   t.ok(channels.includes('interest PRIMARY ref'), channels.join())
   const keys = Array.from({ length: 100 }, (_, n) => ({ channel: rooms[n % 4]!, idem: idemOf(n) }))
-  const found = access(await rows(`EXPLAIN FORMAT=TRADITIONAL ${keysStatement(slot, keys).text}`))
+  const found = access(await explain(keysStatement(slot, keys)))
   t.ok(found.includes('message_key PRIMARY range'), found.join())
   t.ok(found.includes('message PRIMARY eq_ref'), found.join())
 })
 
 void t.test('what a commit changes or removes is found by its primary key, however small a table is', async (t) => {
-  const { rows } = await filled(t)
+  const { explain } = await filled(t)
   const some = { expected: 4, next: 5, outboxDone: [1, 2, 3].map((batchEnd) => ({ batchEnd, part: 0 })) }
   const commits = ['default/0', 'default/1', 'default/2'].map((slot) =>
     commitOf({
@@ -115,11 +113,11 @@ void t.test('what a commit changes or removes is found by its primary key, howev
   )
   // Fence, interest, outbox; the producers of two instances and one narrowed row for each slot.
   t.equal(changes.length, 3 + 3 * 3 + (3 + 3))
-  for (const { text } of changes) {
-    const plan = await rows(`EXPLAIN FORMAT=TRADITIONAL ${text}`)
+  for (const change of changes) {
+    const plan = await explain(change)
     const changed = plan.filter(({ table }) => table !== null && !String(table).startsWith('<'))
     // `ref` is by slot: rows of this slot alone.
-    t.match(changed, [{ key: 'PRIMARY', type: /^(range|const|eq_ref|ref)$/ }], text.slice(0, 40))
+    t.match(changed, [{ key: 'PRIMARY', type: /^(range|const|eq_ref|ref)$/ }], change.text.slice(0, 40))
     t.equal(changed.length, 1)
   }
 })

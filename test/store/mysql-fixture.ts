@@ -5,6 +5,7 @@ import type { MysqlEvents } from '../../store/mysql/events.ts'
 import { noEvents } from '../../store/mysql/events.ts'
 import { migrationGrants, runtimeGrants } from '../../store/mysql/grants.ts'
 import { openMysqlStore } from '../../store/mysql/mysql-store.ts'
+import type { Sql } from '../../store/mysql/sql.ts'
 import type { Store } from '../../store/store.ts'
 import { testStore } from '../support/services.ts'
 
@@ -20,6 +21,8 @@ export interface MysqlFixture {
   open(options?: { url?: string; events?: Partial<MysqlEvents> }): Store
   /** Makes a statement as admin and returns its rows. */
   rows(statement: string): Promise<RowDataPacket[]>
+  /** The server's plan for a statement, a row for each table, in the columns that MySQL and MariaDB share. */
+  explain(statement: Sql): Promise<RowDataPacket[]>
 }
 
 /** In a database of its own on the shared server. */
@@ -50,6 +53,7 @@ export async function fixtureOn(t: Test, adminUrl: string): Promise<MysqlFixture
   await migrator.close()
   for (const grant of runtimeGrants(database, runtime)) await admin.query(grant)
   const runtimeUrl = withLogin(adminUrl, runtime.user, password)
+  const rows = async (statement: string): Promise<RowDataPacket[]> => (await admin.query<RowDataPacket[]>(statement))[0]
   return {
     url: runtimeUrl,
     migrationUrl,
@@ -59,10 +63,8 @@ export async function fixtureOn(t: Test, adminUrl: string): Promise<MysqlFixture
       t.teardown(() => store.close())
       return store
     },
-    async rows(statement) {
-      const [rows] = await admin.query<RowDataPacket[]>(statement)
-      return rows
-    },
+    rows,
+    explain: ({ text }) => rows(`EXPLAIN FORMAT=TRADITIONAL ${text}`),
   }
 }
 
