@@ -3,7 +3,8 @@ import { createConnection, type Socket } from 'node:net'
 import { LogError, type LogErrorCode, type LogReader } from '../log/log.ts'
 import { StoreError, type StoreErrorCode } from '../store/store.ts'
 import { FollowingReader } from './following-reader.ts'
-import { FrameDecoder, encodeFrame, type ClientMessage, type ServerMessage, type Side } from './frames.ts'
+import { FrameDecoder, encodeFrame } from './frames.ts'
+import type { ClientMessage, ServerMessage, Side } from './messages.ts'
 import { readPlace } from './place.ts'
 
 /** Back-off between two tries to reach the engine; it never gives up before close(). */
@@ -115,7 +116,7 @@ export class EngineConnection {
     })
     socket.on('data', (chunk) => {
       try {
-        for (const message of decoder.push(chunk as Buffer)) this.#take(message)
+        for (const frame of decoder.push(chunk as Buffer)) for (const message of frame) this.#take(message)
       } catch (error) {
         socket.destroy(error as Error)
       }

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net'
 import { LogError, type LogRecord } from '../log/log.ts'
 import { recordBytes } from '../log/rules.ts'
 import { StoreError } from '../store/store.ts'
-import { FrameDecoder, encodeFrame, type ClientMessage, type ServerMessage } from './frames.ts'
+import { FrameDecoder, encodeFrame } from './frames.ts'
+import { isClientMessage, type ClientMessage, type ServerMessage } from './messages.ts'
 import type { Request } from './requests.ts'
 import type { Tail, Tails } from './tails.ts'
 
@@ -25,7 +26,7 @@ export interface PeerOptions {
 /** The engine's end of one client's connection. What is said in one turn goes out as one frame. */
 export class Peer {
   #options: PeerOptions
-  #decoder = new FrameDecoder<ClientMessage>()
+  #decoder = new FrameDecoder<unknown>()
   #output: ServerMessage[] = []
   #outputBytes = 0
   #requestsWaiting = 0
@@ -65,7 +66,12 @@ export class Peer {
 
   #receive(chunk: Buffer): void {
     try {
-      for (const message of this.#decoder.push(chunk)) this.#take(message)
+      for (const frame of this.#decoder.push(chunk)) {
+        for (const message of frame) {
+          if (!isClientMessage(message)) throw new TypeError('a client says what is no message')
+          this.#take(message)
+        }
+      }
     } catch (error) {
       this.#options.unexpected(error)
       this.destroy()
@@ -92,6 +98,7 @@ export class Peer {
       }
       case 'follow': {
         const [, id, topic, partition, from, credit] = message
+        if (this.#tails.has(id)) throw new TypeError('a client follows twice as one reader')
         const tail = this.#tail(id, topic, partition, from, credit)
         this.#tails.set(id, tail)
         return tails.add(tail)

@@ -1,7 +1,7 @@
 import type { LogEntry, LogRange, TopicSpec } from '../log/log.ts'
 import type { SqliteLog } from '../log/embedded/sqlite-log.ts'
 import type { SqliteStore, StoreArguments, StoreRequest } from '../store/embedded/sqlite-store.ts'
-import type { Side } from './frames.ts'
+import type { Side } from './messages.ts'
 
 /** One request of a client, and where its outcome goes. */
 export interface Request {

@@ -60,11 +60,11 @@ export class SqliteLog {
   append(topic: string, partition: number, entries: LogEntry[]): number {
     const found = this.#partition(topic, partition)
     const { id, next, compacted } = found
-    entries.forEach(({ key, value }, index) => {
+    for (const [index, { key, value }] of entries.entries()) {
       const place = id * offsetsPerPartition + next + index
       this.#sql.run('INSERT INTO log_record (place, key, value) VALUES (?, ?, ?)', place, key, value)
       if (compacted && key !== null) this.#replace(id, key, place)
-    })
+    }
     found.next = next + entries.length
     return next
   }

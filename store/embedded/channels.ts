@@ -10,10 +10,12 @@ export class Channels {
   }
 
   channels(slot: SlotId, names: string[]): ChannelState[] {
-    return names.flatMap((name) => {
+    const found: ChannelState[] = []
+    for (const name of names) {
       const row = this.#sql.get('SELECT * FROM channel WHERE slot = ? AND name = ?', slot, name)
-      return row === undefined ? [] : [this.#toState(row)]
-    })
+      if (row !== undefined) found.push(this.#toState(row))
+    }
+    return found
   }
 
   activeChannels(slot: SlotId, limit: number): ChannelState[] {
@@ -29,7 +31,8 @@ export class Channels {
   }
 
   idempotent(slot: SlotId, keys: { channel: string; idem: Buffer }[]): IdemHit[] {
-    return keys.flatMap(({ channel, idem }) => {
+    const found: IdemHit[] = []
+    for (const { channel, idem } of keys) {
       const row = this.#sql.get(
         `SELECT message.* FROM message JOIN channel ON channel.id = channel_id
          WHERE slot = ? AND name = ? AND idem = ?`,
@@ -37,8 +40,9 @@ export class Channels {
         channel,
         idem,
       )
-      return row === undefined ? [] : [{ channel, idem, message: toMessage(channel, row) }]
-    })
+      if (row !== undefined) found.push({ channel, idem, message: toMessage(channel, row) })
+    }
+    return found
   }
 
   messages(slot: SlotId, { channel, after, before, since, limit, reverse, bytesMax }: MessageQuery): Message[] {

@@ -13,19 +13,19 @@ export class Sql {
 
   /** Runs a statement and returns how many rows it changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepared(sql).run(...values).changes)
+    return Number(this.#prepared(sql, values).run(...values).changes)
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#prepared(sql).get(...values)
+    return this.#prepared(sql, values).get(...values)
   }
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#prepared(sql).all(...values)
+    return this.#prepared(sql, values).all(...values)
   }
 
   iterate(sql: string, ...values: SQLInputValue[]): Iterable<Row> {
-    return this.#prepared(sql).iterate(...values)
+    return this.#prepared(sql, values).iterate(...values)
   }
 
   /** Runs `work` in a transaction of its own: all of it, or nothing when it throws. */
@@ -52,7 +52,9 @@ export class Sql {
     this.database.close()
   }
 
-  #prepared(sql: string): StatementSync {
+  #prepared(sql: string, values: (SQLInputValue | undefined)[]): StatementSync {
+    // SQLite would take it for null, and a list of holes that a client sent would be as long as it says.
+    if (values.includes(undefined)) throw new TypeError('a value for the database is missing')
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
       statement = this.database.prepare(sql)

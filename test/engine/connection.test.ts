@@ -8,7 +8,8 @@ import { resolve } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { connectWaitMs, EngineConnection } from '../../engine/connection.ts'
-import { encodeFrame, FrameDecoder, type ClientMessage, type ServerMessage } from '../../engine/frames.ts'
+import { encodeFrame, FrameDecoder } from '../../engine/frames.ts'
+import type { ClientMessage, ServerMessage } from '../../engine/messages.ts'
 import { runEngine } from '../../engine/main.ts'
 import { readPlace } from '../../engine/place.ts'
 import { openLog } from '../../log/open.ts'
@@ -38,7 +39,7 @@ async function rawClient(
   t.teardown(() => socket.destroy())
   const received: ServerMessage[] = []
   const decoder = new FrameDecoder<ServerMessage>()
-  socket.on('data', (chunk) => received.push(...decoder.push(chunk as Buffer)))
+  socket.on('data', (chunk) => received.push(...decoder.push(chunk as Buffer).flat()))
   socket.on('error', () => {})
   await once(socket, 'connect')
   return { socket, received, send: (...messages) => void socket.write(encodeFrame(messages)) }
