@@ -21,7 +21,7 @@ void t.test('the engine is killed', async (t) => {
         deadlineMs: 10_000,
         what: 'another engine',
       })
-      await fleet.flows(200, 20_000)
+      await fleet.flows(120, 20_000)
       await cluster.settled(2, 20_000)
     }
   })

@@ -88,7 +88,7 @@ void t.test('of a worker', async (t) => {
         run: async () => {
           fault()
           await sleep(cutMs)
-          await fleet.flows(400)
+          await fleet.flows(240)
           workerToMysql.restore()
         },
       })
@@ -98,7 +98,7 @@ void t.test('of a worker', async (t) => {
       run: async () => {
         workerToMysql.slow(lateMs)
         await sleep(slowMs)
-        await fleet.flows(200)
+        await fleet.flows(120)
         workerToMysql.restore()
       },
     })
@@ -121,7 +121,7 @@ void t.test('of a worker', async (t) => {
         run: async () => {
           fault()
           await sleep(cutMs)
-          await fleet.flows(400)
+          await fleet.flows(240)
           workerToKafka.restore()
         },
       })
@@ -131,7 +131,7 @@ void t.test('of a worker', async (t) => {
       run: async () => {
         workerToKafka.slow(lateMs)
         await sleep(slowMs)
-        await fleet.flows(200)
+        await fleet.flows(120)
         workerToKafka.restore()
       },
     })
@@ -153,7 +153,7 @@ void t.test('of a proxy, and of a proxy and a worker together', async (t) => {
       run: async () => {
         proxyToKafka.slow(lateMs)
         await sleep(slowMs)
-        await fleet.flows(200)
+        await fleet.flows(120)
         proxyToKafka.restore()
       },
     })
@@ -185,7 +185,7 @@ void t.test('of a proxy, and of a proxy and a worker together', async (t) => {
         await sleep(isolationMs)
         const resumed = (): number => fleet.operations.filter(({ kind }) => kind === 'opened').length
         const before = resumed()
-        await fleet.flows(200)
+        await fleet.flows(120)
         await fleet.connected()
         t.ok(resumed() > before, 'its clients are at the other one')
         proxyToKafka.restore()

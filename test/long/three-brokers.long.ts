@@ -59,7 +59,7 @@ void t.test('one of three brokers is enough of a loss to bear', async (t) => {
         name: `broker ${index + 1} is restarted`,
         run: async () => {
           await broker.stop()
-          await fleet.flows(200, failoverMs)
+          await fleet.flows(120, failoverMs)
           await broker.start()
         },
       })
@@ -67,7 +67,7 @@ void t.test('one of three brokers is enough of a loss to bear', async (t) => {
         name: `broker ${index + 1} is killed`,
         run: async () => {
           await broker.kill()
-          await fleet.flows(200, failoverMs)
+          await fleet.flows(120, failoverMs)
           await broker.start()
         },
       })

@@ -50,7 +50,7 @@ export class Fleet implements Disposable {
   #visits: Promise<void>[] = []
 
   private constructor(options: FleetOptions) {
-    this.#options = { clients: 200, rooms: 40, roomsPerClient: 4, sendsPerSecond: 200, visitors: 8, ...options }
+    this.#options = { clients: 200, rooms: 40, roomsPerClient: 3, sendsPerSecond: 120, visitors: 8, ...options }
     this.#rooms = Array.from({ length: this.#options.rooms }, (_, index) => `${options.name}-${index}`)
   }
 
@@ -97,7 +97,7 @@ export class Fleet implements Disposable {
   }
 
   /** Waits until `count` more messages were acknowledged: traffic flows. */
-  async flows(count = 100, deadlineMs = 10_000): Promise<void> {
+  async flows(count = 60, deadlineMs = 10_000): Promise<void> {
     let seen = this.operations.length
     let acknowledged = 0
     await until(

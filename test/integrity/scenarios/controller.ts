@@ -41,8 +41,8 @@ async function frozen(t: Test, cluster: Cluster): Promise<void> {
     process.kill(pid, 'SIGSTOP')
     fleet.note('froze the controller')
     try {
-      // 1,600 messages at 200 a second: eight seconds, longer than anybody's death time.
-      await fleet.flows(1_600, 15_000)
+      // 960 messages at 120 a second: eight seconds, longer than anybody's death time.
+      await fleet.flows(960, 15_000)
     } finally {
       signalIfRunning(pid, 'SIGCONT')
     }

@@ -30,7 +30,7 @@ export async function outage(
   await run()
   fleet.note(`${name}: is over`)
   const endedAt = performance.now()
-  await fleet.flows(200, healedWithinMs)
+  await fleet.flows(120, healedWithinMs)
   const flowedAt = performance.now()
   await cluster.settled(2, settledWithinMs)
   await fleet.connected(settledWithinMs)
@@ -38,6 +38,6 @@ export async function outage(
   const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
   const [lasted, flowed, settled] = [endedAt - startedAt, flowedAt - endedAt, performance.now() - endedAt]
   t.pass(
-    `${name}: lasted ${seconds(lasted)}, 200 more answers ${seconds(flowed)} later, settled ${seconds(settled)} later`,
+    `${name}: lasted ${seconds(lasted)}, 120 more answers ${seconds(flowed)} later, settled ${seconds(settled)} later`,
   )
 }
