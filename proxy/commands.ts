@@ -193,11 +193,11 @@ export class Commands {
       isPositioned: isRecoverable || options.force_positioning,
       history: { size: options.history_size, ttlMs: options.history_ttl },
       done: (outcome) => {
-        this.#measure('subscribe', '', 'error' in outcome ? outcome.error : null, started)
         if ('error' in outcome) {
           session.channels.delete(channel)
           this.#refuse(session, id, outcome.error)
         } else output.send(session, outcome.text(id))
+        this.#measure('subscribe', '', 'error' in outcome ? outcome.error : null, started)
       },
     })
   }
@@ -262,22 +262,24 @@ export class Commands {
       isRead,
       isExempt: false,
       settle: (outcome) => {
-        this.#measure(method, outcome.version, outcome.error, started)
         if (!isRead && !outcome.error) env.metrics.published.inc({ destination_version: outcome.version })
         output.send(
           session,
           outcome.error ? errorText(id, clientError(outcome.error)) : replyText(id, reply, result(reply, outcome)),
         )
+        this.#measure(method, outcome.version, outcome.error, started)
       },
     })
     if (n === null) this.#refuse(session, id, errors.tooManyRequests)
   }
 
+  /** To be called after the reply was sent. */
   #measure(method: string, version: string, error: { code: number } | null, started: number): void {
-    const { metrics, clock } = this.#deps.env
+    const { env, output } = this.#deps
+    const { metrics, clock } = env
     const labels = { method, destination_version: version, result: error ? String(error.code) : 'ok' }
     metrics.commands.inc(labels)
-    metrics.commandDuration.observe(labels, (clock.monotonic() - started) / 1000)
+    output.whenWritten(() => metrics.commandDuration.observe(labels, (clock.monotonic() - started) / 1000))
   }
 }
 

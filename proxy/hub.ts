@@ -228,7 +228,10 @@ export class Hub {
     if (channel.sessions.size > 0) this.#output.publish(channel, text)
     for (const joining of channel.joining.values()) this.#buffer(channel, joining, text)
     this.#env.metrics.deliveries.inc(channel.sessions.size)
-    this.#env.metrics.fanOutDelay.observe({ destination_version: version }, (this.#env.clock.now() - event.time) / 1000)
+    const { clock, metrics } = this.#env
+    this.#output.whenWritten(() =>
+      metrics.fanOutDelay.observe({ destination_version: version }, (clock.now() - event.time) / 1000),
+    )
   }
 
   #buffer(channel: Channel, joining: Joining, text: string): void {

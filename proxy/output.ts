@@ -29,6 +29,7 @@ export class Output {
   readonly #close: (session: Session, reason: { code: number; reason: string }) => void
   #sessions = new Set<Session>()
   #audiences = new Set<Audience>()
+  #written: (() => void)[] = []
   #isScheduled = false
   /** Monotonic ms. */
   #restUntil = 0
@@ -60,6 +61,12 @@ export class Output {
     if (this.#audiences.delete(audience)) this.#broadcast(audience, false)
   }
 
+  /** Calls `done` once all that was given so far is written: for measuring, as output may rest before. */
+  whenWritten(done: () => void): void {
+    if (this.#isScheduled) this.#written.push(done)
+    else done()
+  }
+
   #add(session: Session, messages: string[]): void {
     session.out.push(...messages)
     this.#sessions.add(session)
@@ -83,6 +90,8 @@ export class Output {
     this.#audiences = new Set()
     for (const audience of audiences) this.#broadcast(audience, audiences.size === 1)
     const sessions = this.#sessions
+    const written = this.#written
+    this.#written = []
     this.#sessions = new Set()
     // A slow session that is closed by what follows may leave something for the next time.
     this.#isScheduled = false
@@ -93,6 +102,7 @@ export class Output {
     }
     const end = clock.monotonic()
     this.#restUntil = end + Math.min((end - start) * restShare, restMsMax)
+    for (const done of written) done()
   }
 
   /** Whoever gets nothing else this time shares the very bytes with the others. */

@@ -146,6 +146,30 @@ async function restAfter(t: Test, sessions: number, writeMs: number): Promise<nu
   return restMs
 }
 
+void t.test('what is measured is measured when it is written, however long output rests before', async (t) => {
+  const rig = new Rig()
+  rig.writeMs = 4
+  const room = audienceOf(rig.session('a'))
+  const writtenAt: number[] = []
+  const publish = (text: string): void => {
+    rig.output.publish(room, text)
+    rig.output.whenWritten(() => writtenAt.push(rig.nowMs))
+  }
+  publish('first')
+  t.same(writtenAt, [], 'nothing is before the turn ends')
+  await turn()
+  t.same(writtenAt, [4])
+  publish('second')
+  await turn()
+  t.same(writtenAt, [4], 'nor while output rests')
+  const [rest] = rig.later
+  rig.nowMs = rest!.atMs
+  rest!.run()
+  t.same(writtenAt, [4, 4 + 4 * restShare + 4])
+  rig.output.whenWritten(() => writtenAt.push(0))
+  t.equal(writtenAt.at(-1), 0, 'at once when nothing waits')
+})
+
 void t.test('after long writes output rests, and what comes meanwhile shares a write', async (t) => {
   t.equal(await restAfter(t, 4, 2), 4 * 2 * restShare)
   t.equal(await restAfter(t, 100, 10), restMsMax, 'never for long')
