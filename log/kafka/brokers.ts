@@ -15,6 +15,12 @@ import { decodeMetadata, metadataRequest, type TopicMetadata } from './wire/meta
 /** Time to connect, and time in which any request must be answered; then its connection is given up. */
 export const kafkaLimitMs = { connect: 3_000, request: 10_000 }
 
+/**
+ * A login is renewed by the first request in this last part of the time that the broker gives it (KIP-368). A broker
+ * takes none within a second of the one before, so what it gives has to be longer by more than that.
+ */
+export const loginRenewalMs = 2_000
+
 /** A topic that was just made is not known to every broker at once: it is asked for so often before it is unknown. */
 export const unknownTopic = { tries: 5, pauseMs: 100 }
 
@@ -50,7 +56,7 @@ export class Brokers {
       socketFactory: socketFactory(this.#closing.signal),
       connectionTimeout: kafkaLimitMs.connect,
       authenticationTimeout: kafkaLimitMs.connect,
-      reauthenticationThreshold: 10_000,
+      reauthenticationThreshold: loginRenewalMs,
       requestTimeout: kafkaLimitMs.request,
       enforceRequestTimeout: true,
       retry: noRetry,

@@ -1,6 +1,6 @@
 /**
- * Proves that the log works through TLS and SASL, that a wrong password and an unknown certificate are refused, and that
- * no message repeats a password.
+ * Proves that the log works through TLS and SASL, also with a broker that ends sessions whose login is not renewed, that a
+ * wrong password and an unknown certificate are refused, and that no message repeats a password.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,6 +16,8 @@ const programMs = 60_000
 
 // With all that has to be percent-encoded.
 const password = 'p@ss:w/r?d%'
+/** How long a plain login is good for. */
+const loginMs = 5_000
 const [plainUser, scramUser] = ['plain-user', 'scram-user']
 const directory = t.testdir()
 const file = (name: string): string => join(directory, name)
@@ -48,6 +50,7 @@ const broker = await ownKafka({
     'listener.name.secure.ssl.keystore.location': file('keystore.pem'),
     'listener.name.secure.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
     'listener.name.secure.plain.sasl.jaas.config': `${loginModules}.plain.PlainLoginModule required user_${plainUser}="${password}";`,
+    'listener.name.secure.plain.connections.max.reauth.ms': String(loginMs),
     'listener.name.secure.scram-sha-512.sasl.jaas.config': `${loginModules}.scram.ScramLoginModule required;`,
   },
 })
@@ -94,6 +97,22 @@ for (const [mechanism, user] of ways) {
     t.same(events.outages, ['away kafka'], 'it is told once')
   })
 }
+
+void t.test('a login that ends is renewed while requests are under way', async (t) => {
+  const events = new ToldEvents()
+  const log = openLog(t, secureUrl(plainUser, password, 'plain'), events)
+  await log.createTopics([{ name: 'renewed', partitions: 1, compacted: false }])
+  const reader = log.read('renewed', 0, 0)
+  const read: number[] = []
+  let sent = 0
+  for (const end = performance.now() + 1.5 * loginMs; performance.now() < end; sent += 10) {
+    await log.append('renewed', 0, entries(sent, 10))
+    read.push(...numbersOf(await take(reader, 10)))
+  }
+  t.ok(sent > 20, `${sent} records`)
+  t.same(read, numbers(0, sent))
+  t.same([events.errors, events.outages], [[], []], 'no connection was ended')
+})
 
 void t.test('a broker whose certificate another authority has signed is refused', async (t) => {
   const log = openLog(t, secureUrl(plainUser, password, 'plain', 'other-ca'))
