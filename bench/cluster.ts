@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { SignJWT } from 'jose'
 import { request } from 'undici'
+import { freePort } from '../compose/services/free-port.ts'
 import { cpuOf } from './process.ts'
 import type { BenchServices, Place } from './services.ts'
 
@@ -168,14 +167,6 @@ export class BenchCluster implements AsyncDisposable {
     await this.#place[Symbol.asyncDispose]()
     await rm(this.dataDir, { recursive: true, force: true })
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function descendants(pid: number): Promise<number[]> {

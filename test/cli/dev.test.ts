@@ -3,23 +3,12 @@
  * clear line for what cannot start, an orderly end, and nothing left after kill -9.
  */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import type { Test } from 'tap'
+import { freePort } from '../../compose/services/free-port.ts'
 import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
 import { ended, environment, holdfast, isAlive, launcher, until } from './helpers.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 async function start(t: Test) {
   const cwd = t.testdir({})

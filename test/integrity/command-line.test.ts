@@ -7,6 +7,7 @@ import { Centrifuge } from 'centrifuge'
 import { jwtVerify } from 'jose'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { freePort } from '../../compose/services/free-port.ts'
 import { sameSignalMs } from '../../platform/signals.ts'
 import {
   roleOf,
@@ -17,7 +18,7 @@ import {
   type Role,
   type WorkerView,
 } from '../support/cluster.ts'
-import { freePort, isRunning, processes, Running, type Exit } from '../support/process.ts'
+import { isRunning, processes, Running, type Exit } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
 /** A killed worker has a live successor within this. */

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
-import { descendants, freePort, Kept, processes, Running, type Exit, type ProcessEntry } from './process.ts'
+import { freePort } from '../../compose/services/free-port.ts'
+import { descendants, Kept, processes, Running, type Exit, type ProcessEntry } from './process.ts'
 import { until } from './until.ts'
 
 export interface WorkerView {
