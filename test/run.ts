@@ -15,20 +15,26 @@ import { objections, ResultReader, type Remark } from './support/results.ts'
 import { logVariable, storeVariable } from './support/services.ts'
 import { bringTools } from './support/tools.ts'
 
-/** All tests may take this long; a single file is bounded in .taprc. */
-const tapDeadlineMs = 15 * 60_000
+/** All tests may take this long, on a machine that is busy with something else; a single file is bounded in .taprc. */
+const tapDeadlineMs = 25 * 60_000
 
 /** Those in test/long may. */
 const longDeadlineMs = 3 * 3_600_000
 
-/** Files that start whole clusters, which coverage would only slow down. They wait for much, so two fit side by side. */
-const clusters = /^test\/(integrity|compose)\//
-
-/** Files that use every core, or look at memory or a screen: one at a time. */
-const alone = /^test\/(browser|bad-input|autobahn|simulation|long)\//
-
-/** Test files that run at the same time otherwise. */
-const jobs = 2
+/**
+ * Which files run together, how many at the same time on two cores, and how. A file is of the first group that it
+ * matches.
+ */
+const groups: { files: RegExp; jobs: number; options: string[] }[] = [
+  // Files that use every core.
+  { files: /^test\/(simulation|long)\//, jobs: 1, options: ['--disable-coverage'] },
+  // Files that look at memory, a screen or how soon something is answered: they wait for much, but not beside clusters.
+  { files: /^test\/(browser|bad-input|autobahn)\//, jobs: 2, options: ['--disable-coverage'] },
+  // Files that start whole clusters, which coverage would only slow down.
+  { files: /^test\/(integrity|compose)\//, jobs: 2, options: ['--disable-coverage'] },
+  // A few files alone may cover nothing.
+  { files: /./, jobs: 3, options: ['--coverage-report=text-summary', '--allow-empty-coverage'] },
+]
 
 /** Kafka and MySQL of the tests keep their data here; it is removed with them. */
 const dataDir = fileURLToPath(new URL('../.holdfast-test', import.meta.url))
@@ -120,26 +126,15 @@ async function runFiles(
   const reader = new ResultReader(printFile, printFailure)
   const end = performance.now() + (isLong ? longDeadlineMs : tapDeadlineMs)
   const reasons: string[] = []
-  const run = async (some: string[], ...options: string[]): Promise<void> =>
-    void reasons.push(...(await runTap(some, options, { env, reader, deadlineMs: end - performance.now() })))
-  await run(
-    files.filter((file) => !alone.test(file) && !clusters.test(file)),
-    `--jobs=${jobs}`,
-    '--coverage-report=text-summary',
-    // A few files alone may cover nothing.
-    '--allow-empty-coverage',
-  )
-  await run(
-    files.filter((file) => clusters.test(file)),
-    `--jobs=${jobs}`,
-    '--disable-coverage',
-  )
-  await run(
-    files.filter((file) => alone.test(file)),
-    '--jobs=1',
-    '--disable-coverage',
-    ...(isLong ? ['--timeout=3600'] : []),
-  )
+  const together = Map.groupBy(files, (file) => groups.find((group) => group.files.test(file))!)
+  // What is over soon comes first.
+  for (const group of groups.toReversed()) {
+    const options = [`--jobs=${group.jobs}`, ...group.options, ...(isLong ? ['--timeout=3600'] : [])]
+    const deadlineMs = end - performance.now()
+    // The group before has said so.
+    if (deadlineMs <= 0) break
+    reasons.push(...(await runTap(together.get(group) ?? [], options, { env, reader, deadlineMs })))
+  }
   const { results } = reader
   reasons.unshift(...objections(results))
   return { reasons, passed: results.passed, failed: results.failed.length }
