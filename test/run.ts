@@ -26,10 +26,8 @@ const longDeadlineMs = 3 * 3_600_000
  * matches.
  */
 const groups: { files: RegExp; jobs: number; options: string[] }[] = [
-  // Files that use every core.
-  { files: /^test\/(simulation|long)\//, jobs: 1, options: ['--disable-coverage'] },
-  // Files that look at memory, a screen or how soon something is answered: they wait for much, but not beside clusters.
-  { files: /^test\/(browser|bad-input|autobahn)\//, jobs: 2, options: ['--disable-coverage'] },
+  // Files that use every core, or look at memory, a screen or how soon something is answered.
+  { files: /^test\/(browser|bad-input|autobahn|simulation|long)\//, jobs: 1, options: ['--disable-coverage'] },
   // Files that start whole clusters, which coverage would only slow down.
   { files: /^test\/(integrity|compose)\//, jobs: 2, options: ['--disable-coverage'] },
   // A few files alone may cover nothing.
