@@ -8,7 +8,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { freePort } from '../../compose/services/free-port.ts'
 import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
-import { ended, environment, holdfast, isAlive, launcher, until } from './helpers.ts'
+import { ended, environment, holdfast, isAlive, launcher } from './helpers.ts'
+import { until } from '../delivery/until.ts'
 
 async function start(t: Test) {
   const cwd = t.testdir({})

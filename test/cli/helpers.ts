@@ -3,7 +3,6 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const launcher = fileURLToPath(new URL('../../cli/holdfast.js', import.meta.url))
@@ -35,15 +34,6 @@ export async function run(command: string, args: readonly string[], options: Spa
 /** Runs `holdfast` to its end, in `cwd`. */
 export function holdfast(args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<Outcome> {
   return run(process.execPath, [launcher, ...args], { cwd, env: environment(env) })
-}
-
-/** Waits until `condition` holds; throws after `deadlineMs`. */
-export async function until(what: string, condition: () => boolean, deadlineMs = 10_000): Promise<void> {
-  const end = performance.now() + deadlineMs
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`)
-    await sleep(10)
-  }
 }
 
 /** False once the process is gone, or a zombie that its new parent has not collected yet. */

@@ -8,7 +8,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { fileURLToPath } from 'node:url'
 import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
-import { ended, environment, until } from './helpers.ts'
+import { ended, environment } from './helpers.ts'
+import { until } from '../delivery/until.ts'
 
 const fixture = fileURLToPath(new URL('fixtures/process.ts', import.meta.url))
 

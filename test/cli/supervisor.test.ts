@@ -8,7 +8,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import type { Test } from 'tap'
 import { fileURLToPath } from 'node:url'
-import { ended, environment, isAlive, until } from './helpers.ts'
+import { ended, environment, isAlive } from './helpers.ts'
+import { until } from '../delivery/until.ts'
 
 const path = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 

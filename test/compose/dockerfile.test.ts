@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { freePort } from '../../compose/services/free-port.ts'
-import { ended, until } from '../cli/helpers.ts'
+import { ended } from '../cli/helpers.ts'
+import { until } from '../delivery/until.ts'
 import { contextDirectory, environmentOf, listOf, readDockerfile, textsOf } from './dockerfile.ts'
 import { Image } from './image.ts'
 

@@ -8,6 +8,9 @@ export const healedWithinMs = 15_000
 /** All workers own their slots, and all clients are connected and subscribed, within this after a service is back. */
 export const settledWithinMs = 30_000
 
+/** So many more answers show that it flows. */
+const answersAfter = 120
+
 /** What may happen to clients while it lasts. */
 export interface Outage {
   name: string
@@ -30,7 +33,7 @@ export async function outage(
   await run()
   fleet.note(`${name}: is over`)
   const endedAt = performance.now()
-  await fleet.flows(120, healedWithinMs)
+  await fleet.flows(answersAfter, healedWithinMs)
   const flowedAt = performance.now()
   await cluster.settled(2, settledWithinMs)
   await fleet.connected(settledWithinMs)
@@ -38,6 +41,6 @@ export async function outage(
   const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
   const [lasted, flowed, settled] = [endedAt - startedAt, flowedAt - endedAt, performance.now() - endedAt]
   t.pass(
-    `${name}: lasted ${seconds(lasted)}, 120 more answers ${seconds(flowed)} later, settled ${seconds(settled)} later`,
+    `${name}: lasted ${seconds(lasted)}, ${answersAfter} more answers ${seconds(flowed)} later, settled ${seconds(settled)} later`,
   )
 }
