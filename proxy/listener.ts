@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import { canonicalAddress, parseNetworks } from '../platform/networks.ts'
 import type { Env } from '../platform/env.ts'
 import { disconnects } from '../protocol/codes.ts'
+import { AllowedOrigins } from './origins.ts'
 import type { Proxy } from './proxy.ts'
 import { requireProxyProtocol } from './proxy-protocol.ts'
 import { sessionSweepMs } from './sessions.ts'
@@ -68,6 +69,7 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
     // The proxy closes its sessions itself, with a code that tells clients to come back.
     preClose: (done: () => void) => done(),
   })
+  const origins = new AllowedOrigins(config.client.allowed_origins)
   const events: SocketEvents = {
     message(session, data, isBinary) {
       if (isBinary) proxy.sessions.close(session, disconnects.badRequest)
@@ -89,7 +91,7 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
         if (proxy.ready !== true) return refuse(503, 'not_ready', proxy.ready)
         const { origin, host } = request.headers
         const address = addressOf(request)
-        if (!isAllowedOrigin(origin, host, config.client.allowed_origins)) {
+        if (!origins.allows(origin, host)) {
           logger.info({ origin, address }, 'origin refused')
           return refuse(403, 'origin', 'origin is not in client.allowed_origins')
         }
@@ -122,13 +124,3 @@ function destroy(this: Socket): void {
 }
 
 const addressOf = (request: FastifyRequest): string => canonicalAddress(request.raw.socket.remoteAddress ?? '')
-
-/** Requests without an origin do not come from a browser. `*` stands for any run of characters. */
-export function isAllowedOrigin(origin: string | undefined, host: string | undefined, allowed: string[]): boolean {
-  if (origin === undefined) return true
-  if (allowed.length === 0) return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase()
-  return allowed.some((pattern) => {
-    const parts = pattern.toLowerCase().split('*').map(RegExp.escape)
-    return new RegExp(`^${parts.join('.*')}$`).test(origin.toLowerCase())
-  })
-}
