@@ -167,9 +167,14 @@ export const configSchema = Type.Object({
   }),
   proxy: Type.Object({
     in_flight_max: integer(
-      1_024,
+      65_536,
       [4, 1_000_000],
-      'Commands of one proxy on their way in one slot; over it, error 111.',
+      'Commands of one proxy on their way in one slot, of which one channel may have a quarter; over it, error 111.',
+    ),
+    in_flight_bytes_max: integer(
+      268_435_456,
+      [16_777_216, 17_179_869_184],
+      'Bytes of the commands of one proxy on their way. One slot may have a quarter, one channel a quarter of that; over it, error 111.',
     ),
     position_check_interval: duration(
       '25s',

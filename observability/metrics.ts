@@ -48,6 +48,10 @@ export function createMetrics(registry = new Registry()) {
       'destination_version',
     ]),
     inFlight: gauge('commands_in_flight', 'Commands sent or waiting for their slot, without an answer yet'),
+    inFlightBytes: gauge(
+      'commands_in_flight_bytes',
+      'Bytes that commands in flight hold; bounded by proxy.in_flight_bytes_max',
+    ),
     rejected: counter('commands_rejected_total', 'Commands refused at the proxy, by error code', ['code']),
     readRetries: counter('read_retries_total', 'Reads sent again because no answer came'),
     insufficient: counter('positions_insufficient_total', 'Channels whose sessions were told to recover', ['reason']),

@@ -63,7 +63,7 @@ export class Proxy {
       instance: this.id,
       producer: `${this.id}.${this.generation}`,
       slots: slotCount(config),
-      inFlightMax: config.proxy.in_flight_max,
+      inFlight: { commands: config.proxy.in_flight_max, bytes: config.proxy.in_flight_bytes_max },
       replyDeadlineMs: config.client.reply_deadline,
     })
     this.#limits = new AddressLimits(env.clock, {

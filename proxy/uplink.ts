@@ -10,6 +10,8 @@ import type { EventError } from '../protocol/event-record.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import { commandTopic, defaultGroup, parseSlot, slotId } from '../protocol/topics.ts'
 import type { SlotId } from '../store/store.ts'
+import { InFlight, commandOverheadBytes } from './in-flight.ts'
+import type { InFlightLimits } from './in-flight.ts'
 
 /** What a command came to. `version` is that of the worker that handled it, '' when none did. */
 export interface Outcome {
@@ -41,6 +43,8 @@ interface Pending extends Request {
   numbers: number[]
   sent: boolean
   settled: boolean
+  /** What it counts for while it is in flight. */
+  bytes: number
   deadlineAt: number
   retryAt: number
   /** Time to the try after that. */
@@ -51,15 +55,13 @@ interface SlotUplink {
   lane: AppendLane<LaneItem & { pending: Pending }>
   nextNumber: number
   byNumber: Map<number, Pending>
-  counted: number
-  countedByChannel: Map<string, number>
 }
 
 export interface UplinkOptions {
   instance: string
   producer: string
   slots: number
-  inFlightMax: number
+  inFlight: InFlightLimits
   replyDeadlineMs: number
 }
 
@@ -67,10 +69,11 @@ export interface UplinkOptions {
 export const readRetryMs = 1_000
 /** How often deadlines are looked at. */
 export const deadlineSweepMs = 100
-/** One channel may use this share of what its slot may have in flight. */
-export const channelShare = 1 / 4
+/** What is left of a command that its client has an answer for already: its number, to know its event by. */
+const answeredBytes = 200
 
 const nothing = Buffer.alloc(0)
+const answered = () => {}
 
 /**
  * The way of commands into the log: per slot one append outstanding and numbers that rise, in-flight limits,
@@ -80,6 +83,7 @@ export class Uplink {
   readonly #env: Env
   readonly #options: UplinkOptions
   readonly #slots = new Map<SlotId, SlotUplink>()
+  readonly #inFlight: InFlight
   readonly #reads = new Set<Pending>()
   /** Runs while anything waits for an answer. */
   #timer: Timer | null = null
@@ -88,6 +92,7 @@ export class Uplink {
   constructor(env: Env, options: UplinkOptions) {
     this.#env = env
     this.#options = options
+    this.#inFlight = new InFlight(options.inFlight)
   }
 
   slotOf(channel: string): SlotId {
@@ -101,7 +106,9 @@ export class Uplink {
   send(request: Request): number | null {
     const slot = request.slot ?? this.slotOf(request.channel)
     const uplink = this.#slots.get(slot) ?? this.#open(slot)
-    if (!request.isExempt && this.#isFull(uplink, request.channel)) return null
+    const record = this.#encode(uplink, request)
+    const bytes = record.key.length + record.value.length + commandOverheadBytes
+    if (!request.isExempt && !this.#inFlight.fits(slot, request.channel, bytes)) return null
     const now = this.#env.clock.monotonic()
     const pending: Pending = {
       ...request,
@@ -109,14 +116,15 @@ export class Uplink {
       numbers: [],
       sent: false,
       settled: false,
+      bytes,
       deadlineAt: now + this.#options.replyDeadlineMs,
       retryAt: now + readRetryMs,
       retryMs: 2 * readRetryMs,
     }
-    if (!request.isExempt) this.#count(uplink, pending, 1)
+    if (!request.isExempt) this.#count(pending, 1, bytes)
     if (request.isRead) this.#reads.add(pending)
     if (!this.#isStopped) this.#timer ??= this.#env.clock.every(deadlineSweepMs, () => this.#sweep())
-    return this.#append(uplink, pending)
+    return this.#append(uplink, pending, record)
   }
 
   /** Takes a command back; false when it may be in the log already. */
@@ -196,57 +204,50 @@ export class Uplink {
       }),
       nextNumber: 1,
       byNumber: new Map(),
-      counted: 0,
-      countedByChannel: new Map(),
     }
     this.#slots.set(slot, uplink)
     return uplink
   }
 
-  #isFull(uplink: SlotUplink, channel: string): boolean {
-    const max = this.#options.inFlightMax
-    return uplink.counted >= max || (uplink.countedByChannel.get(channel) ?? 0) >= Math.ceil(max * channelShare)
+  #count({ slotId, channel }: Pending, commands: number, bytes: number): void {
+    this.#inFlight.change(slotId, channel, commands, bytes)
+    const { metrics } = this.#env
+    metrics.inFlight.set(this.#inFlight.total.commands)
+    metrics.inFlightBytes.set(this.#inFlight.total.bytes)
   }
 
-  #count(uplink: SlotUplink, { channel }: Pending, change: 1 | -1): void {
-    uplink.counted += change
-    const ofChannel = (uplink.countedByChannel.get(channel) ?? 0) + change
-    if (ofChannel === 0) uplink.countedByChannel.delete(channel)
-    else uplink.countedByChannel.set(channel, ofChannel)
-    this.#env.metrics.inFlight.inc(change)
-  }
-
-  #append(uplink: SlotUplink, pending: Pending): number {
-    const n = uplink.nextNumber++
-    pending.numbers.push(n)
-    uplink.byNumber.set(n, pending)
+  /** The command under the number that the slot gives next. */
+  #encode(uplink: SlotUplink, request: Request): { key: Buffer; value: Buffer } {
     const { instance, producer } = this.#options
     const command: CommandRecord = {
       producer,
-      n,
+      n: uplink.nextNumber,
       instance,
-      session: pending.session,
-      user: pending.user,
-      channel: pending.channel,
-      method: pending.method,
+      session: request.session,
+      user: request.user,
+      channel: request.channel,
+      method: request.method,
       time: this.#env.clock.now(),
       seed: this.#env.random.hex(12),
-      history: pending.history,
-      connInfo: pending.connInfo,
-      payload: pending.payload,
+      history: request.history,
+      connInfo: request.connInfo,
+      payload: request.payload,
     }
-    uplink.lane.push({
-      entry: { key: Buffer.from(pending.channel), value: encodeCommand(command) },
-      pending,
-      sending: () => (pending.sent = true),
-    })
+    return { key: Buffer.from(request.channel), value: encodeCommand(command) }
+  }
+
+  #append(uplink: SlotUplink, pending: Pending, entry: { key: Buffer; value: Buffer }): number {
+    const n = uplink.nextNumber++
+    pending.numbers.push(n)
+    uplink.byNumber.set(n, pending)
+    uplink.lane.push({ entry, pending, sending: () => (pending.sent = true) })
     return n
   }
 
   #forget(uplink: SlotUplink, pending: Pending): void {
     for (const n of pending.numbers) uplink.byNumber.delete(n)
     this.#reads.delete(pending)
-    if (!pending.isExempt) this.#count(uplink, pending, -1)
+    if (!pending.isExempt) this.#count(pending, -1, -pending.bytes)
   }
 
   #settle(pending: Pending, outcome: Outcome): void {
@@ -261,11 +262,13 @@ export class Uplink {
     for (const uplink of this.#slots.values()) {
       if (uplink.byNumber.size > 0) isIdle = false
       // In the order of numbers, hence of deadlines: the first that has time left ends the look.
+      const expired: Pending[] = []
       for (const pending of uplink.byNumber.values()) {
         if (pending.isExempt || pending.settled) continue
         if (pending.deadlineAt > now) break
-        this.#expire(uplink, pending)
+        expired.push(pending)
       }
+      if (expired.length > 0) this.#expire(uplink, expired)
     }
     for (const pending of this.#reads) {
       if (pending.sent && pending.retryAt <= now) this.#askAgain(pending, now)
@@ -279,16 +282,31 @@ export class Uplink {
    * The client hears that the outcome is unknown. A write that was sent stays in flight until its answer, so that a
    * slot that stands still ends in "too many requests" and not in a pile.
    */
-  #expire(uplink: SlotUplink, pending: Pending): void {
-    if (!pending.sent) uplink.lane.remove((item) => item.pending === pending)
-    if (!pending.sent || pending.isRead) this.#forget(uplink, pending)
-    this.#settle(pending, { error: errors.internal, body: nothing, version: '' })
+  #expire(uplink: SlotUplink, expired: Pending[]): void {
+    const unsent = new Set(expired.filter(({ sent }) => !sent))
+    if (unsent.size > 0) uplink.lane.remove(({ pending }) => unsent.has(pending))
+    for (const pending of expired) {
+      const isOver = !pending.sent || pending.isRead
+      if (isOver) this.#forget(uplink, pending)
+      this.#settle(pending, { error: errors.internal, body: nothing, version: '' })
+      if (!isOver) this.#shrink(pending)
+    }
+  }
+
+  /** Keeps no more of a command than its answer event will need. */
+  #shrink(pending: Pending): void {
+    this.#count(pending, 0, answeredBytes - pending.bytes)
+    pending.bytes = answeredBytes
+    pending.payload = nothing
+    pending.connInfo = null
+    pending.settle = answered
   }
 
   #askAgain(pending: Pending, now: number): void {
     pending.retryAt = now + pending.retryMs
     pending.retryMs *= 2
     this.#env.metrics.readRetries.inc()
-    this.#append(this.#slots.get(pending.slotId)!, pending)
+    const uplink = this.#slots.get(pending.slotId)!
+    this.#append(uplink, pending, this.#encode(uplink, pending))
   }
 }

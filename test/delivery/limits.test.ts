@@ -1,5 +1,6 @@
-// Proves the limits on the way into the log: what one slot and one of its channels may have in flight, what happens at
-// the deadline to a command that was sent and to one that was not, and that a read outlives the worker it was asked of.
+// Proves the limits on the way into the log: what one slot and one of its channels may have in flight, by count and by
+// bytes, that a busy room waits for a new owner without an error, what happens at the deadline to a command that was
+// sent and to one that was not, and that a read outlives the worker it was asked of.
 import t from 'tap'
 import { clusterByHand, commands, give, handled, stored } from './by-hand.ts'
 import { until } from './until.ts'
@@ -25,6 +26,69 @@ t.test('in flight per slot and per channel', async (t) => {
   t.ok(accepted.every((id) => codeOf(id) === undefined))
   t.notOk((await client.publish('a', 'again')).error)
   t.same(await stored(cluster, 'a'), ['x', 'x', 'again'], 'what was refused had no effect')
+})
+
+t.test('bytes in flight per slot and per channel', async (t) => {
+  await using cluster = await clusterByHand({ 'proxy.in_flight_bytes_max': '16777216', 'client.reply_deadline': '1m' })
+  const handles = cluster.handles()
+  const client = await cluster.client(await cluster.proxy({ handles }))
+  const data = 'x'.repeat(60_000)
+  const fill = async (channel: string): Promise<number[]> => {
+    const ids: number[] = []
+    while (true) {
+      const id = client.send({ publish: { channel, data } })
+      if (client.replies.has(id)) return ids
+      ids.push(id)
+      await new Promise(setImmediate)
+      if (client.replies.get(id)?.error?.code === 111) return ids.slice(0, -1)
+    }
+  }
+  const rooms = ['a', 'b', 'c', 'd']
+  const accepted: number[] = []
+  for (const room of rooms) {
+    const ids = await fill(room)
+    t.ok(ids.length >= 15 && ids.length <= 17, `a mebibyte for ${room}: ${ids.length}`)
+    accepted.push(...ids)
+  }
+  t.same(await fill('e'), [], 'the slot is full')
+  const { values } = await handles.env.metrics.inFlightBytes.get()
+  t.ok(values[0]!.value > 3_800_000 && values[0]!.value <= 4_194_304, 'shown')
+  await give(cluster, await cluster.worker())
+  await until('all are answered', () => accepted.every((id) => client.replies.has(id)))
+  t.notOk(accepted.some((id) => client.replies.get(id)!.error))
+  t.notOk((await client.publish('e', 'x')).error, 'there is room again')
+  t.equal((await handles.env.metrics.inFlightBytes.get()).values[0]!.value, 0)
+})
+
+t.test('a room of 2,000 publications a second waits for a new owner', async (t) => {
+  await using cluster = await clusterByHand({ 'client.reply_deadline': '1m' })
+  const proxy = await cluster.proxy()
+  const clients = await Promise.all(Array.from({ length: 50 }, () => cluster.client(proxy)))
+  const a = await cluster.worker()
+  await give(cluster, a)
+  await clients[0]!.subscribe('room')
+  a.kill()
+  // As much as comes in until the deadline of the first is over.
+  const asked = Array.from({ length: 9_000 }, (_, n) => {
+    const client = clients[n % clients.length]!
+    return { client, id: client.send({ publish: { channel: 'room', data: n } }) }
+  })
+  const other = clients[1]!.send({ publish: { channel: 'other', data: 'x' } })
+  await give(cluster, await cluster.worker())
+  await until('all are answered', () => asked.every(({ client, id }) => client.replies.has(id)))
+  t.same(
+    asked.map(({ client, id }) => client.replies.get(id)!.error?.code).filter((code) => code !== undefined),
+    [],
+    'none is refused',
+  )
+  await until('all are delivered', () => clients[0]!.dataOf('room').length === asked.length)
+  t.same(
+    clients[0]!.dataOf('room'),
+    asked.map((_, n) => n),
+    'once and in order',
+  )
+  await until('the other room too', () => clients[1]!.replies.has(other))
+  t.notOk(clients[1]!.replies.get(other)!.error)
 })
 
 t.test('at the deadline', async (t) => {

@@ -47,7 +47,7 @@ class Rig implements Disposable {
       instance: me,
       producer: `${me}.1`,
       slots: 1,
-      inFlightMax: 100,
+      inFlight: { commands: 100, bytes: 1_000_000 },
       replyDeadlineMs: 60_000,
     })
     const output = new Output(env, 1e9, () => assert.fail('closed as slow'))
