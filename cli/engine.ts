@@ -77,5 +77,6 @@ const announceMs = 3_000
 
 function startCode({ code }: EngineStartError): ExitCode {
   if (code === 'damaged') return exitCodes.damagedData
+  if (code === 'misplaced') return exitCodes.badConfig
   return code === 'in_use' ? exitCodes.portInUse : exitCodes.unusable
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { createConnection, type Socket } from 'node:net'
 import { LogError, type LogErrorCode, type LogReader } from '../log/log.ts'
+import { Outages, untold, type OutageEvents } from '../platform/outages.ts'
 import { StoreError, type StoreErrorCode } from '../store/store.ts'
 import { FollowingReader } from './following-reader.ts'
 import { FrameDecoder, encodeFrame } from './frames.ts'
 import type { ClientMessage, ServerMessage, Side } from './messages.ts'
-import { readPlace } from './place.ts'
+import { placeFile, readPlace } from './place.ts'
 
 /** Back-off between two tries to reach the engine; it never gives up before close(). */
 export const reconnectMs = { first: 20, max: 500 }
@@ -34,6 +35,8 @@ interface Pending {
  */
 export class EngineConnection {
   readonly dataDir: string
+  readonly #outages: Outages
+  readonly #name: string
   #client = randomUUID()
   #socket: Socket | null = null
   #output: ClientMessage[] = []
@@ -47,8 +50,11 @@ export class EngineConnection {
   #watchdog: NodeJS.Timeout | null = null
   #closed = false
 
-  constructor(dataDir: string) {
+  /** `events` are told when the engine is away, and when it answers again. */
+  constructor(dataDir: string, events: OutageEvents = untold) {
     this.dataDir = dataDir
+    this.#outages = new Outages(events)
+    this.#name = `engine of ${dataDir}`
     void this.#connect()
   }
 
@@ -104,10 +110,12 @@ export class EngineConnection {
 
   async #connect(): Promise<void> {
     this.#retry = null
-    // An unreadable note is as good as none: what is wrong shows in the requests that find no engine.
-    const place = await readPlace(this.dataDir).catch(() => null)
+    const place = await readPlace(this.dataDir).catch((error: Error) => error)
     if (this.#closed) return
-    if (place === null) return this.#connectLater()
+    if (place === null || place instanceof Error) {
+      this.#away(place ?? new Error(`there is no ${placeFile(this.dataDir)}, which a running engine keeps`))
+      return this.#connectLater()
+    }
     const socket = createConnection(place.socket)
     const decoder = new FrameDecoder<ServerMessage>()
     socket.on('connect', () => {
@@ -122,11 +130,15 @@ export class EngineConnection {
       }
     })
     // 'close' follows, and with it a new try.
-    socket.on('error', () => {})
+    socket.on('error', (error) => this.#away(error))
     socket.on('close', () => {
       if (this.#socket === socket) this.#drop()
       if (!this.#closed) this.#connectLater()
     })
+  }
+
+  #away(error: Error): void {
+    if (!this.#closed) this.#outages.lost(this.#name, error)
   }
 
   #connectLater(): void {
@@ -160,6 +172,8 @@ export class EngineConnection {
   }
 
   #take(message: ServerMessage): void {
+    // A connection is not enough: the system makes one to a process that stands still.
+    this.#outages.answered(this.#name)
     switch (message[0]) {
       case 'answer':
         return this.#settle(message[1])?.resolve(message[2])
@@ -224,6 +238,7 @@ export class EngineConnection {
     this.#watchdog = null
     const [oldest] = this.#pending.values()
     if (oldest !== undefined && this.#socket !== null && performance.now() - oldest.sentAt >= answerTimeoutMs) {
+      this.#away(new Error(`it has not answered for ${answerTimeoutMs} ms`))
       this.#socket.destroy()
       this.#drop()
     } else {

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { logMigrations } from '../log/embedded/tables.ts'
 import { Sql, integer, sqliteCode } from '../store/embedded/sql.ts'
 import { NewerTablesError, applicationId, migrate, storeMigrations } from '../store/embedded/tables.ts'
-import { EngineStartError, type EngineErrorCode } from './errors.ts'
+import { EngineStartError, type FileErrorCode } from './errors.ts'
 
 /**
  * How hard a commit is made. `normal` survives the death of any process, the engine's included; `full` survives a
@@ -34,7 +34,7 @@ const cacheKilobytes = 64 * 1_024
 const migrations = storeMigrations.map((tables, version) => `${tables}\n${logMigrations[version] ?? ''}`)
 
 const busy = 5
-const codes: ReadonlyMap<number, EngineErrorCode> = new Map<number, EngineErrorCode>([
+const codes: ReadonlyMap<number, FileErrorCode> = new Map<number, FileErrorCode>([
   [busy, 'in_use'],
   [3, 'unwritable'], // SQLITE_PERM
   [8, 'unwritable'], // SQLITE_READONLY
@@ -46,7 +46,7 @@ const codes: ReadonlyMap<number, EngineErrorCode> = new Map<number, EngineErrorC
 ])
 
 /** What an error of SQLite means for the file as a whole; undefined when it is a matter of one request. */
-export function fileErrorCode(error: unknown): EngineErrorCode | undefined {
+export function fileErrorCode(error: unknown): FileErrorCode | undefined {
   return codes.get((sqliteCode(error) ?? 0) & 0xff)
 }
 
@@ -69,7 +69,7 @@ export function openFile(dataDir: string, sync: Sync): Sql {
   }
 }
 
-export function fileError(code: EngineErrorCode, path: string, cause: unknown): EngineStartError {
+export function fileError(code: FileErrorCode, path: string, cause: unknown): EngineStartError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   const words = {
     damaged: `${path} is damaged (${reason}); move it away or restore a copy of it`,

@@ -1,20 +1,19 @@
-import { chmodSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
-import { createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import type { Socket } from 'node:net'
+import { resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { SqliteLog } from '../log/embedded/sqlite-log.ts'
 import { SqliteStore } from '../store/embedded/sqlite-store.ts'
 import type { Sql } from '../store/embedded/sql.ts'
+import { Door } from './door.ts'
+import { EngineStartError } from './errors.ts'
 import { databasePath, fileError, fileErrorCode, openFile, type Sync } from './file.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Peer } from './peer.ts'
-import { readPlace, removePlace, removeSocketDirectory, socketDirectoryPrefix, writePlace } from './place.ts'
 import { RequestRunner } from './requests.ts'
+import { removeDeadSockets } from './socket-directory.ts'
 import { Tails } from './tails.ts'
 
-export { EngineStartError } from './errors.ts'
+export { EngineStartError }
 
 /** How long a stopping engine waits for clients to take their last answers. */
 export const stopGraceMs = 1_000
@@ -39,48 +38,44 @@ export async function runEngine({
 }: EngineOptions): Promise<{ stop(): Promise<void> }> {
   const dataDir = resolve(wanted)
   const sql = openFile(dataDir, sync)
-  const engine = new Engine(sql, logger, (cause) => {
+  const engine = new Engine(sql, { dataDir, logger }, (cause) => {
     const error = fileError(fileErrorCode(cause) ?? 'unwritable', databasePath(dataDir), cause)
     logger.fatal({ err: error }, 'engine cannot go on')
     onFatal(error)
   })
   try {
-    // The file is ours, so whoever noted this place is dead.
-    const stale = await readPlace(dataDir)
-    if (stale !== null) await removeSocketDirectory(stale)
-    const place = { pid: process.pid, socket: join(await mkdtemp(join(tmpdir(), socketDirectoryPrefix)), 'socket') }
-    await engine.listen(place.socket)
-    await writePlace(dataDir, place)
-    logger.info({ file: databasePath(dataDir), socket: place.socket, sync }, 'engine listens')
+    await removeDeadSockets()
+    const socket = await engine.open()
+    logger.info({ file: databasePath(dataDir), socket, sync }, 'engine listens')
     return {
       async stop() {
-        await removePlace(dataDir)
         await engine.stop()
-        await removeSocketDirectory(place)
         logger.info('engine stopped')
       },
     }
   } catch (error) {
     await engine.stop()
-    throw fileError('unwritable', dataDir, error)
+    throw error instanceof EngineStartError ? error : fileError('unwritable', dataDir, error)
   }
 }
 
 class Engine {
   #sql: Sql
-  #server: Server
+  #door: Door
   #peers = new Set<Peer>()
   #clients = new Map<string, Peer>()
   #group: GroupCommit
   #tails: Tails
   #logger: Logger
   #failed: (error: unknown) => void
+  /** Called when a client is gone, while the engine stops. */
+  #gone: (() => void) | null = null
 
-  constructor(sql: Sql, logger: Logger, failed: (error: unknown) => void) {
+  constructor(sql: Sql, at: { dataDir: string; logger: Logger }, failed: (error: unknown) => void) {
     this.#sql = sql
-    this.#logger = logger
+    this.#logger = at.logger
     this.#failed = failed
-    this.#server = createServer((socket) => this.#accept(socket))
+    this.#door = new Door({ ...at, accept: (socket) => this.#accept(socket) })
     const log = new SqliteLog(sql)
     this.#tails = new Tails(log)
     this.#group = new GroupCommit({
@@ -91,22 +86,18 @@ class Engine {
     })
   }
 
-  async listen(path: string): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#server.once('error', reject)
-    this.#server.listen(path, resolve)
-    await promise
-    chmodSync(path, 0o600)
+  /** Resolves with the path of the socket. */
+  async open(): Promise<string> {
+    await this.#door.open()
+    return this.#door.socket
   }
 
   async stop(): Promise<void> {
     this.#group.end()
-    const closed = Promise.withResolvers<void>()
-    // Closing one that never listened is an error, and closed is what it is then.
-    this.#server.close(() => closed.resolve())
+    await this.#door.close()
     for (const peer of this.#peers) peer.end()
     const impatient = setTimeout(() => this.#peers.forEach((peer) => peer.destroy()), stopGraceMs)
-    await closed.promise
+    while (this.#peers.size > 0) await new Promise<void>((gone) => (this.#gone = gone))
     clearTimeout(impatient)
     this.#sql.close()
   }
@@ -128,6 +119,7 @@ class Engine {
         },
         closed: (peer) => {
           this.#peers.delete(peer)
+          this.#gone?.()
           for (const [client, known] of this.#clients) if (known === peer) this.#clients.delete(client)
         },
       }),
@@ -136,7 +128,7 @@ class Engine {
 
   #fail(error: unknown): void {
     this.#group.end()
-    this.#server.close()
+    this.#door.shut()
     for (const peer of this.#peers) peer.destroy()
     this.#failed(error)
   }

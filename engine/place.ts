@@ -1,5 +1,5 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 
 /** Where a running engine is to be found, as `<data_dir>/engine.json` says. */
 export interface EnginePlace {
@@ -7,10 +7,7 @@ export interface EnginePlace {
   socket: string
 }
 
-/** Prefix of the private directory in the system's temporary one that holds an engine's socket. */
-export const socketDirectoryPrefix = 'holdfast-engine-'
-
-const placeFile = (dataDir: string): string => join(dataDir, 'engine.json')
+export const placeFile = (dataDir: string): string => join(dataDir, 'engine.json')
 
 /** Null when no engine has noted its place, or only half of it. */
 export async function readPlace(dataDir: string): Promise<EnginePlace | null> {
@@ -35,10 +32,4 @@ export async function writePlace(dataDir: string, place: EnginePlace): Promise<v
 
 export async function removePlace(dataDir: string): Promise<void> {
   await rm(placeFile(dataDir), { force: true })
-}
-
-/** Removes the socket's directory, if it is one that an engine made. */
-export async function removeSocketDirectory({ socket }: EnginePlace): Promise<void> {
-  const directory = dirname(socket)
-  if (basename(directory).startsWith(socketDirectoryPrefix)) await rm(directory, { recursive: true, force: true })
 }

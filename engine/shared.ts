@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { OutageEvents } from '../platform/outages.ts'
 import { EngineConnection } from './connection.ts'
 
 interface Shared {
@@ -8,10 +9,16 @@ interface Shared {
 
 const shared = new Map<string, Shared>()
 
-/** This process's one connection to the engine of a data directory. The last user to release it closes it. */
-export function shareConnection(dataDir: string): { connection: EngineConnection; release: () => Promise<void> } {
+/**
+ * This process's one connection to the engine of a data directory. The last user to release it closes it. The first one's
+ * `events` are told when the engine is away.
+ */
+export function shareConnection(
+  dataDir: string,
+  events?: OutageEvents,
+): { connection: EngineConnection; release: () => Promise<void> } {
   const path = resolve(dataDir)
-  const entry = shared.get(path) ?? { connection: new EngineConnection(path), users: 0 }
+  const entry = shared.get(path) ?? { connection: new EngineConnection(path, events), users: 0 }
   shared.set(path, entry)
   entry.users += 1
   let released = false

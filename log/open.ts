@@ -2,7 +2,7 @@ import type { KafkaEvents } from './kafka/events.ts'
 import type { Log } from './log.ts'
 
 export interface LogOptions {
-  /** Told what the Kafka adapter does. */
+  /** Told what the Kafka adapter does, and when any log is away. */
   events?: KafkaEvents
   /**
    * How long the Kafka adapter lets an append wait, under load, for others to go with it (ms; 0 by default). Worth it
@@ -23,7 +23,7 @@ export async function openLog(url: string, options: LogOptions = {}): Promise<Lo
   }
   if (scheme === 'embedded' && rest !== '') {
     const { openEmbeddedLog } = await import('./embedded/embedded-log.ts')
-    return openEmbeddedLog(rest)
+    return openEmbeddedLog(rest, options.events)
   }
   throw new Error(`log: cannot open a URL that starts with "${scheme}:"; supported are kafka: and embedded:`)
 }

@@ -9,6 +9,9 @@ export interface OutageEvents {
   back(what: string): void
 }
 
+/** For whoever need not be told. */
+export const untold: OutageEvents = { away() {}, back() {} }
+
 /** Tells that something is away once for each outage, however often it is tried. */
 export class Outages {
   readonly #events: OutageEvents

@@ -3,7 +3,7 @@ import type { Store } from './store.ts'
 
 /**
  * Opens the store that a URL names: `mysql://…` or `embedded:<data directory>`. An adapter is loaded when it is needed.
- * `events` are told what the MySQL adapter does. Throws one clear error, without repeating the URL, for any other.
+ * `events` are told what the MySQL adapter does, and when any store is away. Throws one clear error, without repeating the URL, for any other.
  */
 export async function openStore(url: string, events?: MysqlEvents): Promise<Store> {
   const [scheme = '', rest = ''] = url.split(/:(.*)/s)
@@ -13,7 +13,7 @@ export async function openStore(url: string, events?: MysqlEvents): Promise<Stor
   }
   if (scheme === 'embedded' && rest !== '') {
     const { openEmbeddedStore } = await import('./embedded/embedded-store.ts')
-    return openEmbeddedStore(rest)
+    return openEmbeddedStore(rest, events)
   }
   throw new Error(`store: cannot open a URL that starts with "${scheme}:"; supported are mysql: and embedded:`)
 }

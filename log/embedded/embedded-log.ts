@@ -1,14 +1,15 @@
 import { shareConnection } from '../../engine/shared.ts'
 import type { EngineConnection } from '../../engine/connection.ts'
 import type { LogRequests } from '../../engine/requests.ts'
+import type { OutageEvents } from '../../platform/outages.ts'
 import { LogError, type Log, type LogEntry, type LogRange, type LogReader, type TopicSpec } from '../log.ts'
 
 /** Records that one request removes at most. */
 export const trimChunk = 1_000
 
-/** The log that the engine of a data directory keeps. */
-export function openEmbeddedLog(dataDir: string): EmbeddedLog {
-  const { connection, release } = shareConnection(dataDir)
+/** The log that the engine of a data directory keeps. `events` are told when the engine is away. */
+export function openEmbeddedLog(dataDir: string, events?: OutageEvents): EmbeddedLog {
+  const { connection, release } = shareConnection(dataDir, events)
   return new EmbeddedLog(connection, release)
 }
 

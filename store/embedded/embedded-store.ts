@@ -1,12 +1,13 @@
 import type { EngineConnection } from '../../engine/connection.ts'
 import { shareConnection } from '../../engine/shared.ts'
+import type { OutageEvents } from '../../platform/outages.ts'
 import { StoreError, type Store } from '../store.ts'
 import type { StoreAnswer, StoreArguments, StoreRequest } from './sqlite-store.ts'
 import { storeRequests } from './store-requests.ts'
 
-/** The store that the engine of a data directory keeps. */
-export function openEmbeddedStore(dataDir: string): Store {
-  const { connection, release } = shareConnection(dataDir)
+/** The store that the engine of a data directory keeps. `events` are told when the engine is away. */
+export function openEmbeddedStore(dataDir: string, events?: OutageEvents): Store {
+  const { connection, release } = shareConnection(dataDir, events)
   return embeddedStore(connection, release)
 }
 
