@@ -104,7 +104,8 @@ export class Controller {
     const begin = async () => {
       await log.createTopics(this.#housekeeping.topics.wanted)
       const pinned = await store.createGroup(defaultGroup, slots)
-      if (pinned !== slots) throw new Error(`topics.slots is ${slots}, but the cluster was made with ${pinned} slots`)
+      if (pinned !== slots)
+        throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}, for good`)
       return Promise.all(heard.map(([topic, partition]) => log.range(topic, partition)))
     }
     const ends = await untilAnswered(this.#env, begin, () => this.#isStopped)

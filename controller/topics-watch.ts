@@ -26,9 +26,13 @@ export class TopicsWatch {
       await untilAnswered(this.#env, () => log.createTopics(this.wanted), stopped)
       metrics.topicsMismatched.set(0)
     } catch (error) {
-      if (!(error instanceof LogError) || error.code !== 'topic_mismatch') throw error
-      metrics.topicsMismatched.set(1)
-      logger.error({ reason: error.message }, 'a topic is not as it should be')
+      const isForAPerson = error instanceof LogError && (error.code === 'topic_mismatch' || error.code === 'denied')
+      if (!isForAPerson) throw error
+      if (error.code === 'topic_mismatch') metrics.topicsMismatched.set(1)
+      logger.error(
+        { reason: error.message },
+        error.code === 'denied' ? 'the topics cannot be looked at' : 'a topic is not as it should be',
+      )
     }
   }
 }

@@ -13,6 +13,8 @@ export interface TopicSpec {
   partitions: number
   /** Keep only the newest record of each key. */
   compacted: boolean
+  /** The configuration key that says how many partitions, for whoever reads that it has others. */
+  partitionsKey?: string
 }
 
 /** What is appended. The key is null where nothing is compacted or partitioned by it. */
@@ -48,7 +50,10 @@ export interface LogReader {
 }
 
 export interface Log {
-  /** Makes the topics that are missing; rejects with `topic_mismatch` when one exists with other settings. */
+  /**
+   * Makes the topics that are missing; rejects with `topic_mismatch` when one exists with other settings, and
+   * with `denied` when the log lets us in not at all, or not to do that: both are for a person to mend.
+   */
   createTopics(topics: TopicSpec[]): Promise<void>
   /**
    * Appends the entries next to each other and in order, all or none, and returns the offset of the first. When it
@@ -84,6 +89,7 @@ export const logErrorCodes = [
   'out_of_range', // the place to read from is older than `oldest` or newer than `next`
   'unknown_topic',
   'topic_mismatch',
+  'denied', // of createTopics: anywhere else, where a cluster runs, it may be mended meanwhile and is `unavailable`
   'closed',
 ] as const
 export type LogErrorCode = (typeof logErrorCodes)[number]

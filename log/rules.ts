@@ -17,9 +17,15 @@ export function checkPlace(topic: string, partition: number, from: number, { old
 /** Throws `topic_mismatch` when the topic exists with other settings than the wanted ones. */
 export function checkTopic(wanted: TopicSpec, partitions: number, compacted: boolean): void {
   if (wanted.partitions === partitions && wanted.compacted === compacted) return
+  const { name, partitionsKey } = wanted
+  if (partitionsKey !== undefined && wanted.partitions !== partitions)
+    throw new LogError(
+      'topic_mismatch',
+      `${partitionsKey} is ${wanted.partitions}, but the cluster was made with ${partitions}: topic ${name} has ${partitions} partitions, for good`,
+    )
   const words = (count: number, compact: boolean): string => `${count} partitions${compact ? ', compacted' : ''}`
   throw new LogError(
     'topic_mismatch',
-    `topic ${wanted.name} has ${words(partitions, compacted)}, not ${words(wanted.partitions, wanted.compacted)}`,
+    `topic ${name} has ${words(partitions, compacted)}, not ${words(wanted.partitions, wanted.compacted)}`,
   )
 }

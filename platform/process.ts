@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
 import { exitCodes, fatal, signalExitCode } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
+import { forAPerson } from './for-a-person.ts'
 import { createLogger } from './logger.ts'
 import { resolvedConfigVariable } from './resolved-config.ts'
 import { onStopSignals } from './signals.ts'
@@ -75,6 +76,8 @@ export async function runProcess(
   try {
     running = await start({ logger, stop, fatal: (code, message) => fatal(name, code, message) })
   } catch (error) {
+    const advice = forAPerson(error)
+    if (advice !== null) fatal(name, exitCodes.badConfig, advice)
     if (isAddressInUse(error)) fatal(name, exitCodes.portInUse, `${error.address}:${error.port} is in use`)
     crash(error, 'could not start')
   }

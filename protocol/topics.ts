@@ -31,8 +31,13 @@ export function parseSlot(slot: SlotId): { group: string; partition: number } {
 
 export function clusterTopics(slots: number, inboxPartitions: number): TopicSpec[] {
   return [
-    { name: commandTopic(defaultGroup), partitions: slots, compacted: false },
-    { name: inboxTopic, partitions: inboxPartitions, compacted: false },
+    { name: commandTopic(defaultGroup), partitions: slots, compacted: false, partitionsKey: 'topics.slots' },
+    {
+      name: inboxTopic,
+      partitions: inboxPartitions,
+      compacted: false,
+      partitionsKey: 'topics.inbox_partitions',
+    },
     { name: controlTopic, partitions: 1, compacted: true },
     { name: statusTopic, partitions: 1, compacted: false },
     { name: heartbeatTopic, partitions: heartbeatPartitions, compacted: false },

@@ -4,6 +4,7 @@ import { logUrl, slotCount, storeUrl } from '../../config/config.ts'
 import { LogError } from '../../log/log.ts'
 import { openLog } from '../../log/open.ts'
 import { exitCodes, fatal } from '../../platform/exit-codes.ts'
+import { forAPerson } from '../../platform/for-a-person.ts'
 import { clusterTopics, defaultGroup } from '../../protocol/topics.ts'
 import { openStore } from '../../store/open.ts'
 import { StoreError } from '../../store/store.ts'
@@ -20,11 +21,13 @@ export async function migrate(config: Config): Promise<void> {
     await patiently(() => store.migrate())
     const pinned = await store.createGroup(defaultGroup, slots)
     if (pinned !== slots)
-      throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}`)
+      throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}, for good`)
     process.stdout.write('store: the tables are up to date\n')
     await patiently(() => log.createTopics(clusterTopics(slots, config.topics.inbox_partitions)))
     process.stdout.write('log: the topics are as they should be\n')
   } catch (error) {
+    const advice = forAPerson(error)
+    if (advice !== null) fatal('holdfast', exitCodes.badConfig, advice)
     if (error instanceof StoreError) fatal('store', exitCodes.failure, error.message)
     if (error instanceof LogError) fatal('log', exitCodes.failure, error.message)
     throw error

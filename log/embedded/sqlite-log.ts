@@ -32,10 +32,11 @@ export class SqliteLog {
   }
 
   createTopics(topics: TopicSpec[]): void {
-    for (const { name, partitions, compacted } of topics) {
+    for (const topic of topics) {
+      const { name, partitions, compacted } = topic
       const found = this.#sql.get('SELECT partitions, compacted FROM log_topic WHERE name = ?', name)
       if (found !== undefined) {
-        checkTopic({ name, partitions, compacted }, integer(found['partitions']), found['compacted'] === 1)
+        checkTopic(topic, integer(found['partitions']), found['compacted'] === 1)
         continue
       }
       if (!(partitions >= 1 && partitions <= partitionsMax))

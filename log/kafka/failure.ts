@@ -29,6 +29,35 @@ export function failureOf(error: unknown, what: string): LogError {
   return new LogError(kind, `${what}: ${messages}`, { cause: error })
 }
 
+/** What Kafka answers to who may not do it (kafka.apache.org/protocol#protocol_error_codes). */
+const deniedTypes = new Set([
+  'TOPIC_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'SASL_AUTHENTICATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+])
+
+/** What Node says of a certificate that leads to no authority it trusts, or names somebody else. */
+const certificateCodes = new Set([
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+/** kafkajs gives a login that broke off the same name as one that was refused. */
+const brokeOff = /closed|timeout|timed out|connection error/i
+
+/** True when nobody but a person can mend it: a wrong password, no right, a certificate that is not trusted. */
+export function isDenied(error: Error): boolean {
+  const { name, message, type = '', code = '', cause } = error as Error & { type?: string; code?: string }
+  if (name === 'KafkaJSSASLAuthenticationError') return !brokeOff.test(message)
+  // kafkajs wraps what it gave up trying.
+  return deniedTypes.has(type) || certificateCodes.has(code) || (cause instanceof Error && isDenied(cause))
+}
+
 /** The name that Kafka has for the error, or else kafkajs. */
 export function errorName(error: LogError): string {
   const { type, name } = (error.cause ?? error) as Error & { type?: string }

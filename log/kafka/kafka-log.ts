@@ -5,6 +5,7 @@ import type { LogOptions } from '../open.ts'
 import { Brokers } from './brokers.ts'
 import { noEvents } from './events.ts'
 import { deleteRecords } from './deletion.ts'
+import { isDenied } from './failure.ts'
 import { Fetching, leaderRetryMs } from './fetching.ts'
 import { Offsets } from './offsets.ts'
 import { Producing } from './producing.ts'
@@ -39,7 +40,11 @@ export class KafkaLog implements Log {
   async createTopics(topics: TopicSpec[]): Promise<void> {
     this.#check()
     const named = topics.map((spec) => ({ ...spec, name: this.#name(spec.name) }))
-    const made = await this.#brokers.administer((admin) => createTopics(admin, named, this.#address))
+    const made = await this.#brokers
+      .administer((admin) => createTopics(admin, named, this.#address))
+      .catch((error: LogError) => {
+        throw isDenied(error) ? new LogError('denied', error.message, { cause: error }) : error
+      })
     await Promise.all(made.map((spec) => this.#untilLed(spec)))
   }
 

@@ -1,7 +1,7 @@
 import { Outages } from '../../platform/outages.ts'
 import { systemRandom } from '../../platform/random.ts'
 import type { MysqlEvents } from './events.ts'
-import { Failure } from './failure.ts'
+import { Failure, type FailureKind } from './failure.ts'
 import { LostSessions } from './lost-sessions.ts'
 import type { Result, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
@@ -23,6 +23,12 @@ export const triesMax = 5
 
 /** Pause before such a request is made again; doubled each time, and shortened by up to half at random. */
 const againMs = 10
+
+/** Kinds for which the database is away, whoever has to mend it. */
+const awayKinds: ReadonlySet<FailureKind> = new Set(['unavailable', 'read_only', 'denied'])
+
+/** Kinds that may be over for whoever connects anew: to another server, or with rights that were given since. */
+const renewedKinds: ReadonlySet<FailureKind> = new Set(['read_only', 'denied'])
 
 /** A process's way to the database: every request is one round trip, made again when nothing else is wrong. */
 export class Database {
@@ -97,8 +103,7 @@ export class Database {
       this.#outages.answered('database')
       return results
     } catch (error) {
-      if (error instanceof Failure && (error.kind === 'unavailable' || error.kind === 'read_only'))
-        this.#outages.lost('database', error)
+      if (error instanceof Failure && awayKinds.has(error.kind)) this.#outages.lost('database', error)
       throw error
     }
   }
@@ -116,7 +121,7 @@ export class Database {
     try {
       return await session.query(statements)
     } catch (error) {
-      if (error instanceof Failure && error.kind === 'read_only') this.reconnect()
+      if (error instanceof Failure && renewedKinds.has(error.kind)) this.reconnect()
       if (!session.broken) await this.#rollBack(session)
       throw error
     } finally {

@@ -6,6 +6,7 @@ export type FailureKind =
   | 'lock_wait' // somebody else held a row for too long: roll back, again
   | 'read_only' // the server is no longer the one that takes writes
   | 'unavailable' // no answer, or none now
+  | 'denied' // the server does not let this user in, or to this database: only a person can mend it
   | 'fenced' // the check after a fence failed
   | 'duplicate'
   | 'refused' // these rows will never fit
@@ -26,10 +27,21 @@ const kinds: Record<number, FailureKind> = {
   1265: 'refused', // WARN_DATA_TRUNCATED
   1366: 'refused', // ER_TRUNCATED_WRONG_VALUE_FOR_FIELD
   1406: 'refused', // ER_DATA_TOO_LONG
-  1044: 'damaged', // ER_DBACCESS_DENIED_ERROR
-  1045: 'damaged', // ER_ACCESS_DENIED_ERROR
+  1044: 'denied', // ER_DBACCESS_DENIED_ERROR
+  1045: 'denied', // ER_ACCESS_DENIED_ERROR
+  1046: 'denied', // ER_NO_DB_ERROR: it was dropped
+  1049: 'denied', // ER_BAD_DB_ERROR
+  1130: 'denied', // ER_HOST_NOT_PRIVILEGED
+  1142: 'denied', // ER_TABLEACCESS_DENIED_ERROR
+  1143: 'denied', // ER_COLUMNACCESS_DENIED_ERROR
+  1227: 'denied', // ER_SPECIFIC_ACCESS_DENIED_ERROR
+  1251: 'denied', // ER_NOT_SUPPORTED_AUTH_MODE
+  1698: 'denied', // ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+  1820: 'denied', // ER_MUST_CHANGE_PASSWORD
+  1862: 'denied', // ER_MUST_CHANGE_PASSWORD_LOGIN
+  3118: 'denied', // ER_ACCOUNT_HAS_BEEN_LOCKED
+  4151: 'denied', // the same in MariaDB
   1048: 'damaged', // ER_BAD_NULL_ERROR: a row names a channel that is not there
-  1049: 'damaged', // ER_BAD_DB_ERROR
   1050: 'damaged', // ER_TABLE_EXISTS_ERROR
   1051: 'damaged', // ER_BAD_TABLE_ERROR
   1054: 'damaged', // ER_BAD_FIELD_ERROR
@@ -38,10 +50,7 @@ const kinds: Record<number, FailureKind> = {
   1064: 'damaged', // ER_PARSE_ERROR
   1091: 'damaged', // ER_CANT_DROP_FIELD_OR_KEY
   1094: 'damaged', // ER_NO_SUCH_THREAD
-  1142: 'damaged', // ER_TABLEACCESS_DENIED_ERROR
-  1143: 'damaged', // ER_COLUMNACCESS_DENIED_ERROR
   1146: 'damaged', // ER_NO_SUCH_TABLE
-  1227: 'damaged', // ER_SPECIFIC_ACCESS_DENIED_ERROR
 }
 
 /** An error of the server or the connection, with what it means. */
@@ -66,8 +75,16 @@ export class Failure extends Error {
 export function failureOf(error: Error): Failure {
   const { errno, code } = error as NodeJS.ErrnoException
   const number = errno !== undefined && errno > 0 ? errno : null
-  const kind = (number === null ? undefined : kinds[number]) ?? 'unavailable'
+  const said = number === null ? undefined : kinds[number]
+  const kind = said ?? (isDenied(error) ? 'denied' : 'unavailable')
   return new Failure(kind, `${code ?? 'error'}: ${error.message}`, number)
+}
+
+/** What mysql2 says of a server that cannot do what the URL asks for, or whose certificate is not the right one. */
+function isDenied(error: Error): boolean {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'HANDSHAKE_SSL_ERROR') return /certificate|self.signed|altname/i.test(message)
+  return code === 'HANDSHAKE_NO_SSL_SUPPORT' || code === 'AUTH_SWITCH_PLUGIN_ERROR'
 }
 
 const codes: Record<FailureKind, StoreErrorCode> = {
@@ -75,6 +92,8 @@ const codes: Record<FailureKind, StoreErrorCode> = {
   lock_wait: 'unavailable',
   read_only: 'unavailable',
   unavailable: 'unavailable',
+  // While a cluster runs somebody mends it, and nobody has to start us again; a start says it (migrate.ts).
+  denied: 'unavailable',
   fenced: 'damaged', // answered where the fence is
   duplicate: 'duplicate',
   refused: 'refused',

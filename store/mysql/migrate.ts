@@ -21,18 +21,16 @@ const doneBefore = new Set([1050, 1060, 1061, 1091, 1051])
 /** ER_NO_SUCH_TABLE, and ER_TABLEACCESS_DENIED_ERROR for who may see nothing else. */
 const noTable = new Set([1146, 1142])
 
-/** ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR. */
-const denied = new Set([1044, 1142, 1227])
-
 const notMigrated = 'run `holdfast migrate` with a user who may change tables'
 
 /**
  * Brings the tables up to what this program knows; does nothing (and needs no right to) when they are. Rejects with a
- * Failure that says what to do when they are behind and this user may not change them, and when they are so far ahead
- * that this program must not touch them.
+ * Failure of kind `damaged` for what only a person can mend, which says what to do: the server refuses the user, there
+ * is no such database, the tables are behind and this user may not change them, or they are so far ahead that this
+ * program must not touch them.
  */
 export async function migrate(target: MysqlTarget, migrations: readonly Migration[] = released): Promise<void> {
-  const session = await Session.open(target)
+  const session = await Session.open(target).catch(beforeTables)
   try {
     if (isReady(await versionOf(session), migrations)) return
     await underLock(session, target.database, async () => {
@@ -42,12 +40,17 @@ export async function migrate(target: MysqlTarget, migrations: readonly Migratio
     })
     await session.close()
   } catch (error) {
-    if (error instanceof Failure && denied.has(error.number ?? 0))
+    if (error instanceof Failure && error.kind === 'denied')
       throw new Failure('damaged', `the tables are not up to date: ${notMigrated} (${error.message})`)
     throw error
   } finally {
     await session.close()
   }
+}
+
+function beforeTables(error: unknown): never {
+  if (error instanceof Failure && error.kind === 'denied') throw new Failure('damaged', error.message, error.number)
+  throw error
 }
 
 interface Version {

@@ -10,11 +10,13 @@ import { freePort } from '../../compose/services/free-port.ts'
 import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
 import { ended, environment, holdfast, isAlive, launcher } from './helpers.ts'
 import { until } from '../delivery/until.ts'
+import { serviceUrl, storeVariable } from '../support/services.ts'
 
-async function start(t: Test) {
+async function start(t: Test, settings: Record<string, string> = {}) {
   const cwd = t.testdir({})
   const [chat, controller] = [await freePort(), await freePort()]
-  const env = { HOLDFAST_HTTP_SERVER_PORT: String(chat), HOLDFAST_CONTROLLER_PORT: String(controller) }
+  const ports = { HOLDFAST_HTTP_SERVER_PORT: String(chat), HOLDFAST_CONTROLLER_PORT: String(controller) }
+  const env = { ...ports, ...settings }
   const child = spawn(process.execPath, [launcher, 'dev'], {
     cwd,
     env: environment({ ...env, HOLDFAST_SHUTDOWN_JITTER: '0s' }),
@@ -89,3 +91,34 @@ void t.test('kill -9 leaves nothing; a damaged data directory is one clear line'
   const again = await holdfast(['dev'], cwd, env)
   t.match(again, { code: 65, stdout: '', stderr: /^engine: .* is damaged .*\n$/ })
 })
+
+void t.test(
+  'a password that the database refuses is for a person to mend: one line of each process, and the end',
+  async (t) => {
+    const store = new URL(serviceUrl(storeVariable))
+    store.pathname = '/holdfast'
+    store.password = 'hunter2'
+    const env = {
+      HOLDFAST_STORE: store.href,
+      HOLDFAST_HTTP_SERVER_PORT: String(await freePort()),
+      HOLDFAST_CONTROLLER_PORT: String(await freePort()),
+      HOLDFAST_LOG_LEVEL: 'error',
+    }
+    const { code, stderr } = await holdfast(['dev'], t.testdir({}), env)
+    t.equal(code, 78)
+    t.match(stderr, /^(?:(?:worker|controller): store: ER_ACCESS_DENIED_ERROR: Access denied for user .*\n)+$/)
+    t.notMatch(stderr, /hunter2/)
+  },
+)
+
+void t.test(
+  'topics.slots that is not what the cluster was made with: one line of each process with the key',
+  async (t) => {
+    const { child, cwd, env } = await start(t, { HOLDFAST_TOPICS_SLOTS: '2' })
+    child.kill('SIGTERM')
+    t.same(await ended(child), { code: 0, signal: null })
+    const changed = await holdfast(['dev'], cwd, { ...env, HOLDFAST_TOPICS_SLOTS: '3', HOLDFAST_LOG_LEVEL: 'error' })
+    t.equal(changed.code, 78)
+    t.match(changed.stderr, /^(?:[a-z]+: log: topics\.slots is 3, but the cluster was made with 2: .*\n)+$/)
+  },
+)

@@ -93,7 +93,7 @@ for (const [mechanism, user] of ways) {
       t.match(error, { name: 'LogError', code: 'unavailable', message: /[Aa]uthentication failed|credentials/ })
       t.notMatch(error.message + String(error.stack), /hunter2/, 'the password is not repeated')
     }
-    await t.rejects(log.createTopics([]), { code: 'unavailable', message: /[Aa]uthentication failed|credentials/ })
+    await t.rejects(log.createTopics([]), { code: 'denied', message: /[Aa]uthentication failed|credentials/ })
     t.same(events.outages, ['away kafka'], 'it is told once')
   })
 }
@@ -119,6 +119,12 @@ void t.test('a broker whose certificate another authority has signed is refused'
   await t.rejects(log.range('secret', 1), { code: 'unavailable', message: /certificate/ })
   const usual = openLog(t, secureUrl(plainUser, password, 'plain').replace(/&ca=[^&]*/, ''))
   await t.rejects(usual.range('secret', 1), { code: 'unavailable', message: /certificate/ })
+  for (const each of [log, usual])
+    await t.rejects(
+      each.createTopics([]),
+      { code: 'denied', message: /certificate/ },
+      'nothing but a person mends that',
+    )
 })
 
 void t.test('without a login nothing is to be had', async (t) => {

@@ -126,17 +126,38 @@ void t.test('the documentation has the grants as they are', async (t) => {
   t.equal(text.match(/^GRANT /gm)?.length, grants.length)
 })
 
-void t.test('a database that refuses its user, or is not there, is a clear error at once', async (t) => {
-  const { url } = await mysqlFixture(t)
-  for (const [part, value] of [
-    ['password', 'wrong'],
-    ['pathname', '/nowhere'],
-  ] as const) {
-    const wrong = new URL(url)
-    wrong[part] = value
-    const store = openMysqlStore(wrong.href)
-    await t.rejects(store.migrate(), { code: 'damaged', message: /denied/i })
-    await t.rejects(store.groups(), { code: 'damaged', message: /denied/i })
-    await store.close()
-  }
+void t.test(
+  'a database that refuses its user, or is not there, is for a person at a start, and away while we run',
+  async (t) => {
+    const { url } = await mysqlFixture(t)
+    for (const [part, value] of [
+      ['password', 'wrong'],
+      ['pathname', '/nowhere'],
+    ] as const) {
+      const wrong = new URL(url)
+      wrong[part] = value
+      const store = openMysqlStore(wrong.href)
+      await t.rejects(store.migrate(), { code: 'damaged', message: /denied/i })
+      await t.rejects(store.groups(), { code: 'unavailable', message: /denied/i })
+      await store.close()
+    }
+  },
+)
+
+void t.test('rights that are taken away while we run are told once, and found again', async (t) => {
+  const { open, url, admin, rows } = await mysqlFixture(t)
+  const told: string[] = []
+  const store = open({
+    events: { away: (what) => told.push(`away ${what}`), back: (what) => told.push(`back ${what}`) },
+  })
+  await store.createGroup('default', 1)
+  const account = `'${new URL(url).username}'@'%'`
+  const grants = (await rows(`SHOW GRANTS FOR ${account}`)).flatMap((row) => Object.values(row) as string[])
+  await admin.query(`REVOKE ALL PRIVILEGES, GRANT OPTION FROM ${account}`)
+  for (let tries = 0; tries < 3; tries += 1)
+    await t.rejects(store.groups(), { code: 'unavailable', message: /denied/i }, 'tried again above')
+  t.same(told, ['away database'])
+  for (const grant of grants) await admin.query(grant)
+  t.same(await store.groups(), [{ group: 'default', slots: 1 }])
+  t.same(told, ['away database', 'back database'])
 })

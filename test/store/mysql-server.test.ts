@@ -153,7 +153,7 @@ void t.test('over TLS, with a certificate that must be right', async (t) => {
   })
   const { open, url, admin } = await fixtureOn(t, adminUrl)
   await admin.query(`ALTER USER '${new URL(url).username}'@'%' REQUIRE SSL`)
-  await t.rejects(open().groups(), { code: 'damaged', message: /denied/i }, 'not without TLS')
+  await t.rejects(open().groups(), { code: 'unavailable', message: /denied/i }, 'not without TLS')
   const secure = new URL(url)
   secure.hostname = 'localhost'
   secure.search = `?tls=true&ca=${directory}/certificate.pem`

@@ -16,7 +16,8 @@ export const logVariable = 'HOLDFAST_TEST_LOG'
 /** Names the store of the tests: a `mysql:` URL of a user who may make databases and users. */
 export const storeVariable = 'HOLDFAST_TEST_STORE'
 
-function serviceUrl(variable: string): string {
+/** Throws when the services were not started. */
+export function serviceUrl(variable: string): string {
   const url = process.env[variable]
   if (url) return url
   throw new Error(`${variable} is not set: run \`npm test\`, which starts the services; docs/services.md tells more`)
