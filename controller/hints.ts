@@ -1,6 +1,6 @@
 import { AppendLane } from '../log/append-lane.ts'
 import type { Env } from '../platform/env.ts'
-import { laneMetrics } from '../platform/lane-metrics.ts'
+import { laneReports } from '../platform/lane-metrics.ts'
 import { encodeJson } from '../protocol/status-record.ts'
 import type { ControlRecord } from '../protocol/status-record.ts'
 import { controlTopic } from '../protocol/topics.ts'
@@ -15,7 +15,7 @@ export class Hints {
       clock: env.clock,
       topic: controlTopic,
       partition: 0,
-      tried: laneMetrics(env.metrics, controlTopic),
+      ...laneReports(env, controlTopic),
     })
   }
 

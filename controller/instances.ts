@@ -1,6 +1,7 @@
 import { AppendLane } from '../log/append-lane.ts'
+import { LogError } from '../log/log.ts'
 import type { StoreEnv } from '../platform/env.ts'
-import { laneMetrics } from '../platform/lane-metrics.ts'
+import { laneReports } from '../platform/lane-metrics.ts'
 import { encodeCommand } from '../protocol/command-record.ts'
 import { encodeControl } from '../protocol/event-record.ts'
 import { partitionOf } from '../protocol/partition.ts'
@@ -72,15 +73,24 @@ export class Instances {
   }
 
   /**
-   * Until the log has it. What comes twice is dropped by its number, or changes nothing. One lane for each partition:
-   * numbers arrive in their order, however many instances end at once.
+   * Until the log has it; rejects when it never can. What comes twice is dropped by its number, or changes nothing. One
+   * lane for each partition: numbers arrive in their order, however many instances end at once.
    */
   #append(topic: string, partition: number, value: Buffer): Promise<void> {
-    const { log, clock, metrics } = this.#env
+    const { log, clock } = this.#env
     const lane = this.#lanes.getOrInsertComputed(
       `${topic}/${partition}`,
-      () => new AppendLane({ log, clock, topic, partition, tried: laneMetrics(metrics, topic) }),
+      () => new AppendLane({ log, clock, topic, partition, ...laneReports(this.#env, topic) }),
     )
-    return new Promise((resolve) => lane.push({ entry: { key: null, value }, appended: () => resolve() }))
+    return new Promise((resolve, reject) =>
+      lane.push({
+        entry: { key: null, value },
+        appended: () => resolve(),
+        refused: () => {
+          reject(new LogError('too_large', `${topic} cannot take what an instance is named in`))
+          return null
+        },
+      }),
+    )
   }
 }

@@ -1,12 +1,14 @@
 import type { Clock, Timer } from '../platform/clock.ts'
+import { laneBatchBytesMax } from '../protocol/sizes.ts'
 import { LogError } from './log.ts'
 import type { Log, LogEntry } from './log.ts'
+import { recordBytes } from './rules.ts'
 
 /** Back-off between two tries of one append. */
 export const appendRetryMs = { first: 20, max: 500 }
 
-/** What one append carries at most. */
-export const appendBatchMax = { entries: 500, bytes: 950_000 }
+/** What one append carries at most; an entry that is larger goes alone. */
+export const appendBatchMax = { entries: 500, bytes: laneBatchBytesMax }
 
 export interface LaneItem {
   entry: LogEntry
@@ -14,6 +16,11 @@ export interface LaneItem {
   appended?: (offset: number) => void
   /** Called when the entry is about to be sent for the first time: from then on it may be in the log. */
   sending?: () => void
+  /**
+   * Called when the log can never take the entry, in place of `appended`: the lane goes on without it, or with the item
+   * that this returns, at its place.
+   */
+  refused?: () => this | null
 }
 
 export interface LaneOptions {
@@ -23,6 +30,8 @@ export interface LaneOptions {
   partition: number
   /** Called for each try: how long it took, in ms, and its error if it failed. */
   tried?: (durationMs: number, error: unknown) => void
+  /** Called for each entry that the log can never take, before its owner hears so. */
+  dropped?: (bytes: number, error: LogError) => void
 }
 
 /**
@@ -57,7 +66,7 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
   push(item: Item): void {
     if (this.#stopped) return
     this.#queue.push(item)
-    this.#queuedBytes += sizeOf(item)
+    this.#queuedBytes += recordBytes(item.entry)
     // At the end of this turn, so that what is pushed together goes together.
     if (!this.#isDraining) {
       this.#isDraining = true
@@ -72,7 +81,7 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
     for (const item of this.#queue) (fits(item) ? removed : kept).push(item)
     if (removed.length > 0) {
       this.#queue = kept
-      for (const item of removed) this.#queuedBytes -= sizeOf(item)
+      for (const item of removed) this.#queuedBytes -= recordBytes(item.entry)
       this.#notifyIdle()
     }
     return removed
@@ -102,31 +111,56 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
       if (this.#queue.length === 0) break
       this.#sending = this.#take()
       for (const item of this.#sending) item.sending?.()
-      const first = await this.#appendUntilAcknowledged(this.#sending.map((item) => item.entry))
-      if (first === null) break
-      const sent = this.#sending
-      this.#sending = []
-      sent.forEach((item, index) => item.appended?.(first + index))
+      if (!(await this.#deliver())) break
     }
     this.#sending = []
     this.#isDraining = false
     this.#notifyIdle()
   }
 
+  /**
+   * Appends what is being sent: together, or, where the log says that this is too large, in halves until the entry to
+   * blame stands alone and is dropped. False when the lane was stopped meanwhile.
+   */
+  async #deliver(): Promise<boolean> {
+    let most = this.#sending.length
+    while (this.#sending.length > 0) {
+      const items = this.#sending.slice(0, most)
+      const first = await this.#appendUntilAcknowledged(items.map((item) => item.entry))
+      if (first === null) return false
+      if (first instanceof LogError && items.length > 1) {
+        most = Math.ceil(items.length / 2)
+        continue
+      }
+      const rest = this.#sending.slice(items.length)
+      this.#sending = first instanceof LogError ? [...this.#drop(items[0]!, first), ...rest] : rest
+      if (!(first instanceof LogError)) items.forEach((item, index) => item.appended?.(first + index))
+      most = this.#sending.length
+    }
+    return true
+  }
+
+  /** Returns what goes in its place. */
+  #drop(item: Item, error: LogError): Item[] {
+    this.#options.dropped?.(recordBytes(item.entry), error)
+    const instead = item.refused?.() ?? null
+    return instead === null ? [] : [instead]
+  }
+
   #take(): Item[] {
     let bytes = 0
     let count = 0
     for (const item of this.#queue) {
-      bytes += sizeOf(item)
+      bytes += recordBytes(item.entry)
       if (count > 0 && (bytes > appendBatchMax.bytes || count === appendBatchMax.entries)) break
       count++
-      this.#queuedBytes -= sizeOf(item)
+      this.#queuedBytes -= recordBytes(item.entry)
     }
     return this.#queue.splice(0, count)
   }
 
-  /** Null when the lane was stopped meanwhile. */
-  async #appendUntilAcknowledged(entries: LogEntry[]): Promise<number | null> {
+  /** The offset of the first; an error when they are too large; null when the lane was stopped meanwhile. */
+  async #appendUntilAcknowledged(entries: LogEntry[]): Promise<number | LogError | null> {
     const { log, clock, topic, partition, tried } = this.#options
     let pauseMs = appendRetryMs.first
     while (!this.#stopped) {
@@ -139,6 +173,7 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
         tried?.(clock.monotonic() - start, error)
         if (!(error instanceof LogError)) throw error
         if (error.code === 'closed') return null
+        if (error.code === 'too_large') return error
       }
       await this.#pause(pauseMs)
       pauseMs = Math.min(pauseMs * 2, appendRetryMs.max)
@@ -159,8 +194,4 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
     this.#idleWaiters = []
     for (const resolve of waiters) resolve()
   }
-}
-
-function sizeOf(item: LaneItem): number {
-  return item.entry.value.length + (item.entry.key?.length ?? 0)
 }

@@ -57,7 +57,8 @@ export interface Log {
   createTopics(topics: TopicSpec[]): Promise<void>
   /**
    * Appends the entries next to each other and in order, all or none, and returns the offset of the first. When it
-   * rejects with `unavailable`, the entries may or may not be in the log.
+   * rejects with `unavailable`, the entries may or may not be in the log; with `too_large` they are not, and trying again
+   * is of no use. `appendBytesMax` bytes (protocol/sizes.ts) always fit.
    */
   append(topic: string, partition: number, entries: LogEntry[]): Promise<number>
   /**
@@ -86,6 +87,7 @@ export const readBufferBytesMax = 8 * 1024 * 1024
 
 export const logErrorCodes = [
   'unavailable', // no answer: for an append the outcome is unknown
+  'too_large', // an append that the log will never take
   'out_of_range', // the place to read from is older than `oldest` or newer than `next`
   'unknown_topic',
   'topic_mismatch',

@@ -1,9 +1,7 @@
+import { appendBytesMax, recordOverheadBytes } from '../protocol/sizes.ts'
 import { LogError, type LogEntry, type LogRange, type TopicSpec } from './log.ts'
 
-/** What a record costs beside its key and value, so that many tiny ones are bounded too. */
-const recordOverheadBytes = 64
-
-/** Bytes that a record counts for wherever records are held ready. */
+/** Bytes that a record counts for wherever records are sent, bounded or held ready; so many tiny ones count too. */
 export function recordBytes({ key, value }: LogEntry): number {
   return recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
 }
@@ -12,6 +10,13 @@ export function recordBytes({ key, value }: LogEntry): number {
 export function checkPlace(topic: string, partition: number, from: number, { oldest, next }: LogRange): void {
   if (from >= oldest && from <= next) return
   throw new LogError('out_of_range', `offset ${from} is not in ${topic}/${partition}, which has ${oldest} to ${next}`)
+}
+
+/** Throws `too_large` when no log takes the entries as one append. */
+export function checkAppend(topic: string, partition: number, entries: LogEntry[]): void {
+  const bytes = entries.reduce((sum, entry) => sum + recordBytes(entry), 0)
+  if (bytes <= appendBytesMax) return
+  throw new LogError('too_large', `${bytes} bytes for ${topic}/${partition}, where ${appendBytesMax} is the most`)
 }
 
 /** Throws `topic_mismatch` when the topic exists with other settings than the wanted ones. */

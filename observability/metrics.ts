@@ -135,6 +135,7 @@ export function createMetrics(registry = new Registry()) {
     // every process
     appendDuration: histogram('log_append_duration_seconds', 'One append to the log', ['topic']),
     appendRetries: counter('log_append_retries_total', 'Appends sent again', ['topic']),
+    appendsDropped: counter('log_append_dropped_total', 'Records that the log can never take', ['topic']),
     announcementsDropped: counter('announcements_dropped_total', 'Announcements given up while the log was away'),
     requestRetries: counter('request_retries_total', 'Requests to the store or the log made again'),
   }

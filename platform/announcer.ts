@@ -6,7 +6,7 @@ import { partitionOf } from '../protocol/partition.ts'
 import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../protocol/topics.ts'
 import type { Timer } from './clock.ts'
 import type { Env } from './env.ts'
-import { laneMetrics } from './lane-metrics.ts'
+import { laneReports } from './lane-metrics.ts'
 
 /** Announcements that wait for the log at most, in bytes. */
 export const announcementBytesMax = 1_000_000
@@ -28,7 +28,7 @@ export class Announcer {
     this.#env = env
     this.#describe = describe
     const lane = (topic: string, partition: number) =>
-      new AppendLane({ log: env.log, clock: env.clock, topic, partition, tried: laneMetrics(env.metrics, topic) })
+      new AppendLane({ log: env.log, clock: env.clock, topic, partition, ...laneReports(env, topic) })
     this.#beats = lane(heartbeatTopic, partitionOf(id, heartbeatPartitions))
     this.#announcements = lane(statusTopic, 0)
   }

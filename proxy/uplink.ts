@@ -2,7 +2,7 @@ import { AppendLane } from '../log/append-lane.ts'
 import type { LaneItem } from '../log/append-lane.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { Env } from '../platform/env.ts'
-import { laneMetrics } from '../platform/lane-metrics.ts'
+import { laneReports } from '../platform/lane-metrics.ts'
 import { encodeCommand } from '../protocol/command-record.ts'
 import type { CommandRecord } from '../protocol/command-record.ts'
 import { errors } from '../protocol/codes.ts'
@@ -200,7 +200,7 @@ export class Uplink {
         clock: this.#env.clock,
         topic,
         partition,
-        tried: laneMetrics(this.#env.metrics, topic),
+        ...laneReports(this.#env, topic),
       }),
       nextNumber: 1,
       byNumber: new Map(),

@@ -2,7 +2,7 @@ import { AppendLane } from '../log/append-lane.ts'
 import type { LaneItem } from '../log/append-lane.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { Env } from '../platform/env.ts'
-import { laneMetrics } from '../platform/lane-metrics.ts'
+import { laneReports } from '../platform/lane-metrics.ts'
 import { encodeAnswer } from '../protocol/event-record.ts'
 import type { AnswerRecord } from '../protocol/event-record.ts'
 import { partitionOf } from '../protocol/partition.ts'
@@ -108,7 +108,7 @@ export class Lanes {
           clock: this.#env.clock,
           topic: inboxTopic,
           partition,
-          tried: laneMetrics(this.#env.metrics, inboxTopic),
+          ...laneReports(this.#env, inboxTopic),
         }),
     )
   }

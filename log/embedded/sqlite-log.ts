@@ -1,6 +1,6 @@
 import { LogError, type LogEntry, type LogRange, type LogRecord, type TopicSpec } from '../log.ts'
 import { bytes, bytesOrNull, integer, integerOrNull, type Sql } from '../../store/embedded/sql.ts'
-import { checkPlace, checkTopic, recordBytes } from '../rules.ts'
+import { checkAppend, checkPlace, checkTopic, recordBytes } from '../rules.ts'
 
 /** Offsets that fit beside a partition's id in a number that JavaScript holds exactly. */
 const offsetsPerPartition = 2 ** 40
@@ -60,6 +60,7 @@ export class SqliteLog {
   /** Returns the offset of the first entry. */
   append(topic: string, partition: number, entries: LogEntry[]): number {
     const found = this.#partition(topic, partition)
+    checkAppend(topic, partition, entries)
     const { id, next, compacted } = found
     for (const [index, { key, value }] of entries.entries()) {
       const place = id * offsetsPerPartition + next + index

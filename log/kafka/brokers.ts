@@ -138,8 +138,10 @@ export class Brokers {
   /** A partition refused a request with an error code of Kafka's: who leads it may have changed. */
   refused(kind: RequestKind, topic: string, partition: number, code: number): LogError {
     const failure = failureOfCode(code, `${kind} ${topic}/${partition}`)
-    this.#leaders.delete(topic)
     this.#events.failed(kind, errorName(failure))
+    // The fault of what was asked, not of who was asked.
+    if (failure.code === 'too_large') return failure
+    this.#leaders.delete(topic)
     // A leader that has changed is found.
     if (code !== kafkaCodes.notLeader && code !== kafkaCodes.leaderNotAvailable)
       this.#outages.lost(`topic ${topic}`, failure)

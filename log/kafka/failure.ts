@@ -1,5 +1,5 @@
 import protocolErrors from 'kafkajs/src/protocol/error.js'
-import { LogError } from '../log.ts'
+import { LogError, type LogErrorCode } from '../log.ts'
 
 /** Error codes of Kafka's protocol that are treated each in its own way (kafka.apache.org/protocol#protocol_error_codes). */
 export const kafkaCodes = {
@@ -12,21 +12,30 @@ export const kafkaCodes = {
   sessionEpoch: 71,
 } as const
 
+/** Names of the errors that do not pass. */
+const lasting: Record<string, LogErrorCode> = {
+  UNKNOWN_TOPIC_OR_PARTITION: 'unknown_topic',
+  MESSAGE_TOO_LARGE: 'too_large',
+  RECORD_LIST_TOO_LARGE: 'too_large',
+}
+
 /** What a partition answered, as the seam says it. */
 export function failureOfCode(code: number, what: string): LogError {
   const error = protocolErrors.createErrorFromCode(code)
-  const kind = code === kafkaCodes.unknownTopic ? 'unknown_topic' : 'unavailable'
-  return new LogError(kind, `${what}: ${error.type}, ${error.message}`, { cause: error })
+  return new LogError(codeOf(error.type), `${what}: ${error.type}, ${error.message}`, { cause: error })
+}
+
+function codeOf(type: string | undefined): LogErrorCode {
+  return (type === undefined ? undefined : lasting[type]) ?? 'unavailable'
 }
 
 /** What kafkajs threw, as the seam says it: nearly all of it passes. */
 export function failureOf(error: unknown, what: string): LogError {
   if (error instanceof LogError) return error
   const { message, type, errors } = error as Error & { type?: string; errors?: Error[] }
-  const kind = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? 'unknown_topic' : 'unavailable'
   // Several at once say nothing themselves.
   const messages = errors?.map((each) => each.message).join('; ') ?? message
-  return new LogError(kind, `${what}: ${messages}`, { cause: error })
+  return new LogError(codeOf(type), `${what}: ${messages}`, { cause: error })
 }
 
 /** What Kafka answers to who may not do it (kafka.apache.org/protocol#protocol_error_codes). */

@@ -1,5 +1,6 @@
+import { kafkaBatchBytesMax } from '../../protocol/sizes.ts'
 import type { LogEntry } from '../log.ts'
-import { recordBytes } from '../rules.ts'
+import { checkAppend, recordBytes } from '../rules.ts'
 import { type Brokers, kafkaLimitMs } from './brokers.ts'
 import type { KafkaEvents } from './events.ts'
 import { kafkaCodes } from './failure.ts'
@@ -23,13 +24,15 @@ export const gatherPerRecordMs = 4
 export const replicasLimitMs = kafkaLimitMs.request / 2
 
 /** Bytes that one request carries, and those of one partition in it (Kafka's own default is 1 MiB). */
-export const requestBytesMax = { all: 4_000_000, partition: 960_000 }
+export const requestBytesMax = { all: 4_000_000, partition: kafkaBatchBytesMax }
 
 interface Waiting {
   topic: string
   partition: number
   entries: LogEntry[]
   bytes: number
+  /** It was refused as too large together with others: now it shows whether it is itself. */
+  isAlone: boolean
   resolve: (offset: number) => void
   reject: (error: unknown) => void
 }
@@ -78,10 +81,11 @@ export class Producing {
     })
   }
 
-  append(topic: string, partition: number, entries: LogEntry[]): Promise<number> {
+  async append(topic: string, partition: number, entries: LogEntry[]): Promise<number> {
+    checkAppend(topic, partition, entries)
     const bytes = entries.reduce((sum, entry) => sum + recordBytes(entry), 0)
     return new Promise((resolve, reject) => {
-      const waiting = { topic, partition, entries, bytes, resolve, reject }
+      const waiting: Waiting = { topic, partition, entries, bytes, isAlone: false, resolve, reject }
       const leader = this.#brokers.knownLeader(topic, partition)
       if (leader !== undefined && leader >= 0) this.#add(leader, waiting)
       else this.#brokers.leader(topic, partition).then((node) => this.#add(node, waiting), reject)
@@ -165,7 +169,24 @@ export class Producing {
       return
     }
     const failure = this.#brokers.refused('append', topic, partition, code)
+    if (failure.code === 'too_large' && appends.length > 1) return this.#apart(appends.map(({ waiting }) => waiting))
     for (const { waiting } of appends) waiting.reject(failure)
+  }
+
+  /** Appends that were refused together go again, each as a batch of its own. */
+  #apart(appends: Waiting[]): void {
+    const { topic, partition } = appends[0]!
+    for (const waiting of appends) waiting.isAlone = true
+    this.#brokers.leader(topic, partition).then(
+      (id) => {
+        const node = this.#node(id)
+        node.waiting.unshift(...appends)
+        this.#schedule(id, node)
+      },
+      (error: unknown) => {
+        for (const { reject } of appends) reject(error)
+      },
+    )
   }
 }
 
@@ -181,8 +202,11 @@ function take(node: Node): Map<string, Map<number, Batch>> {
     const batches = topics.getOrInsertComputed(topic, () => new Map<number, Batch>())
     const batch = batches.get(partition) ?? { entries: [], bytes: 0, appends: [] }
     const isFirst = bytes === 0
+    const isApart = batch.appends.length > 0 && (waiting.isAlone || batch.appends[0]!.waiting.isAlone)
     const fits =
-      bytes + waiting.bytes <= requestBytesMax.all && batch.bytes + waiting.bytes <= requestBytesMax.partition
+      !isApart &&
+      bytes + waiting.bytes <= requestBytesMax.all &&
+      batch.bytes + waiting.bytes <= requestBytesMax.partition
     if (full.has(name) || (!isFirst && !fits)) {
       // Nothing of this partition may overtake it.
       full.add(name)

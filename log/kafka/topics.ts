@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import type { Admin } from 'kafkajs'
+import { topicBatchBytesMin } from '../../protocol/sizes.ts'
 import { LogError } from '../log.ts'
 import type { TopicSpec } from '../log.ts'
 import { checkTopic } from '../rules.ts'
@@ -17,9 +18,6 @@ interface Settings {
   checked: Record<string, string>
   initial: Record<string, string>
 }
-
-/** Bytes of a record batch that Kafka must take. */
-const messageBytesMin = 1_048_588
 
 /** Time that a topic has to be everywhere once it was made. */
 export const creationMs = 15_000
@@ -111,7 +109,7 @@ async function verify(admin: Admin, specs: TopicSpec[], { replication, minInsync
     for (const [name, wanted] of Object.entries(settingsOf(spec.compacted).checked))
       mustBe(spec.name, name, settings.get(name), wanted, settings.get(name) === wanted)
     const bytes = settings.get('max.message.bytes')
-    mustBe(spec.name, 'max.message.bytes', bytes, `${messageBytesMin} or more`, Number(bytes) >= messageBytesMin)
+    mustBe(spec.name, 'max.message.bytes', bytes, `${topicBatchBytesMin} or more`, Number(bytes) >= topicBatchBytesMin)
     const replicas = Math.min(...(found?.partitions.map((partition) => partition.replicas.length) ?? [0]))
     if (replication !== undefined)
       mustBe(spec.name, 'replication factor', String(replicas), `${replication} or more`, replicas >= replication)

@@ -8,7 +8,7 @@ import {
   type LogRecord,
 } from '../log.ts'
 import type { TopicSpec } from '../log.ts'
-import { checkPlace, checkTopic } from '../rules.ts'
+import { checkAppend, checkPlace, checkTopic } from '../rules.ts'
 
 interface MemoryPartition extends LogRange {
   /** In order of offset; with holes when compacted. */
@@ -39,6 +39,7 @@ export class MemoryLogData {
 
   append(topic: string, partition: number, entries: LogEntry[]): number {
     const target = this.#partition(topic, partition)
+    checkAppend(topic, partition, entries)
     const first = target.next
     for (const { key, value } of entries) {
       if (key !== null && this.#topics.get(topic)?.compacted === true) {

@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import type { Log, LogErrorCode, LogReader, LogRecord } from '../../log/log.ts'
+import { appendBytesMax, recordOverheadBytes } from '../../protocol/sizes.ts'
 
 /** Opens one more handle on the same log, as another process would. Closes with the test. */
 export type OpenLog = () => Log
@@ -205,6 +206,27 @@ export function logContract(t: Test, name: string, make: (t: Test) => Promise<Op
       await log.append('plain', 0, [{ key: null, value: Buffer.alloc(size, index) }])
     const records = await take(reader, count)
     t.ok(records.every(({ value }, index) => value.byteLength === size && value.every((byte) => byte === index)))
+  })
+
+  check('what always fits is taken; more is refused, whole and at once, and troubles nobody else', async (t, open) => {
+    const log = open()
+    const record = (bytes: number) => ({ key: null, value: Buffer.alloc(bytes - recordOverheadBytes) })
+    const many = Array.from({ length: 500 }, () => record(appendBytesMax / 500))
+    t.equal(await log.append('plain', 0, [record(appendBytesMax)]), 0)
+    t.equal(await log.append('plain', 0, many), 1)
+    for (const entries of [[record(appendBytesMax + 1)], [...many, value('')], [record(3_000_000)]]) {
+      const outcomes = await Promise.allSettled([
+        log.append('plain', 0, entries),
+        log.append('plain', 1, [value('a')]),
+        log.append('plain', 0, [value('b')]),
+      ])
+      t.match(outcomes, [
+        { status: 'rejected', reason: refused('too_large') },
+        { status: 'fulfilled' },
+        { status: 'fulfilled' },
+      ])
+    }
+    t.same(await log.range('plain', 0), { oldest: 0, next: 504 })
   })
 
   check('closing ends what waits', async (t, open) => {

@@ -8,9 +8,10 @@ import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import kafkajs from 'kafkajs'
 import { fetchBytesMax } from '../../log/kafka/fetch-loop.ts'
 import { fetchAnswer } from '../../log/kafka/wire/fetch.ts'
-import { readBufferBytesMax } from '../../log/log.ts'
+import { LogError, readBufferBytesMax } from '../../log/log.ts'
 import { testLog } from '../support/services.ts'
 import { until } from '../support/until.ts'
 import { entries, entry, numbers, numbersOf, openLog, operator, take, ToldEvents } from './kafka-tools.ts'
@@ -61,6 +62,46 @@ void t.test('under load an append waits for others, one that comes after a pause
   const start = performance.now()
   await log.append('gathered', 0, [entry('c')])
   t.ok(performance.now() - start < 1_000)
+})
+
+void t.test('appends that a topic refuses together show apart which of them it can never take', async (t) => {
+  const events = new ToldEvents()
+  const log = openLog(t, topics.url, events)
+  await log.createTopics([plain('narrow', 1)])
+  const admin = await operator(t, topics.url)
+  const name = `${topics.prefix}.narrow`
+  const bound = { name: 'max.message.bytes', value: '10000' }
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name, configEntries: [bound] }],
+  })
+  const sized = (bytes: number) => [{ key: null, value: Buffer.alloc(bytes) }]
+  const refused = { code: 'too_large' }
+  await until(
+    () =>
+      log.append('narrow', 0, sized(20_000)).then(
+        () => false,
+        (error: unknown) => error instanceof LogError && error.code === 'too_large',
+      ),
+    {
+      deadlineMs: 10_000,
+      what: 'the bound to be in force',
+    },
+  )
+  const { next } = await log.range('narrow', 0)
+  events.appends.length = 0
+  const outcomes = await Promise.allSettled(
+    [4_000, 20_000, 4_000, 4_000].map((bytes) => log.append('narrow', 0, sized(bytes))),
+  )
+  t.equal(events.appends[0], 4, 'they went together')
+  t.match(outcomes, [
+    { status: 'fulfilled' },
+    { status: 'rejected', reason: refused },
+    { status: 'fulfilled' },
+    { status: 'fulfilled' },
+  ])
+  t.same((await log.range('narrow', 0)).next, next + 3)
+  t.same(events.outages, [], 'nobody is away')
 })
 
 void t.test('a partition that fails does not trouble the others of its request', async (t) => {

@@ -1,6 +1,7 @@
 /**
  * Proves what everything above the log builds on: a lane has one append outstanding, retries included; what it was
- * given reaches the log in order, whatever fails, and is acknowledged once, in order, at the place of its last copy.
+ * given reaches the log in order, whatever fails, and is acknowledged once, in order, at the place of its last copy; what
+ * the log can never take is dropped, and holds nobody up.
  */
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
@@ -10,8 +11,12 @@ import type { LaneItem } from '../../log/append-lane.ts'
 import { LogError } from '../../log/log.ts'
 import type { Log, LogEntry } from '../../log/log.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { recordOverheadBytes } from '../../protocol/sizes.ts'
 
 type Fate = 'stored' | 'lost' | 'stored, not acknowledged'
+
+/** A log that refuses an append which holds an entry of this name. */
+const isTooLarge = (text: string) => text.startsWith('huge')
 
 /** A log whose appends end when and how the test says. */
 class HeldLog {
@@ -31,6 +36,7 @@ class HeldLog {
     }
     const end = (fate: Fate) => {
       const first = this.entries.length
+      if (fate !== 'lost' && texts.some(isTooLarge)) return refuse(new LogError('too_large', 'never'))
       if (fate !== 'lost') this.entries.push(...texts)
       if (fate !== 'stored') return refuse(new LogError('unavailable', fate))
       this.outstanding--
@@ -66,7 +72,9 @@ interface Rig {
   sent: string[]
   acknowledged: [name: string, offset: number][]
   tried: boolean[]
-  push: (name: string, more?: { bytes?: number; appended?: () => void }) => void
+  /** Names of entries that the log would not take, and what went in the place of some. */
+  refused: string[]
+  push: (name: string, more?: { bytes?: number; appended?: () => void; instead?: string }) => void
   /** Ends the append under way and lets the lane go on. */
   end: (fate: Fate) => Promise<void>
 }
@@ -82,7 +90,24 @@ function rig(log = new HeldLog()): Rig {
     tried: (_durationMs, error) => tried.push(error === null),
   })
   const sent: string[] = []
+  const refused: string[] = []
   const acknowledged: [string, number][] = []
+  const itemOf = (
+    name: string,
+    { bytes = 0, appended, instead }: { bytes?: number; appended?: (() => void) | undefined; instead?: string },
+  ): LaneItem & { name: string } => ({
+    name,
+    entry: { key: null, value: Buffer.from(name.padEnd(bytes, '.')) },
+    sending: () => sent.push(name),
+    appended(offset) {
+      acknowledged.push([name, offset])
+      appended?.()
+    },
+    refused() {
+      refused.push(name)
+      return instead === undefined ? null : itemOf(instead, {})
+    },
+  })
   return {
     log,
     time,
@@ -90,17 +115,8 @@ function rig(log = new HeldLog()): Rig {
     sent,
     acknowledged,
     tried,
-    push(name, { bytes = 0, appended } = {}) {
-      lane.push({
-        name,
-        entry: { key: null, value: Buffer.from(name.padEnd(bytes, '.')) },
-        sending: () => sent.push(name),
-        appended(offset) {
-          acknowledged.push([name, offset])
-          appended?.()
-        },
-      })
-    },
+    refused,
+    push: (name, more = {}) => lane.push(itemOf(name, more)),
     async end(fate) {
       const held = log.held.shift()
       assert.ok(held, 'an append is under way')
@@ -127,7 +143,7 @@ void t.test('what is pushed in one turn goes together, what comes meanwhile form
   await settled()
   t.equal(log.held.length, 1)
   t.strictSame(sent, ['a', 'b'])
-  t.equal(lane.queuedBytes, 2)
+  t.equal(lane.queuedBytes, 2 * (recordOverheadBytes + 1))
   await end('stored')
   t.strictSame(acknowledged, [
     ['a', 0],
@@ -223,7 +239,7 @@ void t.test('an append is bounded in entries and bytes', async (t) => {
   t.equal(log.held[0]?.texts.length, appendBatchMax.entries)
   await end('stored')
   t.strictSame(log.held[0]?.texts, [`${appendBatchMax.entries}`])
-  const half = appendBatchMax.bytes / 2
+  const half = appendBatchMax.bytes / 2 - recordOverheadBytes
   for (const [name, bytes] of [
     ['x', half],
     ['y', half],
@@ -243,6 +259,49 @@ void t.test('an append is bounded in entries and bytes', async (t) => {
   t.strictSame(await next(), ['after'])
 })
 
+void t.test('what the log can never take is found among others, dropped, and never tried again', async (t) => {
+  const { log, lane, push, end, acknowledged, refused, time, sent } = rig()
+  for (const name of ['a', 'b', 'c', 'huge', 'd']) push(name)
+  await settled()
+  push('after')
+  const tries: string[][] = []
+  while (log.held.length > 0) {
+    tries.push(log.held[0]!.texts)
+    await end('stored')
+  }
+  t.strictSame(tries, [['a', 'b', 'c', 'huge', 'd'], ['a', 'b', 'c'], ['huge', 'd'], ['huge'], ['d'], ['after']])
+  t.strictSame(refused, ['huge'])
+  t.strictSame(log.entries, ['a', 'b', 'c', 'd', 'after'])
+  t.strictSame(
+    acknowledged.map(([name]) => name),
+    log.entries,
+  )
+  t.strictSame(sent, ['a', 'b', 'c', 'huge', 'd', 'after'])
+  t.strictSame(time.pausesMs, [], 'nothing is waited for')
+  t.ok(lane.isIdle)
+})
+
+void t.test('what goes in its place goes there, and may be refused too', async (t) => {
+  const { log, push, end, refused } = rig()
+  push('a')
+  push('huge', { instead: 'small' })
+  push('huger', { instead: 'hugest' })
+  push('b')
+  await settled()
+  while (log.held.length > 0) await end('stored')
+  t.strictSame(log.entries, ['a', 'small', 'b'])
+  t.strictSame(refused, ['huge', 'huger', 'hugest'])
+})
+
+void t.test('a stopped lane looks for nobody to blame', async (t) => {
+  const { log, lane, push, end, refused } = rig()
+  for (const name of ['a', 'huge']) push(name)
+  await settled()
+  lane.stop()
+  await end('stored')
+  t.strictSame([log.held, refused], [[], []])
+})
+
 void t.test('what was not sent can be taken back, what was sent cannot', async (t) => {
   const { log, lane, push, end, acknowledged } = rig()
   push('a')
@@ -253,7 +312,7 @@ void t.test('what was not sent can be taken back, what was sent cannot', async (
     removed.map(({ name }) => name),
     ['b', 'd'],
   )
-  t.equal(lane.queuedBytes, 1)
+  t.equal(lane.queuedBytes, recordOverheadBytes + 1)
   await end('stored')
   await end('stored')
   t.strictSame(log.entries, ['a', 'c'])
@@ -307,10 +366,21 @@ void t.test('a log that is closed ends it', async (t) => {
   t.strictSame(time.pausesMs, [])
 })
 
-type Step = { do: 'push'; echo: boolean } | { do: 'end'; fate: Fate } | { do: 'turn' } | { do: 'remove' }
+type Step =
+  | { do: 'push'; echo: boolean; isHuge: boolean }
+  | { do: 'end'; fate: Fate }
+  | { do: 'turn' }
+  | { do: 'remove' }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('push' as const), echo: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('push' as const),
+      echo: fc.boolean(),
+      isHuge: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true)),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -324,17 +394,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 void t.test('whatever a flaky log does', async (t) => {
   const property = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-    const { log, lane, push, end, acknowledged, sent } = rig()
+    const { log, lane, push, end, acknowledged, refused, sent } = rig()
     const kept: string[] = []
     let made = 0
     /** Pushes an entry; one that echoes makes its caller push another as soon as it is acknowledged. */
-    const add = (echo: boolean) => {
-      const name = `${made++}`
+    const add = (echo: boolean, isHuge: boolean) => {
+      const name = `${isHuge ? 'huge ' : ''}${made++}`
       kept.push(name)
-      push(name, echo ? { appended: () => add(false) } : {})
+      push(name, echo ? { appended: () => add(false, false) } : {})
     }
     for (const each of steps) {
-      if (each.do === 'push') add(each.echo)
+      if (each.do === 'push') add(each.echo, each.isHuge)
       else if (each.do === 'turn') await settled()
       else if (each.do === 'end') {
         if (log.held.length > 0) await end(each.fate)
@@ -352,13 +422,15 @@ void t.test('whatever a flaky log does', async (t) => {
     assert.equal(lane.queuedBytes, 0)
     assert.equal(log.outstandingMost, made === 0 || sent.length === 0 ? 0 : 1)
     assert.deepEqual(sent, kept)
+    assert.deepEqual(refused, kept.filter(isTooLarge))
+    const taken = kept.filter((name) => !isTooLarge(name))
     assert.deepEqual(
       acknowledged.map(([name]) => name),
-      kept,
+      taken,
     )
     // Repeats are of whole appends, so the last copies stand in order, each where its acknowledgement said.
     for (const [name, offset] of acknowledged) assert.equal(log.entries.lastIndexOf(name), offset)
-    assert.deepEqual([...new Set(log.entries)], kept)
+    assert.deepEqual([...new Set(log.entries)], taken)
   })
   const details = await fc.check(property, { numRuns: 300 })
   t.notOk(details.failed, details.failed ? String(fc.defaultReportMessage(details)) : 'held')

@@ -1,6 +1,6 @@
 import { LogError, readBatchMax } from '../../log/log.ts'
 import type { LogEntry, LogRange, LogRecord, TopicSpec } from '../../log/log.ts'
-import { checkPlace, checkTopic } from '../../log/rules.ts'
+import { checkAppend, checkPlace, checkTopic } from '../../log/rules.ts'
 
 interface Partition extends LogRange {
   /** In order of offset; with holes when compacted. */
@@ -32,6 +32,7 @@ export class LogData {
 
   append(topic: string, partition: number, entries: LogEntry[]): number {
     const target = this.#partition(topic, partition)
+    checkAppend(topic, partition, entries)
     const first = target.next
     const isCompacted = this.#topics.get(topic)!.compacted
     for (const { key, value } of entries) {

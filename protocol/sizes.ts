@@ -1,0 +1,35 @@
+/**
+ * How large things may be that go into the log, in bytes as they are encoded there: names escaped, text in UTF-8, headers
+ * and recipients included. Nothing is estimated. Each bound leaves room below the next one up, so what passed one fits
+ * wherever it goes from there; test/protocol/sizes.test.ts builds the largest of each kind and holds the chain.
+ */
+
+/** What a record counts for beside its key and value: more than any log adds to it. */
+export const recordOverheadBytes = 64
+
+/** One message of a client: the most that `websocket.message_size_limit` can be set to. */
+export const clientMessageBytesMax = 900_000
+
+/** A user id in UTF-8; what the narrowest store holds of it. */
+export const userBytesMax = 2_048
+
+/** A command's record, with all that the connection adds to what the client sent. A larger one is refused. */
+export const commandBytesMax = 915_000
+
+/** A message as clients get it. What a command holds fits. */
+export const messageBytesMax = 928_000
+
+/** Any record that this program makes: a message to its recipients, an answer, a heartbeat. */
+export const recordBytesMax = 940_000
+
+/** Records that an append lane sends together. */
+export const laneBatchBytesMax = 950_000
+
+/** Appends to one partition that go in one batch of Kafka's. */
+export const kafkaBatchBytesMax = 960_000
+
+/** One append: what every log takes. Beyond it every log refuses with `too_large`. */
+export const appendBytesMax = 1_048_000
+
+/** What a topic must take as one batch, headers included: the least `max.message.bytes`, Kafka's default. */
+export const topicBatchBytesMin = 1_048_588
