@@ -11,7 +11,12 @@ export class FormatError extends Error {
 }
 
 export function encodeEnvelope(header: object, payload: Buffer | Buffer[]): Buffer {
-  const head = Buffer.from(JSON.stringify(header))
+  return encodeEnvelopeText(JSON.stringify(header), payload)
+}
+
+/** As encodeEnvelope, with a header that is JSON already. */
+export function encodeEnvelopeText(header: string, payload: Buffer | Buffer[]): Buffer {
+  const head = Buffer.from(header)
   const start = Buffer.allocUnsafe(5)
   start[0] = formatVersion
   start.writeUInt32BE(head.length, 1)

@@ -42,8 +42,10 @@ export type SlotEvent =
       index: number
       to: string[]
       n: number
-      tops: [channel: string, epoch: string, top: number][]
+      tops: Top[]
     }
+
+export type Top = [channel: string, epoch: string, top: number]
 
 export interface EventError {
   code: number
@@ -86,9 +88,6 @@ export interface RetiredRecord {
 
 export type InboxRecord = EventBatch | AnswerRecord | ResyncRecord | RetiredRecord
 
-/** A record's parts are cut at this size, below the usual limit of 1 MB per record. */
-export const partBytesMax = 900_000
-
 const nothing = Buffer.alloc(0)
 
 interface EventHeader {
@@ -101,7 +100,8 @@ interface EventHeader {
   [member: string]: unknown
 }
 
-function describe(event: SlotEvent, to: number[]): EventHeader {
+/** An event as the record's header has it, for the instances at these indices of the header's list. */
+export function describeEvent(event: SlotEvent, to: number[]): EventHeader {
   const base = { k: event.kind, o: event.offset, x: event.index, to }
   switch (event.kind) {
     case 'publication':
@@ -113,20 +113,6 @@ function describe(event: SlotEvent, to: number[]): EventHeader {
     case 'tops':
       return { ...base, l: 0, n: event.n, tops: event.tops }
   }
-}
-
-export function encodeEvents(batch: EventBatch): Buffer {
-  const to = [...new Set(batch.events.flatMap((event) => event.to))]
-  const indexOf = new Map(to.map((instance, index) => [instance, index]))
-  const events = batch.events.map((event) =>
-    describe(
-      event,
-      event.to.map((instance) => indexOf.get(instance)!),
-    ),
-  )
-  const bodies = batch.events.map((event) => ('body' in event ? event.body : nothing))
-  const { slot, incarnation: inc, worker: w, version: v } = batch
-  return encodeEnvelope({ type: 'events', slot, inc, w, v, to, events }, bodies)
 }
 
 export function encodeAnswer(answer: AnswerRecord): Buffer {
@@ -238,10 +224,10 @@ function restore(e: EventHeader, body: Buffer, instance: string): SlotEvent {
   }
 }
 
-function topsOf(list: unknown[]): [string, string, number][] {
+function topsOf(list: unknown[]): Top[] {
   for (const each of list) {
     const [channel, epoch, top] = Array.isArray(each) ? (each as unknown[]) : []
     checkShape({ channel, epoch, top }, topShape, 'top')
   }
-  return list as [string, string, number][]
+  return list as Top[]
 }

@@ -7,11 +7,19 @@
 /** What a record counts for beside its key and value: more than any log adds to it. */
 export const recordOverheadBytes = 64
 
+/** Bytes of a text as JSON, quotes included. */
+export function jsonBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text))
+}
+
 /** One message of a client: the most that `websocket.message_size_limit` can be set to. */
 export const clientMessageBytesMax = 900_000
 
 /** A user id in UTF-8; what the narrowest store holds of it. */
 export const userBytesMax = 2_048
+
+/** The answer to one question for tops of channels: small, since events wait behind it. */
+export const topsAnswerBytesMax = 200_000
 
 /** A command's record, with all that the connection adds to what the client sent. A larger one is refused. */
 export const commandBytesMax = 915_000

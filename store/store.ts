@@ -159,7 +159,7 @@ export interface MessageQuery {
   limit: number
   /** Newest first. */
   reverse: boolean
-  /** Stops after this many bytes of payload, but always returns one message. */
+  /** Stops before this many bytes, by `messageBytes` (protocol/publication.ts), but always returns one message. */
   bytesMax: number
 }
 

@@ -3,9 +3,10 @@ import type { LogRecord } from '../log/log.ts'
 import { decodeCommand } from '../protocol/command-record.ts'
 import type { CommandRecord } from '../protocol/command-record.ts'
 import { FormatError } from '../protocol/envelope.ts'
-import { encodeEvents, partBytesMax } from '../protocol/event-record.ts'
-import type { EventBatch, SlotEvent } from '../protocol/event-record.ts'
+import { encodeParts } from '../protocol/event-part.ts'
+import type { SlotEvent, Top } from '../protocol/event-record.ts'
 import { publicationJson } from '../protocol/publication.ts'
+import { topsAnswerBytesMax } from '../protocol/sizes.ts'
 import type { Commit, DeadLetter, Message, MessageQuery, OutboxRow } from '../store/store.ts'
 import type { Effect, Read } from './app/app.ts'
 import type { Channel, SlotMemory } from './slot-state.ts'
@@ -152,11 +153,11 @@ class Planner {
         this.#interest(channel, instance, false)
         return this.#reply(command, null, '{}')
       case 'tops': {
-        const tops = topsAsked(command).map((name): [string, string, number] => {
+        const tops = topsAsked(command).map((name): Top => {
           const { epoch, top } = this.#channels.get(name) ?? { epoch: '', top: 0 }
           return [name, epoch, top]
         })
-        return this.#emit({ kind: 'tops', ...this.#at([instance]), n, tops })
+        return this.#emit({ kind: 'tops', ...this.#at([instance]), n, tops: topsThatFit(tops) })
       }
       case 'gone':
         this.#gone.push(command.payload.toString())
@@ -265,36 +266,28 @@ class Planner {
     }
   }
 
-  /** Cuts the events into parts that each fit one record. */
+  /** The events, in parts that each fit one record. */
   #outbox(batchEnd: number): OutboxRow[] {
-    const rows: OutboxRow[] = []
-    let part: SlotEvent[] = []
-    let bytes = 0
-    const cut = () => {
-      if (part.length > 0) rows.push(this.#row(batchEnd, rows.length, part))
-      part = []
-      bytes = 0
-    }
-    for (const event of this.#events) {
-      const size = eventOverheadBytes + ('body' in event ? event.body.length : 0) + event.to.length * 4
-      if (bytes + size > partBytesMax) cut()
-      part.push(event)
-      bytes += size
-    }
-    cut()
-    return rows
-  }
-
-  #row(batchEnd: number, part: number, events: SlotEvent[]): OutboxRow {
     const { memory, worker, version } = this.#input
     const { slot, incarnation } = memory.lease
-    const batch: EventBatch = { type: 'events', slot, incarnation, worker, version, events }
-    return { batchEnd, part, inboxes: [...new Set(events.flatMap((event) => event.to))], body: encodeEvents(batch) }
+    return encodeParts({ slot, incarnation, worker, version }, this.#events).map(({ to, value }, part) => ({
+      batchEnd,
+      part,
+      inboxes: to,
+      body: value,
+    }))
   }
 }
 
-/** Room for an event's own header members: a channel name of 255 characters may take 1.5 KB as JSON. */
-const eventOverheadBytes = 400
+/** Bytes of the tops in one event: well below a record. A proxy asks for no more, one of an older version might. */
+const topsBytesMax = 2 * topsAnswerBytesMax
+
+/** What is left out the proxy compares the next time, or not at all. */
+function topsThatFit(tops: Top[]): Top[] {
+  let bytes = 0
+  const end = tops.findIndex((top) => (bytes += Buffer.byteLength(JSON.stringify(top)) + 1) > topsBytesMax)
+  return end === -1 ? tops : tops.slice(0, end)
+}
 
 export function fingerprintOf(value: Buffer): string {
   return hash('sha256', value, 'hex').slice(0, 16)

@@ -1,7 +1,12 @@
 import { errors } from '../protocol/codes.ts'
+import { messageBytes } from '../protocol/publication.ts'
+import { jsonBytes, messageBytesMax } from '../protocol/sizes.ts'
 import { advance, draftOf } from './app/app.ts'
 import type { App, AppDraft, AppState, Effect } from './app/app.ts'
 import type { CommandRecord } from '../protocol/command-record.ts'
+
+/** Characters that are kept of why an app failed. */
+const reasonLengthMax = 1_000
 
 export interface Handled {
   effects: Effect[][]
@@ -29,10 +34,31 @@ async function attempt(
 ): Promise<{ effects: Effect[][]; after: AppDraft }> {
   const effects = await app.handle(state, commands)
   if (effects.length !== commands.length) throw new Error('an app must return one list of effects per command')
+  for (const effect of effects.flat()) checkSize(effect)
   // Checked as a whole: what one command publishes goes on from what the one before it did.
   const after = draftOf(state)
   for (const each of effects) advance(after, each)
   return { effects, after }
+}
+
+/** What an event could not carry must not be committed. Throws. */
+function checkSize(effect: Effect): void {
+  const bytes = effectBytes(effect)
+  if (bytes > messageBytesMax)
+    throw new Error(`a ${effect.type} of ${bytes} bytes, where ${messageBytesMax} is the most`)
+}
+
+function effectBytes(effect: Effect): number {
+  switch (effect.type) {
+    case 'publish':
+      return messageBytes(effect.message)
+    case 'reply':
+      return Buffer.byteLength(effect.body)
+    case 'fail':
+      return jsonBytes(effect.error.message)
+    case 'read':
+      return 0
+  }
 }
 
 async function oneByOne(app: App, state: AppState, commands: CommandRecord[]): Promise<Handled> {
@@ -46,7 +72,7 @@ async function oneByOne(app: App, state: AppState, commands: CommandRecord[]): P
       current = one.after
     } catch (error) {
       effects.push([{ type: 'fail', error: errors.deadLetter }])
-      failed.set(index, `app: ${error instanceof Error ? error.message : String(error)}`)
+      failed.set(index, `app: ${error instanceof Error ? error.message : String(error)}`.slice(0, reasonLengthMax))
     }
   }
   return { effects, failed }

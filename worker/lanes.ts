@@ -3,11 +3,13 @@ import type { LaneItem } from '../log/append-lane.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { Env } from '../platform/env.ts'
 import { laneReports } from '../platform/lane-metrics.ts'
-import { encodeAnswer } from '../protocol/event-record.ts'
+import { errors } from '../protocol/codes.ts'
+import { encodeAnswer, encodeControl } from '../protocol/event-record.ts'
 import type { AnswerRecord } from '../protocol/event-record.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import { inboxTopic } from '../protocol/topics.ts'
-import type { OutboxRow } from '../store/store.ts'
+import { recordBytesMax, recordOverheadBytes } from '../protocol/sizes.ts'
+import type { OutboxRow, SlotId } from '../store/store.ts'
 
 /** An outbox row on its way into one lane. */
 interface RowItem extends LaneItem {
@@ -15,6 +17,8 @@ interface RowItem extends LaneItem {
   owner: string
   row: OutboxRow | null
 }
+
+const nothing = Buffer.alloc(0)
 
 /** How often the backlog metric is taken. */
 const backlogSampleMs = 1_000
@@ -41,8 +45,11 @@ export class Lanes {
     })
   }
 
-  /** Puts a row into the lanes of its inboxes; `done` is called once all of them have it. */
-  emit(owner: string, row: OutboxRow, done: () => void): void {
+  /**
+   * Puts a row into the lanes of its inboxes; `done` is called once all of them have it. One that the log can never take,
+   * which only older versions write, has a resync in its place: its inboxes have missed something then.
+   */
+  emit(slot: SlotId, owner: string, row: OutboxRow, done: () => void): void {
     const partitions = new Set(row.inboxes.map((inbox) => this.#partitionOf(inbox)))
     let remaining = partitions.size
     if (remaining === 0) return done()
@@ -50,16 +57,29 @@ export class Lanes {
       if (--remaining === 0) done()
     }
     for (const partition of partitions) {
-      this.#lane(partition).push({ entry: { key: null, value: row.body }, owner, row, appended })
+      const refused = (): RowItem => {
+        this.#env.metrics.laneResyncs.inc()
+        const to = row.inboxes.filter((inbox) => this.#partitionOf(inbox) === partition)
+        const value = encodeControl({ type: 'resync', slot, to })
+        const lost = () => {
+          appended()
+          return null
+        }
+        return { entry: { key: null, value }, owner, row, appended, refused: lost }
+      }
+      this.#lane(partition).push({ entry: { key: null, value: row.body }, owner, row, appended, refused })
     }
   }
 
-  /** Out of band: no row stands behind it, the proxy asks again if it is lost. */
+  /** Out of band: no row stands behind it, the proxy asks again if it is lost. One that is too large is an error. */
   answer(answer: AnswerRecord): void {
     const value = encodeAnswer(answer)
+    const tooLarge = { ...answer, error: errors.limitExceeded, body: nothing }
+    if (value.length + recordOverheadBytes > recordBytesMax) return this.answer(tooLarge)
     const lane = this.#lane(this.#partitionOf(answer.to))
     if (lane.queuedBytes > this.#backlogMaxBytes) return this.#env.metrics.readsDropped.inc()
-    lane.push({ entry: { key: null, value }, owner: '', row: null })
+    const item = (value: Buffer): RowItem => ({ entry: { key: null, value }, owner: '', row: null })
+    lane.push({ ...item(value), refused: () => item(encodeAnswer(tooLarge)) })
   }
 
   /**

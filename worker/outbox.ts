@@ -46,7 +46,7 @@ export class Outbox {
     for (const row of rows) {
       const key = { batchEnd: row.batchEnd, part: row.part }
       this.#open.set(keyOf(row), key)
-      this.#lanes.emit(this.#owner, row, () => {
+      this.#lanes.emit(this.#slot, this.#owner, row, () => {
         if (!this.#open.delete(keyOf(row))) return
         this.#done.push(key)
         this.#changed()

@@ -102,8 +102,8 @@ function firstAtOrAfter(records: LogRecord[], offset: number): number {
 
 /**
  * Where a test can get between a caller and the log. A hook that waits holds the append; one that throws makes it
- * reject with `unavailable`: before, nothing was appended; after, only the acknowledgement was lost. A hook may append
- * to the shared data itself, to make a duplicate.
+ * reject with `unavailable`: before, nothing was appended; after, only the acknowledgement was lost. A LogError is passed
+ * on as it is. A hook may append to the shared data itself, to make a duplicate.
  */
 export interface MemoryLogHooks {
   beforeAppend?: (topic: string, partition: number, entries: LogEntry[]) => Promise<void> | void
@@ -176,6 +176,7 @@ export class MemoryLog implements Log {
     try {
       await hook()
     } catch (error) {
+      if (error instanceof LogError) throw error
       throw new LogError('unavailable', 'the connection to the log was cut', { cause: error })
     }
     this.#check()

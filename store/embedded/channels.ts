@@ -1,3 +1,4 @@
+import { messageBytes } from '../../protocol/publication.ts'
 import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery, SlotId } from '../store.ts'
 import { bytes, bytesOrNull, integer, text, textOrNull, type Row, type Sql } from './sql.ts'
 
@@ -60,7 +61,7 @@ export class Channels {
     )
     for (const row of rows) {
       const message = toMessage(channel, row)
-      size += message.data.byteLength
+      size += messageBytes(message)
       if (found.length > 0 && size > bytesMax) break
       found.push(message)
     }

@@ -1,3 +1,4 @@
+import { messageBytes } from '../../protocol/publication.ts'
 import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery, SlotId } from '../store.ts'
 import { channelId } from './channel-id.ts'
 import type { Database } from './database.ts'
@@ -66,7 +67,7 @@ export class Channels {
       for (const message of page) {
         // Newest first, no older one is newer: the rest needs no look.
         if (message.time < query.since) return found
-        size += message.data.byteLength
+        size += messageBytes(message)
         if (found.length > 0 && size > bytesMax) return found
         found.push(message)
       }

@@ -1,4 +1,5 @@
-import type { ChannelState } from '../../store/store.ts'
+import { messageBytes, publicationJson } from '../../protocol/publication.ts'
+import type { ChannelState, Message } from '../../store/store.ts'
 import { channelOf, commitOf, messageOf, own, refused, slot, token, type Check } from './store-rows.ts'
 
 const sorted = (states: ChannelState[]): ChannelState[] =>
@@ -153,7 +154,7 @@ export function channelsContract(check: Check): void {
     )
     await store.commit(commitOf({ channels: [channelOf('room', 10)], messages }))
     const offsets = async (query: object): Promise<number[]> => {
-      const all = { channel: 'room', after: 0, before: null, since: 0, limit: 100, reverse: false, bytesMax: 1_000 }
+      const all = { channel: 'room', after: 0, before: null, since: 0, limit: 100, reverse: false, bytesMax: 10_000 }
       return (await store.messages(slot, { ...all, ...query })).map(({ offset }) => offset)
     }
     t.same(
@@ -175,9 +176,36 @@ export function channelsContract(check: Check): void {
     t.same(await offsets({ reverse: true, before: 8, limit: 3 }), [7, 6, 5])
     t.same(await offsets({ since: 1_009 }), [9, 10])
     t.same(await offsets({ since: 1_009, reverse: true }), [10, 9])
-    t.same(await offsets({ bytesMax: 25 }), [1, 2])
+    const each = messageBytes(messages[0]!)
+    t.same(await offsets({ bytesMax: 2 * each }), [1, 2])
+    t.same(await offsets({ bytesMax: 3 * each - 1 }), [1, 2])
     t.same(await offsets({ bytesMax: 5, reverse: true }), [10], 'one at least')
     t.same(await offsets({ channel: 'nowhere' }), [])
     t.same(await offsets({ limit: 2 }), [1, 2], 'a page that was cut short leaves nothing behind')
+  })
+
+  check('all that clients get of a message counts, whatever it is made of', async (t, store) => {
+    await own(store)
+    const large = 'é'.repeat(6_000)
+    const shapes: Partial<Message>[] = [
+      { data: Buffer.from(JSON.stringify(large)) },
+      { info: JSON.stringify(large) },
+      { tags: JSON.stringify({ large }) },
+      { user: '"'.repeat(2_000), info: JSON.stringify(large) },
+    ]
+    for (const [index, shape] of shapes.entries()) {
+      const channel = `room ${index}`
+      const messages = Array.from({ length: 100 }, (_, at) => messageOf(channel, at + 1, shape))
+      t.equal(
+        await store.commit(
+          commitOf({ expected: index, next: index + 1, channels: [channelOf(channel, 100)], messages }),
+        ),
+        'committed',
+      )
+      const query = { channel, after: 0, before: null, since: 0, limit: 100, reverse: false, bytesMax: 200_000 }
+      const found = await store.messages(slot, query)
+      const text = found.map(publicationJson).join()
+      t.ok(found.length > 10 && Buffer.byteLength(text) <= query.bytesMax, `${channel}: ${found.length} of 100`)
+    }
   })
 }

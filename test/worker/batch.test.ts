@@ -6,7 +6,8 @@ import { chat } from '../../worker/chat/chat.ts'
 import { isAppCommand } from '../../worker/batch.ts'
 import type { SlotMemory } from '../../worker/slot-state.ts'
 import type { Channel } from '../../worker/slot-state.ts'
-import { decodeInbox, partBytesMax } from '../../protocol/event-record.ts'
+import { decodeInbox } from '../../protocol/event-record.ts'
+import { recordBytesMax } from '../../protocol/sizes.ts'
 import type { EventBatch } from '../../protocol/event-record.ts'
 import type { CommandRecord } from '../../protocol/command-record.ts'
 import { commandOf } from '../delivery/by-hand.ts'
@@ -171,11 +172,21 @@ t.test('parts', async (t) => {
     outbox.map(({ part }) => part),
     outbox.map((_, index) => index),
   )
-  t.ok(outbox.every(({ batchEnd, body }) => batchEnd === 45 && body.length < partBytesMax * 1.05))
+  t.ok(outbox.every(({ batchEnd, body }) => batchEnd === 45 && body.length < recordBytesMax))
   t.same(
     eventsFor('p1', planned).map((event) => (event as { top: number }).top),
     Array.from({ length: 40 }, (_, i) => i + 1),
   )
+})
+
+t.test('tops of more names than one event holds', async (t) => {
+  const names = Array.from({ length: 1_000 }, (_, index) => `${index}`.padEnd(255, '\u0001'))
+  const payload = Buffer.from(JSON.stringify(names.slice(0, 500)))
+  const planned = plan([from('p1', { method: 'tops', channel: '', payload }), from('p1')])
+  const [event] = eventsFor('p1', planned)
+  t.ok(event?.kind === 'tops' && event.tops.length > 100 && event.tops.length < 500)
+  t.ok(planned.commit.outbox.every(({ body }) => body.length < recordBytesMax))
+  t.equal(eventsFor('p1', planned).length, 2, 'what follows is answered')
 })
 
 t.test('channels that a batch needs', async (t) => {

@@ -1,14 +1,19 @@
 // Proves what a commit carries of the outbox: rows leave it only when every lane has them; a full backlog is turned
-// into a resync by a commit that moves on, never by one that does not, whose rows would meet those of the batch before.
+// into a resync by a commit that moves on, never by one that does not, whose rows would meet those of the batch before; a
+// row that the log can never take, left by an older version, becomes a resync at its place.
 import pino from 'pino'
 import t from 'tap'
+import { LogError } from '../../log/log.ts'
+import type { LogEntry } from '../../log/log.ts'
 import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { systemRandom } from '../../platform/random.ts'
 import { decodeInbox } from '../../protocol/event-record.ts'
+import type { AnswerRecord } from '../../protocol/event-record.ts'
 import { partitionOf } from '../../protocol/partition.ts'
-import { clusterTopics } from '../../protocol/topics.ts'
+import { appendBytesMax, recordBytesMax } from '../../protocol/sizes.ts'
+import { clusterTopics, inboxTopic } from '../../protocol/topics.ts'
 import type { OutboxRow } from '../../store/store.ts'
 import { until } from '../delivery/until.ts'
 import { Gate } from '../delivery/gate.ts'
@@ -26,11 +31,16 @@ const row = (batchEnd: number, part: number, inboxes: string[]): OutboxRow => ({
   body: Buffer.alloc(600),
 })
 
-function setUp() {
+function setUp(refuse: (entries: LogEntry[]) => void = () => {}) {
   const data = new MemoryLogData()
   data.createTopics(clusterTopics(1, 2))
   const gate = new Gate().shut()
-  const log = new MemoryLog(data, { beforeAppend: (_topic, partition) => (partition === 1 ? gate.pass() : undefined) })
+  const log = new MemoryLog(data, {
+    beforeAppend: (_topic, partition, entries) => {
+      refuse(entries)
+      return partition === 1 ? gate.pass() : undefined
+    },
+  })
   const env = {
     clock: systemClock,
     random: systemRandom,
@@ -40,7 +50,7 @@ function setUp() {
   }
   const lanes = new Lanes(env, 2, 1_000)
   t.teardown(() => lanes.stop())
-  return { gate, lanes, outbox: new Outbox('default/0', 'token', lanes, () => {}) }
+  return { data, gate, lanes, outbox: new Outbox('default/0', 'token', lanes, () => {}) }
 }
 
 const commitTo = (next: number) => ({ ...emptyCommit('default/0', 'token', 10, null), next })
@@ -66,6 +76,55 @@ t.test('rows are done when all their lanes have them', async (t) => {
   await until('the slow one is there too', () => outbox.isAcknowledged)
   outbox.prepare(commit)
   t.same(commit.outboxDone, [{ batchEnd: 10, part: 1 }])
+})
+
+t.test('a row that the log can never take', async (t) => {
+  const { data, outbox, gate } = setUp()
+  gate.open()
+  const body = Buffer.alloc(appendBytesMax)
+  outbox.emit([row(10, 0, [fast]), { ...row(10, 1, [fast, slow]), body }, row(10, 2, [fast])])
+  await until('nothing is open', () => outbox.isAcknowledged)
+  const [ofFast, ofSlow] = [data.read(inboxTopic, 0, 0), data.read(inboxTopic, 1, 0)]
+  t.equal(ofFast.length, 3, 'its neighbours are there')
+  t.same(decodeInbox(ofFast[1]!.value, fast), { type: 'resync', slot: 'default/0', to: [fast] }, 'at its place')
+  t.same(decodeInbox(ofSlow[0]!.value, slow), { type: 'resync', slot: 'default/0', to: [slow] })
+  const commit = commitTo(10)
+  outbox.prepare(commit)
+  t.equal(commit.outboxDone.length, 3, 'and it leaves the outbox')
+})
+
+t.test('a log that takes not even the resync', async (t) => {
+  const { outbox } = setUp(() => {
+    throw new LogError('too_large', 'never')
+  })
+  outbox.emit([row(10, 0, [fast]), row(10, 1, [fast])])
+  await until('nothing is open', () => outbox.isAcknowledged)
+  t.equal(outbox.size, 2)
+})
+
+t.test('an answer that is too large, or that the log can never take', async (t) => {
+  const { data, lanes, gate } = setUp()
+  gate.open()
+  const answer = { type: 'answer' as const, slot: 'default/0', to: fast, worker: 'w', version: 'v', error: null }
+  lanes.answer({ ...answer, n: 1, body: Buffer.alloc(recordBytesMax) })
+  lanes.answer({ ...answer, n: 2, body: Buffer.alloc(recordBytesMax - 1_000) })
+  await until('both are there', () => data.range(inboxTopic, 0).next === 2)
+  const answers = data.read(inboxTopic, 0, 0).map(({ value }) => decodeInbox(value, fast) as AnswerRecord)
+  t.same(
+    answers.map(({ n, error, body }) => [n, error?.code, body.length]),
+    [
+      [1, 106, 0],
+      [2, undefined, recordBytesMax - 1_000],
+    ],
+  )
+
+  const narrow = setUp((entries) => {
+    if (entries.some(({ value }) => value.length > 500)) throw new LogError('too_large', 'narrow')
+  })
+  narrow.gate.open()
+  narrow.lanes.answer({ ...answer, n: 3, body: Buffer.alloc(600) })
+  await until('it is there', () => narrow.data.range(inboxTopic, 0).next === 1)
+  t.match(decodeInbox(narrow.data.read(inboxTopic, 0, 0)[0]!.value, fast), { n: 3, error: { code: 106 } })
 })
 
 t.test('a full backlog', async (t) => {
