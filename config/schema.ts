@@ -144,8 +144,16 @@ export const configSchema = Type.Object({
       'New connections per second that one client address may open in the long run; 0 for any number.',
     ),
     address_connection_burst: integer(50, [1, 1_000_000], 'New connections that one client address may open at once.'),
-    command_rate: integer(100, [1, 1_000_000], 'Commands per second that one client may send in the long run.'),
-    command_burst: integer(200, [1, 1_000_000], 'Commands that one client may send at once.'),
+    command_rate: integer(
+      100,
+      [1, 1_000_000],
+      'Commands per second that one client may send in the long run; each 4 KiB of a long one count. What is more waits unread, and after four seconds without a break ends in 3013.',
+    ),
+    command_burst: integer(
+      200,
+      [1, 1_000_000],
+      'Commands that one client may send at once, beside the subscribes with which it comes back: those may be client.channel_limit.',
+    ),
     reply_deadline: duration('4500ms', ['50ms', '1h'], 'Time after which a command without a reply gets error 100.'),
     recovery_max_publication_limit: integer(
       300,

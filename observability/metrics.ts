@@ -47,6 +47,7 @@ export function createMetrics(registry = new Registry()) {
     fanOutDelay: histogram('fan_out_delay_seconds', 'Message time to written to the sessions of this proxy', [
       'destination_version',
     ]),
+    sessionsHeld: gauge('sessions_held', 'Sessions that are not read because they send more than they may'),
     inFlight: gauge('commands_in_flight', 'Commands sent or waiting for their slot, without an answer yet'),
     inFlightBytes: gauge(
       'commands_in_flight_bytes',

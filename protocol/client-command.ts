@@ -47,16 +47,19 @@ const flagRejectUnrecovered = 2
 
 type Members = Record<string, unknown>
 
-/** The non-empty lines of a frame. */
-export function* commandLines(frame: string): Generator<string> {
-  let start = 0
-  while (start <= frame.length) {
-    let end = frame.indexOf('\n', start)
-    if (end === -1) end = frame.length
-    const line = frame.slice(start, end).trim()
-    if (line !== '') yield line
-    start = end + 1
-  }
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+
+/** Where the first command at or behind `from` begins, -1 when only blanks follow: commands are lines, empty ones are none. */
+export function commandStart(frame: string, from: number): number {
+  let at = from
+  while (at < frame.length && isBlank(frame.charCodeAt(at))) at++
+  return at < frame.length ? at : -1
+}
+
+/** Where the command that begins at `start` ends. */
+export function commandEnd(frame: string, start: number): number {
+  const end = frame.indexOf('\n', start)
+  return end === -1 ? frame.length : end
 }
 
 /** Throws ProtocolError. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 import { subscriberOf } from '../platform/networks.ts'
 import { takeToken } from './token-bucket.ts'
+import type { Bucket } from './token-bucket.ts'
 
 export interface AddressLimitsOptions {
   /** Sessions that one address may have; 0 for any number. */
@@ -26,7 +27,7 @@ export class AddressLimits {
   readonly #options: AddressLimitsOptions
   readonly #sessions = new Map<string, number>()
   /** By the time of their last use, oldest first. An address that is not here has a full bucket. */
-  readonly #buckets = new Map<string, { tokens: number; at: number }>()
+  readonly #buckets = new Map<string, Bucket>()
 
   constructor(clock: Clock, options: AddressLimitsOptions) {
     this.#clock = clock

@@ -1,18 +1,17 @@
 import type { Config } from '../config/config.ts'
 import type { Env } from '../platform/env.ts'
-import { ProtocolError, commandLines, parseCommand } from '../protocol/client-command.ts'
 import type { ClientCommand } from '../protocol/client-command.ts'
 import { errorText, replyText } from '../protocol/client-frame.ts'
 import type { ConnectResult } from '../protocol/client-frame.ts'
 import { disconnects, errors } from '../protocol/codes.ts'
 import type { ClientError } from '../protocol/codes.ts'
 import type { Hub } from './hub.ts'
+import type { Intake } from './intake.ts'
 import { Namespaces, isHistoryOn } from './namespaces.ts'
 import type { Permission } from './namespaces.ts'
 import type { Output } from './output.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
-import { takeToken } from './token-bucket.ts'
 import type { TokenVerifier, Verdict } from './tokens.ts'
 import type { Outcome, Uplink } from './uplink.ts'
 
@@ -32,6 +31,7 @@ export interface CommandsDeps {
   uplink: Uplink
   output: Output
   sessions: Sessions
+  intake: Intake
   tokens: TokenVerifier
 }
 
@@ -45,38 +45,14 @@ export class Commands {
     this.#namespaces = new Namespaces(deps.config)
   }
 
-  /** One frame of a client: any number of commands. */
-  frame(session: Session, text: string): void {
-    for (const line of commandLines(text)) {
-      if (session.phase === 'authenticating') session.waiting.push(line)
-      else this.#line(session, line)
-    }
-  }
-
-  #line(session: Session, line: string): void {
-    if (session.phase === 'closed') return
-    const { config, env, sessions } = this.#deps
-    let command: ClientCommand
-    try {
-      command = parseCommand(line, config.websocket.json_depth_limit)
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      env.logger.info(
-        { session: session.id, address: session.address, problem: error.message },
-        'client broke the protocol',
-      )
-      return sessions.close(session, disconnects.badRequest)
-    }
+  perform(session: Session, command: ClientCommand): void {
+    const { sessions } = this.#deps
     if (command.method === 'pong') {
       if (!sessions.pong(session)) sessions.close(session, disconnects.badRequest)
       return
     }
     if (command.method === 'connect' ? session.phase !== 'new' : session.phase !== 'connected') {
       return sessions.close(session, disconnects.badRequest)
-    }
-    const { command_rate: rate, command_burst: burst } = config.client
-    if (!takeToken(session.bucket, env.clock.monotonic(), rate, burst)) {
-      return 'id' in command ? this.#refuse(session, command.id, errors.tooManyRequests) : undefined
     }
     this.#command(session, command)
   }
@@ -112,19 +88,18 @@ export class Commands {
   }
 
   async #connect(session: Session, { id, token }: CommandOf<'connect'>): Promise<void> {
-    const { config, env, sessions, output } = this.#deps
+    const { config, env, sessions, output, intake } = this.#deps
     if (token === '' && !config.client.insecure) return sessions.close(session, disconnects.badRequest)
     session.phase = 'authenticating'
     if (token !== '') {
-      session.socket.pause()
       const verdict = await this.#verify(session, token)
-      session.socket.resume()
       if (session.phase !== 'authenticating' || verdict === null) return
       if ('refused' in verdict) {
         if (verdict.refused === 'invalid') return sessions.close(session, disconnects.invalidToken)
         // The connection is of no use any more; the client comes back with a new token.
         session.phase = 'refused'
-        return this.#refuse(session, id, errors.tokenExpired)
+        this.#refuse(session, id, errors.tokenExpired)
+        return intake.drop(session)
       }
       Object.assign(session, verdict.identity)
     }
@@ -133,9 +108,7 @@ export class Commands {
     result.ping = Math.round(config.client.ping_interval / 1000)
     result.pong = true
     output.send(session, replyText(id, 'connect', JSON.stringify(result)))
-    const waiting = session.waiting
-    session.waiting = []
-    for (const line of waiting) this.#line(session, line)
+    intake.goOn(session)
     env.logger.debug({ session: session.id, address: session.address, user: session.user }, 'connected')
   }
 

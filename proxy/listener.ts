@@ -59,6 +59,8 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
     options: {
       maxPayload: config.websocket.message_size_limit,
       perMessageDeflate: false,
+      // Sockets do, as far as their session's rate goes.
+      autoPong: false,
       clientTracking: false,
       // The plugin's types want the whole library there.
       WebSocket: ClientWebSocket as never,
@@ -72,9 +74,10 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
   const origins = new AllowedOrigins(config.client.allowed_origins)
   const events: SocketEvents = {
     message(session, data, isBinary) {
-      if (isBinary) proxy.sessions.close(session, disconnects.badRequest)
+      if (isBinary && session.phase !== 'closed') proxy.sessions.close(session, disconnects.badRequest)
       else proxy.frame(session, data.toString())
     },
+    control: (session) => proxy.control(session),
     failed,
     closed: (session) => proxy.sessions.gone(session),
   }
@@ -105,13 +108,11 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
       const ws = webSocket as ClientWebSocket
       const query = request.query as Record<string, string | undefined>
       const format = query['format'] ?? query['cf_protocol'] ?? ''
-      if (ws.protocol === protobufSubprotocol || format === 'protobuf') {
-        const { code, reason } = disconnects.inappropriateProtocol
-        proxy.cutLater(ws)
-        return ws.close(code, reason)
-      }
       ws.begin(request.raw.socket)
-      ws.serve(proxy.open(ws, addressOf(request)), events)
+      const session = proxy.open(ws, addressOf(request))
+      ws.serve(session, events)
+      if (ws.protocol === protobufSubprotocol || format === 'protobuf')
+        proxy.sessions.close(session, disconnects.inappropriateProtocol)
     },
   )
   return app

@@ -16,6 +16,7 @@ import { Commands } from './commands.ts'
 import { Echo } from './echo.ts'
 import { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
+import { Intake } from './intake.ts'
 import { Output } from './output.ts'
 import { Sessions, closeGraceMs, sessionSweepMs } from './sessions.ts'
 import type { Session } from './session.ts'
@@ -48,7 +49,7 @@ export class Proxy {
   readonly #uplink: Uplink
   readonly #hub: Hub
   readonly #output: Output
-  readonly #commands: Commands
+  readonly #intake: Intake
   readonly #inbox: Inbox
   readonly #echo: Echo
   readonly #announcer: Announcer
@@ -78,7 +79,6 @@ export class Proxy {
         pongTimeoutMs: config.client.pong_timeout,
         staleCloseDelayMs: config.client.stale_close_delay,
         expiredCloseDelayMs: config.client.expired_close_delay,
-        commandBurst: config.client.command_burst,
       },
       this.#limits,
       () => this.#hub,
@@ -89,7 +89,18 @@ export class Proxy {
       recoveryLimit: config.client.recovery_max_publication_limit,
       dropped: (session, channel) => session.channels.delete(channel),
     })
-    this.#commands = new Commands({
+    this.#intake = new Intake(
+      env,
+      {
+        rate: config.client.command_rate,
+        burst: config.client.command_burst,
+        freeSubscribes: config.client.channel_limit,
+        jsonDepthLimit: config.websocket.json_depth_limit,
+      },
+      (session, command) => commands.perform(session, command),
+      (session, why) => this.sessions.close(session, why),
+    )
+    const commands = new Commands({
       env,
       config,
       version: options.version,
@@ -97,6 +108,7 @@ export class Proxy {
       uplink: this.#uplink,
       output: this.#output,
       sessions: this.sessions,
+      intake: this.#intake,
       tokens: new TokenVerifier(config.client.token.hmac_secret_key, config.client.insecure),
     })
     this.#inbox = new Inbox(env, {
@@ -171,7 +183,7 @@ export class Proxy {
 
   /** `address` is the client's, canonical. */
   open(socket: ClientSocket, address: string): Session {
-    return this.sessions.open(uuid(this.#env.random), socket, address)
+    return this.sessions.open(uuid(this.#env.random), socket, address, this.#intake.begin())
   }
 
   /** Ends a connection that is closing, should its client not do so. */
@@ -179,8 +191,14 @@ export class Proxy {
     this.#env.clock.after(closeGraceMs, () => connection.terminate())
   }
 
+  /** A text message of the client. */
   frame(session: Session, text: string): void {
-    this.#commands.frame(session, text)
+    this.#intake.message(session, text)
+  }
+
+  /** A ping or pong of the transport itself. False for a ping that is better not answered. */
+  control(session: Session): boolean {
+    return this.#intake.control(session)
   }
 
   /** Not ready, then every client is told to go elsewhere, spread over the jitter. */
@@ -202,6 +220,7 @@ export class Proxy {
   #stop(): void {
     this.#isStopped = true
     for (const timer of this.#timers) timer.cancel()
+    this.#intake.stop()
     this.#uplink.stop()
     this.#inbox.stop()
     this.#echo.stop()

@@ -1,3 +1,4 @@
+import type { SessionIntake } from './intake.ts'
 import type { ClientSocket } from './socket.ts'
 
 /** One live connection of a client: plain values, nothing about it lives in a closure or a timer of its own. */
@@ -14,20 +15,18 @@ export interface Session {
   expiresAt: number
   /** Subscriptions asked for and given; what is pending counts for permissions, since commands take effect in order. */
   channels: Set<string>
-  bucket: { tokens: number; at: number }
+  intake: SessionIntake
   /** Monotonic ms; when the next ping goes, and by when its pong must be there (0: none outstanding). */
   pingAt: number
   pongBy: number
   /** Monotonic ms by which the session must be connected. */
   connectBy: number
-  /** Lines that arrived while the token was being checked. */
-  waiting: string[]
   /** Messages for the next frame. */
   out: string[]
 }
 
 /** What a session begins with. */
-export type SessionStart = Pick<Session, 'id' | 'socket' | 'address' | 'connectBy' | 'bucket'>
+export type SessionStart = Pick<Session, 'id' | 'socket' | 'address' | 'connectBy' | 'intake'>
 
 export function newSession(start: SessionStart): Session {
   return {
@@ -39,7 +38,6 @@ export function newSession(start: SessionStart): Session {
     channels: new Set(),
     pingAt: 0,
     pongBy: 0,
-    waiting: [],
     out: [],
   }
 }

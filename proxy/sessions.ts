@@ -4,6 +4,7 @@ import { disconnects } from '../protocol/codes.ts'
 import type { CloseReason } from '../protocol/codes.ts'
 import type { AddressLimits } from './address-limits.ts'
 import type { Hub } from './hub.ts'
+import type { SessionIntake } from './intake.ts'
 import { newSession } from './session.ts'
 import type { Session } from './session.ts'
 import { textFrame } from './socket.ts'
@@ -14,7 +15,6 @@ export interface SessionsOptions {
   pongTimeoutMs: number
   staleCloseDelayMs: number
   expiredCloseDelayMs: number
-  commandBurst: number
 }
 
 /** How often pings, pongs and expiries are looked at; what a session's deadlines are precise to. */
@@ -43,11 +43,9 @@ export class Sessions {
     return this.#all.size
   }
 
-  open(id: string, socket: ClientSocket, address: string): Session {
-    const now = this.#env.clock.monotonic()
-    const { staleCloseDelayMs, commandBurst } = this.#options
-    const bucket = { tokens: commandBurst, at: now }
-    const session = newSession({ id, socket, address, connectBy: now + staleCloseDelayMs, bucket })
+  open(id: string, socket: ClientSocket, address: string, intake: SessionIntake): Session {
+    const connectBy = this.#env.clock.monotonic() + this.#options.staleCloseDelayMs
+    const session = newSession({ id, socket, address, connectBy, intake })
     this.#all.add(session)
     this.#limits.opened(address)
     this.#env.metrics.connectionsOpened.inc({ protocol: 'websocket' })
@@ -106,7 +104,8 @@ export class Sessions {
   #look(session: Session, now: number, wallNow: number): void {
     if (session.phase !== 'connected') {
       if (session.connectBy <= now) this.close(session, disconnects.stale)
-    } else if (session.pongBy !== 0 && session.pongBy <= now) {
+    } else if (session.pongBy !== 0 && session.pongBy <= now && session.intake.heldSince === 0) {
+      // Of one that is held back the pong may be there, unread.
       this.close(session, disconnects.noPong)
     } else if (session.expiresAt !== 0 && session.expiresAt + this.#options.expiredCloseDelayMs <= wallNow) {
       this.close(session, disconnects.expired)
@@ -126,7 +125,7 @@ export class Sessions {
     session.phase = 'closed'
     this.#all.delete(session)
     this.#limits.closed(session.address)
-    session.waiting = []
+    session.intake.messages = []
     session.out = []
     this.#env.metrics.connectionsClosed.inc({ code })
     this.#env.metrics.connectionsActive.set({ protocol: 'websocket' }, this.#all.size)

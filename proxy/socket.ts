@@ -43,6 +43,8 @@ export function textFrame(text: string): Buffer {
 /** What happens to the sockets of sessions. */
 export interface SocketEvents {
   message(session: Session, data: Buffer, isBinary: boolean): void
+  /** A ping or pong of the WebSocket itself. True when a ping is to be answered. */
+  control(session: Session): boolean
   /** The socket broke the protocol or failed; it closes. */
   failed(socket: ClientSocket, error: Error): void
   closed(session: Session): void
@@ -73,6 +75,8 @@ export class ClientWebSocket extends WebSocket implements ClientSocket {
     this.removeAllListeners('error')
     this.on('error', ClientWebSocket.#onError)
     this.on('message', ClientWebSocket.#onMessage)
+    this.on('ping', ClientWebSocket.#onPing)
+    this.on('pong', ClientWebSocket.#onPong)
     this.on('close', ClientWebSocket.#onClose)
   }
 
@@ -87,6 +91,16 @@ export class ClientWebSocket extends WebSocket implements ClientSocket {
   static #onMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
     const socket = this as ClientWebSocket
     socket.#events!.message(socket.#session!, data, isBinary)
+  }
+
+  static #onPing(this: WebSocket, data: Buffer): void {
+    const socket = this as ClientWebSocket
+    if (socket.#events!.control(socket.#session!)) socket.pong(data)
+  }
+
+  static #onPong(this: WebSocket): void {
+    const socket = this as ClientWebSocket
+    socket.#events!.control(socket.#session!)
   }
 
   static #onError(this: WebSocket, error: Error): void {

@@ -7,6 +7,7 @@ import { systemClock } from '../../platform/clock.ts'
 import { buildListener, websocketPath } from '../../proxy/listener.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { closeGraceMs } from '../../proxy/sessions.ts'
+import { newIntake } from '../../proxy/intake.ts'
 import { newSession } from '../../proxy/session.ts'
 import type { Session } from '../../proxy/session.ts'
 import { textFrame } from '../../proxy/socket.ts'
@@ -24,11 +25,15 @@ function echoProxy(): Proxy {
     ready: true,
     refuses: () => null,
     open: (socket: ClientSocket, address: string): Session =>
-      newSession({ id: '', socket, address, connectBy: 0, bucket: { tokens: 0, at: 0 } }),
+      newSession({ id: '', socket, address, connectBy: 0, intake: newIntake(0, 0, 0) }),
     frame: (session: Session, text: string) => session.socket.write(textFrame(text)),
+    control: () => true,
     cutLater: (ws: WebSocket) => void setTimeout(() => ws.terminate(), closeGraceMs).unref(),
     sessions: { close: () => {}, gone: () => {} },
-  } satisfies Record<keyof Pick<Proxy, 'ready' | 'refuses' | 'open' | 'frame' | 'cutLater' | 'sessions'>, unknown>
+  } satisfies Record<
+    keyof Pick<Proxy, 'ready' | 'refuses' | 'open' | 'frame' | 'control' | 'cutLater' | 'sessions'>,
+    unknown
+  >
   return proxy as unknown as Proxy
 }
 

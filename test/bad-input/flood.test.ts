@@ -42,6 +42,9 @@ const flags = {
   'client.ping_interval': '10m',
   'client.stale_close_delay': `${staleCloseDelayMs}ms`,
   'client.queue_max_size': '100000',
+  // Who asks and does not read is slow, not fast.
+  'client.command_rate': '1000000',
+  'client.command_burst': '1000000',
 }
 const child = fork(program, [JSON.stringify(flags)], { execArgv: ['--expose-gc'], env: cleanEnvironment() })
 t.teardown(() => child.kill('SIGKILL'))

@@ -19,6 +19,7 @@ import { clusterTopics, inboxTopic, slotId } from '../../protocol/topics.ts'
 import { Hub } from '../../proxy/hub.ts'
 import { Inbox } from '../../proxy/inbox.ts'
 import { Output } from '../../proxy/output.ts'
+import { newIntake } from '../../proxy/intake.ts'
 import { newSession } from '../../proxy/session.ts'
 import { Uplink } from '../../proxy/uplink.ts'
 import { messagesOf } from '../delivery/client.ts'
@@ -63,7 +64,7 @@ class Rig implements Disposable {
       close: () => {},
       terminate: () => {},
     }
-    const session = newSession({ id: 's', socket, address: '', connectBy: 0, bucket: { tokens: 0, at: 0 } })
+    const session = newSession({ id: 's', socket, address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
     session.phase = 'connected'
     hub.subscribe(session, 'room', {
       recover: null,

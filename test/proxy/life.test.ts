@@ -3,8 +3,11 @@
  * commands, a client that does not read, the end of a proxy, and connections that just vanish.
  */
 import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { floodMs } from '../../proxy/intake.ts'
 import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions.ts'
+import { clientFrame, closeCode, opcodes, serverFrames } from '../bad-input/frames.ts'
 import { until } from '../delivery/cluster.ts'
 import { BareClient, maskedFrame, upgradeRequest } from './bare-client.ts'
 import { Served, secret, tokenFor } from './served.ts'
@@ -101,21 +104,64 @@ void t.test('who says nothing is stale', async (t) => {
 })
 
 void t.test('commands per second', async (t) => {
-  await using served = await Served.start({ 'client.command_rate': '50', 'client.command_burst': '20' })
+  await using served = await Served.start({
+    'client.command_rate': '50',
+    'client.command_burst': '20',
+    'client.ping_interval': '1s',
+    'client.pong_timeout': '300ms',
+  })
   const [wire, other] = [await served.client(), await served.client('bob')]
+  const answerPings = (): void => {
+    for (const each of [wire, other]) {
+      const pings = each.messages.filter((message) => Object.keys(message).length === 0).length
+      for (; (answered.get(each) ?? 0) < pings; answered.set(each, (answered.get(each) ?? 0) + 1)) each.raw('{}')
+    }
+  }
+  const answered = new Map<unknown, number>()
   const start = performance.now()
-  const replies = await Promise.all(
-    wire.send(...Array.from({ length: 100 }, () => ({ rpc: {} }))).map((id) => wire.reply(id)),
-  )
-  const codes = replies.map(({ error }) => error?.code)
-  const passed = codes.filter((code) => code === 104).length
-  const refilled = Math.ceil(((performance.now() - start) / 1000) * 50)
-  t.ok(passed >= 19 && passed <= 19 + refilled, `${passed} of the burst beside connect`)
-  t.equal(codes.filter((code) => code === 111).length, 100 - passed)
-  t.match(replies.at(-1)?.error, { code: 111, message: 'too many requests', temporary: true })
-  t.equal(wire.closed, null)
+  const ids = wire.send(...Array.from({ length: 100 }, () => ({ rpc: {} })))
+  const replies = (): number => wire.messages.filter(({ id }) => id !== undefined && ids.includes(id)).length
+  await until('the burst', () => replies() >= 19)
   t.equal(await other.errorOf({ rpc: {} }), 104, 'nobody else notices')
-  await until('time gives back', async () => (await wire.errorOf({ rpc: {} })) === 104)
+  await until('all of them', () => {
+    answerPings()
+    return replies() === 100
+  })
+  const waitedMs = performance.now() - start
+  t.ok(waitedMs >= (80 / 50) * 1_000, `${waitedMs} ms for what is over the burst`)
+  t.strictSame(new Set(wire.messages.flatMap(({ error }) => error?.code ?? [])), new Set([104]), 'none is refused')
+  t.equal(wire.closed, null, 'though its pongs waited behind')
+})
+
+void t.test('whoever sends more and more is closed', async (t) => {
+  await using served = await Served.start({ 'client.command_rate': '20', 'client.command_burst': '20' })
+  const [wire, unopened, quiet] = [await served.client(), await served.open(), await served.client('bob')]
+  using pinging = await BareClient.open(served)
+  pinging.socket.write(upgradeRequest)
+  const received = () => Buffer.from(pinging.received, 'latin1')
+  await until('it is upgraded', () => pinging.received.includes('\r\n\r\n'))
+
+  const blanks = ['\n', '\n'.repeat(30_000)]
+  const commands = Array.from({ length: 50 }, (_, at) => `{"id":${at + 9},"rpc":{}}`).join('\n')
+  const pings = Buffer.concat(Array.from({ length: 1_000 }, () => clientFrame('', { opcode: opcodes.ping })))
+  const closes = Promise.all([wire.close(), unopened.close()])
+  const isOver = () => wire.closed !== null && unopened.closed !== null && closeCode(received()) !== 0
+  for (let sent = 0; !isOver(); sent++) {
+    if (wire.closed === null) wire.raw([...blanks, commands][sent % 3]!)
+    if (unopened.closed === null) unopened.raw(blanks[sent % 2]!)
+    if (pinging.socket.writable && pinging.socket.writableLength < 100_000) pinging.socket.write(pings)
+    await sleep(1)
+  }
+  for (const close of await closes) t.match(close, { code: 3013, reason: 'too many requests' })
+  t.equal(closeCode(received()), 3013, 'of one that pings')
+  t.match(wire.messages.at(-1)?.push?.disconnect, { code: 3013, reconnect: true }, 'the SDK comes back')
+
+  const most = 20 + 20 * (floodMs / 1_000 + 1)
+  const done = wire.messages.filter(({ error }) => error?.code === 104).length
+  const pongs = serverFrames(received()).filter(({ opcode }) => opcode === opcodes.pong).length
+  t.ok(done > 0 && done <= most, `${done} commands were looked at`)
+  t.ok(pongs > 0 && pongs <= most, `${pongs} pings were answered`)
+  t.equal(await quiet.errorOf({ rpc: {} }), 104, 'nobody else notices')
 })
 
 void t.test('a client that does not read', async (t) => {

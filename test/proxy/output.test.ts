@@ -8,6 +8,7 @@ import { createMetrics } from '../../observability/metrics.ts'
 import type { Env } from '../../platform/env.ts'
 import { Output, restMsMax, restShare } from '../../proxy/output.ts'
 import type { Audience } from '../../proxy/output.ts'
+import { newIntake } from '../../proxy/intake.ts'
 import { newSession } from '../../proxy/session.ts'
 import type { Session } from '../../proxy/session.ts'
 
@@ -55,7 +56,7 @@ class Rig {
       close: () => {},
       terminate: () => {},
     }
-    const session = newSession({ id, socket, address: '', connectBy: 0, bucket: { tokens: 0, at: 0 } })
+    const session = newSession({ id, socket, address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
     session.phase = 'connected'
     session.channels = new Set(channels)
     return session
