@@ -8,13 +8,18 @@ import { formatDuration } from './duration.ts'
 import { ConfigError } from './error.ts'
 import { getPath } from './keys.ts'
 
+/** Pairs of durations; the first must be shorter than the second. */
+export const shorterDurations: readonly (readonly [string, string])[] = [
+  ['client.pong_timeout', 'client.ping_interval'],
+  ['worker.heartbeat_interval', 'controller.death_time'],
+  ['proxy.heartbeat_interval', 'controller.proxy_death_time'],
+]
+
 /** Checks what no single key can tell. Throws ConfigError. */
 export function checkConfig(config: Config): void {
   checkUrls(config)
   checkNetworks('http_server.proxy_protocol_trusted', config.http_server.proxy_protocol_trusted)
-  mustBeShorter(config, 'client.pong_timeout', 'client.ping_interval')
-  mustBeShorter(config, 'worker.heartbeat_interval', 'controller.death_time')
-  mustBeShorter(config, 'proxy.heartbeat_interval', 'controller.proxy_death_time')
+  for (const [shorter, longer] of shorterDurations) mustBeShorter(config, shorter, longer)
   checkChannelOptions('channel.without_namespace', config.channel.without_namespace)
   for (const [index, namespace] of config.channel.namespaces.entries()) {
     checkChannelOptions(`channel.namespaces[${index}]`, namespace)

@@ -105,7 +105,8 @@ export class Commands {
     }
     sessions.connected(session)
     const result: ConnectResult = { client: session.id, version: this.#deps.version, ...this.#ttl(session) }
-    result.ping = Math.round(config.client.ping_interval / 1000)
+    // A client for whom it is 0 answers no pings; one that is told too little takes us for dead.
+    result.ping = Math.ceil(config.client.ping_interval / 1000)
     result.pong = true
     output.send(session, replyText(id, 'connect', JSON.stringify(result)))
     intake.goOn(session)

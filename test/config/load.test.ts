@@ -85,6 +85,11 @@ void t.test('what is wrong is one line', async (t) => {
       { flags: { 'client.insecure': 'perhaps' } },
       /^client\.insecure \(--client\.insecure\): "perhaps".*true or false$/,
     ],
+    // A client would be told 0, which stands for no pings at all.
+    [
+      { flags: { 'client.ping_interval': '300ms' } },
+      /^client\.ping_interval .*"300ms" is not allowed; .* from 1s to 1h$/,
+    ],
     [
       { flags: { 'client.pong_timeout': '30s' } },
       /^client\.pong_timeout: 30s must be shorter than client\.ping_interval, 25s$/,

@@ -71,7 +71,7 @@ void t.test('tokens end', async (t) => {
 })
 
 void t.test('pings', async (t) => {
-  await using served = await Served.start({ 'client.ping_interval': '1500ms', 'client.pong_timeout': '600ms' })
+  await using served = await Served.start({ 'client.ping_interval': '1400ms', 'client.pong_timeout': '600ms' })
   const [wire, silent] = [await served.client(), await served.client('silent')]
   t.match(wire.messages[0]?.connect, { ping: 2, pong: true })
   const pings = () => wire.messages.filter((message) => Object.keys(message).length === 0).length
