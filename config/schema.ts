@@ -166,7 +166,7 @@ export const configSchema = Type.Object({
     ),
   }),
   channel: Type.Object({
-    max_length: integer(255, [1, 255], 'Characters of a channel name.'),
+    max_length: integer(255, [1, 255], 'Characters of a channel name, counted as UTF-16 code units.'),
     without_namespace: Type.Object(channelOptions),
     namespaces: Type.Array(namespace, {
       default: [],

@@ -179,6 +179,7 @@ export class Commands {
   #unsubscribe(session: Session, { id, channel }: CommandOf<'unsubscribe'>): void {
     const { hub, output, sessions } = this.#deps
     if (channel === '') return sessions.close(session, disconnects.badRequest)
+    if (!this.#namespaces.isName(channel)) return this.#refuse(session, id, errors.badRequest)
     if (session.channels.delete(channel)) hub.leave(session, channel)
     output.send(session, replyText(id, 'unsubscribe', '{}'))
   }
@@ -244,7 +245,7 @@ export class Commands {
         this.#measure(method, outcome.version, outcome.error, started)
       },
     })
-    if (n === null) this.#refuse(session, id, errors.tooManyRequests)
+    if (typeof n !== 'number') this.#refuse(session, id, n)
   }
 
   /** To be called after the reply was sent. */

@@ -197,7 +197,7 @@ export class Hub {
     payload: Buffer,
     settle: (outcome: Outcome) => void,
   ): number | null {
-    return this.#uplink.send({
+    const n = this.#uplink.send({
       method,
       channel,
       slot,
@@ -210,6 +210,7 @@ export class Hub {
       isExempt: method !== 'subscribe',
       settle,
     })
+    return typeof n === 'number' ? n : null
   }
 
   #publication(event: SlotEvent & { kind: 'publication' }, version: string): void {
@@ -348,13 +349,14 @@ export class Hub {
         for (const each of settles) each(outcome)
       },
     })
-    if (n === null) this.#fail(channel, joining, errors.tooManyRequests)
+    if (typeof n !== 'number') this.#fail(channel, joining, n)
     else channel.reads.set(key, settles)
   }
 
   #recovered(channel: Channel, joining: Joining, after: number, outcome: Outcome): void {
     if (channel.joining.get(joining.session) !== joining || joining.buffer === null) return
-    if (outcome.error?.code === errors.unrecoverablePosition.code) {
+    const code = outcome.error?.code
+    if (code === errors.unrecoverablePosition.code || code === errors.limitExceeded.code) {
       // Recovery starts anew at the top of now: what was buffered is below it.
       return this.#lost(channel, joining)
     }

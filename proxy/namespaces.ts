@@ -12,6 +12,9 @@ const namespaceBoundary = ':'
 /** Channels of this prefix need a subscription token, which this proxy does not take yet. */
 const privatePrefix = '$'
 
+/** U+0000 to U+001F, and U+007F to U+009F. */
+const controlCharacter = /\p{Cc}/u
+
 /** Options of channels by their namespace. */
 export class Namespaces {
   readonly #without: ChannelOptions
@@ -32,10 +35,17 @@ export class Namespaces {
     return at === -1 ? this.#without : this.#byName.get(channel.slice(0, at))
   }
 
+  /**
+   * Whether a channel can have this name. Half a surrogate pair has no UTF-8: two such names would be one where bytes are
+   * kept. A control character names nothing that anybody can see, and takes six bytes wherever names are JSON.
+   */
+  isName(channel: string): boolean {
+    return channel.length <= this.#maxLength && channel.isWellFormed() && !controlCharacter.test(channel)
+  }
+
   /** Why the session may not, or null when it may. */
   refusal(session: Session, channel: string, permission: Permission): ClientError | null {
-    // Half a surrogate pair has no UTF-8: two such names would be one where bytes are kept.
-    if (channel.length > this.#maxLength || !channel.isWellFormed()) return errors.badRequest
+    if (!this.isName(channel)) return errors.badRequest
     const options = this.optionsOf(channel)
     if (!options) return errors.unknownChannel
     if (this.#insecure) return null

@@ -1,8 +1,12 @@
 import type { Clock } from '../platform/clock.ts'
+import { jsonBytes, topsAnswerBytesMax } from '../protocol/sizes.ts'
 import type { SlotId } from '../store/store.ts'
 
-/** Channels asked for in one command. */
+/** Channels asked for in one command; fewer where their names are long. */
 export const topsMax = 1_000
+
+/** More than a channel takes in an answer beside its name: its epoch, its top, and what is around them. */
+const topOverheadBytes = 64
 
 /** A slot that has not answered is asked again after so many checks: the log may have lost the question. */
 export const checksUnanswered = 3
@@ -35,9 +39,7 @@ export class PositionCheck {
     for (const [slot, open] of channels) {
       if (!this.#isDue(slot)) continue
       const names = open.map(({ name }) => name)
-      let at = 0
-      do this.#askFor(slot, names.slice(at, at + topsMax))
-      while ((at += topsMax) < names.length)
+      for (const some of questionsFor(names)) this.#askFor(slot, some)
     }
   }
 
@@ -62,4 +64,22 @@ export class PositionCheck {
     })
     if (n !== null) asked.set(n, this.#clock.monotonic())
   }
+}
+
+/** Names in questions whose answers fit (`topsAnswerBytesMax`); one question even without any name. */
+export function questionsFor(names: string[]): string[][] {
+  const questions: string[][] = []
+  let question: string[] = []
+  let bytes = 0
+  for (const name of names) {
+    const size = jsonBytes(name) + topOverheadBytes
+    if (question.length === topsMax || (question.length > 0 && bytes + size > topsAnswerBytesMax)) {
+      questions.push(question)
+      question = []
+      bytes = 0
+    }
+    question.push(name)
+    bytes += size
+  }
+  return [...questions, question]
 }

@@ -1,5 +1,6 @@
 import { errors as joseErrors, jwtVerify } from 'jose'
 import type { JWTPayload } from 'jose'
+import { userBytesMax } from '../protocol/sizes.ts'
 
 /** What a connection token says (claims as Centrifugo's). */
 export interface Identity {
@@ -11,6 +12,11 @@ export interface Identity {
 }
 
 export type Verdict = { identity: Identity } | { refused: 'invalid' | 'expired' }
+
+/** A longer id no store holds, and half a surrogate pair has no UTF-8. */
+function isUser(sub: unknown): sub is string {
+  return typeof sub === 'string' && sub.isWellFormed() && Buffer.byteLength(sub) <= userBytesMax
+}
 
 /** Verifies HS256 connection tokens. */
 export class TokenVerifier {
@@ -27,7 +33,7 @@ export class TokenVerifier {
     if (this.#key.length === 0) return { refused: 'invalid' }
     try {
       const payload = await this.#payload(token, nowMs)
-      if (payload.sub !== undefined && typeof payload.sub !== 'string') return { refused: 'invalid' }
+      if (payload.sub !== undefined && !isUser(payload.sub)) return { refused: 'invalid' }
       return {
         identity: {
           user: payload.sub ?? '',

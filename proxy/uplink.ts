@@ -1,13 +1,16 @@
 import { AppendLane } from '../log/append-lane.ts'
 import type { LaneItem } from '../log/append-lane.ts'
+import { recordBytes } from '../log/rules.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { Env } from '../platform/env.ts'
 import { laneReports } from '../platform/lane-metrics.ts'
 import { encodeCommand } from '../protocol/command-record.ts'
 import type { CommandRecord } from '../protocol/command-record.ts'
 import { errors } from '../protocol/codes.ts'
+import type { ClientError } from '../protocol/codes.ts'
 import type { EventError } from '../protocol/event-record.ts'
 import { partitionOf } from '../protocol/partition.ts'
+import { commandBytesMax } from '../protocol/sizes.ts'
 import { commandTopic, defaultGroup, parseSlot, slotId } from '../protocol/topics.ts'
 import type { SlotId } from '../store/store.ts'
 import { InFlight, commandOverheadBytes } from './in-flight.ts'
@@ -100,15 +103,16 @@ export class Uplink {
   }
 
   /**
-   * Sends a command; `settle` is called exactly once unless the command is taken back. Returns its number, or null
-   * when as much as allowed is in flight already.
+   * Sends a command; `settle` is called exactly once unless the command is taken back. Returns its number, or the error
+   * with which it is refused: what is too large for the log, or more than may be in flight, is not sent.
    */
-  send(request: Request): number | null {
+  send(request: Request): number | ClientError {
     const slot = request.slot ?? this.slotOf(request.channel)
     const uplink = this.#slots.get(slot) ?? this.#open(slot)
     const record = this.#encode(uplink, request)
     const bytes = record.key.length + record.value.length + commandOverheadBytes
-    if (!request.isExempt && !this.#inFlight.fits(slot, request.channel, bytes)) return null
+    if (recordBytes(record) > commandBytesMax) return errors.limitExceeded
+    if (!request.isExempt && !this.#inFlight.fits(slot, request.channel, bytes)) return errors.tooManyRequests
     const now = this.#env.clock.monotonic()
     const pending: Pending = {
       ...request,
@@ -240,7 +244,16 @@ export class Uplink {
     const n = uplink.nextNumber++
     pending.numbers.push(n)
     uplink.byNumber.set(n, pending)
-    uplink.lane.push({ entry, pending, sending: () => (pending.sent = true) })
+    uplink.lane.push({
+      entry,
+      pending,
+      sending: () => (pending.sent = true),
+      refused: () => {
+        this.#forget(uplink, pending)
+        this.#settle(pending, { error: errors.limitExceeded, body: nothing, version: '' })
+        return null
+      },
+    })
     return n
   }
 

@@ -2,12 +2,15 @@
  * Proves the small decisions of a proxy on their own: where a recovering client stands, how
  * many commands are let through, how a frame is laid out.
  */
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
+import { questionsFor, topsMax } from '../../proxy/position-check.ts'
+import { topsAnswerBytesMax } from '../../protocol/sizes.ts'
 import { decideRecovery } from '../../proxy/recovery.ts'
 import { ClientWebSocket, textFrame } from '../../proxy/socket.ts'
 import { takeToken } from '../../proxy/token-bucket.ts'
@@ -45,6 +48,24 @@ void t.test('a bucket lets its burst through, and in the long run its rate', asy
     [0, 0, 0, 99, 100, 101].map((now) => takeToken(bucket, now, 10, 2)),
     [true, true, false, false, true, false],
   )
+})
+
+void t.test('questions for tops have answers that fit, whatever the names are', async (t) => {
+  const name = fc.string({ unit: 'binary', maxLength: 255 })
+  holds(
+    t,
+    fc.property(fc.array(name, { maxLength: 40 }), fc.integer({ min: 1, max: 100 }), (some, times) => {
+      const names = Array.from({ length: times }, () => some).flat()
+      const questions = questionsFor(names)
+      assert.deepEqual(questions.flat(), names)
+      for (const question of questions) {
+        assert.ok(question.length > 0 || questions.length === 1)
+        const answer = JSON.stringify(question.map((name) => [name, 'e'.repeat(8), Number.MAX_SAFE_INTEGER]))
+        assert.ok(question.length <= topsMax && Buffer.byteLength(answer) <= topsAnswerBytesMax)
+      }
+    }),
+  )
+  t.strictSame(questionsFor([]), [[]], 'one without names shows what was lost')
 })
 
 void t.test('a frame is what a WebSocket library reads, whatever its length', async (t) => {

@@ -47,6 +47,12 @@ void t.test('what is not signed with the secret is invalid', async (t) => {
   for (const token of forged) t.equal(wordOf(await verifier.verify(token, now)), 'invalid', token)
 })
 
+void t.test('a user id is a text that every store can hold', async (t) => {
+  const userOf = async (sub: string) => wordOf(await verifier.verify(signed(hs256, JSON.stringify({ sub })), now))
+  for (const sub of ['x'.repeat(2_048), 'é'.repeat(1_024), '😀']) t.equal(await userOf(sub), sub)
+  for (const sub of ['x'.repeat(2_049), 'é'.repeat(1_025), '\ud83d']) t.equal(await userOf(sub), 'invalid')
+})
+
 void t.test('signed well, but none of ours', async (t) => {
   const headers = [
     '',
