@@ -17,6 +17,8 @@ export const commandChars = 4_096
 export const floodMs = 4_000
 /** A single message, however long, holds its session back no longer than this. */
 export const debtMsMax = 2_000
+/** While more bytes than this wait for a client its pings are not answered: what it gets shows well enough that we live. */
+export const pongBacklogMax = 65_536
 /** How often sessions that are held back are looked at. */
 export const intakeTickMs = 50
 
@@ -99,7 +101,7 @@ export class Intake {
     this.#refill(session.intake)
     this.#charge(session.intake, 1)
     this.#settle(session)
-    return session.intake.tokens >= 0
+    return session.intake.tokens >= 0 && session.socket.bufferedBytes <= pongBacklogMax
   }
 
   /** The session is connected: what it sent meanwhile has its turn. */

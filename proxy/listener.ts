@@ -18,6 +18,13 @@ export const websocketPath = '/connection/websocket'
 const jsonSubprotocol = 'centrifuge-json'
 const protobufSubprotocol = 'centrifuge-protobuf'
 
+/** Fragments that one message may have: browsers and SDKs send one, and each costs far more memory than its bytes. */
+export const fragmentsMax = 64
+/** On the average of a whole message no network cuts it into pieces smaller than this. */
+const pieceBytes = 256
+/** Pieces that may wait for the rest of their frame. */
+export const piecesMax = (messageBytes: number): number => fragmentsMax + Math.ceil(messageBytes / pieceBytes)
+
 export type ListenerEnv = Pick<Env, 'clock' | 'logger' | 'metrics'>
 
 /** The public listener: clients' WebSockets. Does not listen yet. */
@@ -58,6 +65,8 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
   await app.register(websocket, {
     options: {
       maxPayload: config.websocket.message_size_limit,
+      maxFragments: fragmentsMax,
+      maxBufferedChunks: piecesMax(config.websocket.message_size_limit),
       perMessageDeflate: false,
       // Sockets do, as far as their session's rate goes.
       autoPong: false,

@@ -48,8 +48,9 @@ export async function startEcho(): Promise<EchoServer> {
   const env = { clock: systemClock, logger: pino({ level: 'silent' }), metrics: createMetrics() }
   const listener = await buildListener(echoProxy(), config, env)
   const { websocketServer } = listener
-  // Both bounds are there against messages that no client sends; the cases send them.
+  // These bounds are there against messages that no client sends; the cases send them.
   websocketServer.options.maxFragments = 0
+  websocketServer.options.maxBufferedChunks = 0
   websocketServer.on('connection', (ws) => {
     ws.on('message', (data: Buffer, isBinary) => {
       if (isBinary) ws.send(data)

@@ -57,6 +57,24 @@ void t.test('limits', async (t) => {
     t.equal(await wire.errorOf({ subscribe: { channel: 'another' } }), 0, 'one left, one may come')
   })
 
+  void t.test('who comes back with hundreds of subscriptions is no flood', async (t) => {
+    await using served = await Served.start({ 'client.channel_limit': '1000', 'client.command_burst': '20' })
+    const token = await tokenFor('ada')
+    const subscribes = Array.from({ length: 600 }, (_, at) => ({ subscribe: { channel: `room-${at}` } }))
+    const together = await served.open()
+    const after = await served.client()
+    const ids = together.send({ connect: { token } }, ...subscribes)
+    const others = subscribes.map((subscribe) => after.send(subscribe)[0]!)
+    await Promise.all([...ids.map((id) => together.reply(id)), ...others.map((id) => after.reply(id))])
+    for (const wire of [together, after])
+      t.strictSame(
+        wire.messages.filter(({ error }) => error !== undefined),
+        [],
+        'in one frame with connect, or behind it',
+      )
+    t.equal(await together.errorOf({ rpc: {} }), 104, 'and has its burst left')
+  })
+
   void t.test('one subscription a channel, also while it is under way', async (t) => {
     const wire = await served.client()
     const [first, second] = wire.send({ subscribe: { channel: 'twice' } }, { subscribe: { channel: 'twice' } })

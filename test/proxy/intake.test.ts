@@ -9,7 +9,7 @@ import t from 'tap'
 import { createMetrics } from '../../observability/metrics.ts'
 import type { Env } from '../../platform/env.ts'
 import type { ClientCommand } from '../../protocol/client-command.ts'
-import { Intake, commandChars, floodMs, intakeTickMs } from '../../proxy/intake.ts'
+import { Intake, commandChars, floodMs, intakeTickMs, pongBacklogMax } from '../../proxy/intake.ts'
 import { newSession } from '../../proxy/session.ts'
 import type { Session } from '../../proxy/session.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
@@ -28,6 +28,8 @@ class Sending {
   readonly intake: Intake
   readonly session: Session
   readonly #sent: string[] = []
+  /** What waits for the client to read it. */
+  buffered = 0
   #isRead = true
   readonly done: ClientCommand[] = []
   closed = 0
@@ -44,9 +46,12 @@ class Sending {
         session.intake.messages = []
       },
     )
+    const buffered = () => this.buffered
     const socket = {
       write: () => {},
-      bufferedBytes: 0,
+      get bufferedBytes() {
+        return buffered()
+      },
       pause: () => void (this.#isRead = false),
       resume: () => void (this.#isRead = true),
       close: () => {},
@@ -209,6 +214,16 @@ void t.test('control frames count, and who sends too many gets no answer', (t) =
     sending.pass(10)
   }
   t.equal(sending.closed, 3013)
+  t.end()
+})
+
+void t.test('who pings and does not read gets no answers either', (t) => {
+  const sending = new Sending({ rate: 10, burst: 20 })
+  sending.buffered = pongBacklogMax
+  t.equal(sending.intake.control(sending.session), true)
+  sending.buffered = pongBacklogMax + 1
+  t.equal(sending.intake.control(sending.session), false)
+  t.equal(sending.closed, 0)
   t.end()
 })
 
