@@ -14,6 +14,8 @@ export interface DrainState {
 
 export interface ClusterStatus {
   ready: boolean
+  /** What it is not ready for, in words; null when it is. */
+  waits_for: string | null
   slots: { total: number; owned: number }
   workers: number
 }

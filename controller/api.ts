@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts'
 import { commandTopic, parseSlot } from '../protocol/topics.ts'
 import { StoreError } from '../store/store.ts'
 import type { Controller } from './controller.ts'
+import { waitsFor } from './readiness.ts'
 
 /** Callers get `{code, message}` with a 4xx or 5xx status. */
 class ApiError extends Error {
@@ -98,12 +99,12 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
   })
 
   app.get('/api/v1/status', () => {
-    const workers = controller.members.workers().length
-    const total = controller.leases.length
-    const owned = controller.ownedSlots
+    const { isLeader, holder, serving } = controller
+    const slots = { total: controller.leases.length, owned: controller.ownedSlots }
+    const workers = { live: controller.members.workers().length, wanted: config.dev.workers }
     const hasProxies = controller.liveProxies().some(({ beat }) => beat.state === 'live')
-    const ready = total > 0 && owned === total && workers >= config.dev.workers && hasProxies
-    return { ready, slots: { total, owned }, workers, serving: controller.serving, leader: controller.isLeader }
+    const reason = waitsFor({ isLeader, holder, slots, workers, hasProxies })
+    return { ready: reason === null, waits_for: reason, slots, workers: workers.live, serving, leader: isLeader }
   })
 
   app.post('/api/v1/workers/:id/drain', { schema: { params: paramsId, body: drainBody } }, (request, reply) => {

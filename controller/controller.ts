@@ -18,6 +18,7 @@ import { Housekeeping } from './housekeeping.ts'
 import { Hints } from './hints.ts'
 import { Instances } from './instances.ts'
 import { Leadership } from './leadership.ts'
+import type { Holder } from './leadership.ts'
 import { LostSlots } from './lost-slots.ts'
 import { Members, isStuck } from './members.ts'
 import type { Member } from './members.ts'
@@ -125,6 +126,11 @@ export class Controller {
 
   get isLeader(): boolean {
     return this.#leadership.isHeld
+  }
+
+  /** Another controller that leads, when the store has said so. */
+  get holder(): Holder | null {
+    return this.#leadership.holder
   }
 
   /** Lets a worker's slots be taken over. */

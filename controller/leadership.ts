@@ -3,6 +3,15 @@ import type { StoreEnv } from '../platform/env.ts'
 /** How long a leader leads without renewing, by the store's clock; and how often it renews. */
 export const leaderMs = { ttl: 3_000, renew: 1_000 }
 
+/** Who waits to lead for longer than this says so, once: by then a leader that is dead would have been followed. */
+export const leaderWaitSaidMs = 2 * leaderMs.ttl
+
+/** Another controller that leads, and for how long it would without renewing. */
+export interface Holder {
+  leader: string
+  leftMs: number
+}
+
 /** One of the controllers leads, for a term that the store gives out. */
 export class Leadership {
   readonly #env: StoreEnv
@@ -10,6 +19,10 @@ export class Leadership {
   #term = 0
   /** Monotonic ms, by our own clock: counted from before the store was asked, so never longer than the store's. */
   #until = 0
+  #holder: Holder | null = null
+  /** Monotonic ms since which another leads; null while none does. */
+  #waitsSince: number | null = null
+  #hasSaid = false
 
   constructor(env: StoreEnv, candidate: string) {
     this.#env = env
@@ -25,18 +38,32 @@ export class Leadership {
     return this.#term
   }
 
+  /** Whom it waits for, as the store said last; null when it leads, or has not been told. */
+  get holder(): Holder | null {
+    return this.#holder
+  }
+
   /** Takes or renews the lead when it is time to. */
   async renew(): Promise<void> {
     const { clock, store, logger } = this.#env
     const now = clock.monotonic()
     if (this.#until - leaderMs.ttl + leaderMs.renew > now) return
-    const { term, leader } = await store.lead(this.#candidate, leaderMs.ttl)
-    if (leader !== this.#candidate) {
-      this.#until = 0
-      return
-    }
+    const { term, leader, leftMs } = await store.lead(this.#candidate, leaderMs.ttl)
+    if (leader !== this.#candidate) return this.#wait(now, { leader, leftMs })
+    this.#holder = null
+    this.#waitsSince = null
     if (term !== this.#term) logger.info({ term }, 'leading')
     this.#term = term
     this.#until = now + leaderMs.ttl
+  }
+
+  #wait(now: number, holder: Holder): void {
+    this.#until = 0
+    if (holder.leader !== this.#holder?.leader) this.#hasSaid = false
+    this.#holder = holder
+    this.#waitsSince ??= now
+    if (this.#hasSaid || now - this.#waitsSince < leaderWaitSaidMs) return
+    this.#hasSaid = true
+    this.#env.logger.info(holder, 'another controller leads: waiting to follow it')
   }
 }

@@ -168,6 +168,8 @@ export type InstanceState = 'live' | 'retired' | 'gone'
 export interface Leadership {
   term: number
   leader: string
+  /** What is left of it, by the store's clock. */
+  leftMs: number
 }
 
 export interface Store {
@@ -226,7 +228,8 @@ export interface Store {
 
   /**
    * Takes or renews the leadership for `ttlMs` by the store's own clock. Returns who leads now: the caller when it
-   * held the term, the term was free or had run out. A term that begins is above the one before and not below the
+   * held the term, the term was free or had run out. One that would last for more than `ttlMs` from now on has run out
+   * too: the store's clock has gone back since it was taken. A term that begins is above the one before and not below the
    * store's clock in milliseconds: a store that went back in time gives none out again.
    */
   lead(candidate: string, ttlMs: number): Promise<Leadership>

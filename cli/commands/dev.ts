@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import type { Config } from '../../config/config.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import { withSecret } from '../../config/secrets.ts'
@@ -10,6 +11,8 @@ import { Supervisor } from '../supervisor.ts'
 
 /** Time between two questions to the controller whether the cluster is ready. */
 export const readyPollMs = 50
+/** How often it is said what a cluster that is not ready waits for. */
+export const readySaidMs = 10_000
 /** Time that a port may stay in use: the processes of a cluster that was just killed need a moment to end. */
 export const portWaitMs = 1_000
 const portPollMs = 50
@@ -28,7 +31,7 @@ export async function dev({ config: given, warnings }: LoadedConfig): Promise<vo
     exit: (code) => process.exit(code),
   })
   await supervisor.start()
-  await clusterReady(config)
+  await clusterReady(config, logger)
 }
 
 /** Looks before anything starts, so that a port in use is one clear line. Another process may still be faster later. */
@@ -58,18 +61,23 @@ async function tryOrEnd(address: string, port: number, section: string): Promise
   }
 }
 
-/** Says that the cluster is ready once every slot is owned and the wanted workers live. */
-async function clusterReady(config: Config): Promise<void> {
+/** Says that the cluster is ready once every slot is owned and the wanted workers live, and until then what is missing. */
+async function clusterReady(config: Config, logger: Logger): Promise<void> {
   const { ControllerClient, reachableUrl } = await import('../client.ts')
   const { ControllerError } = await import('../controller-error.ts')
   const client = new ControllerClient(config)
+  let sayAt = performance.now() + readySaidMs
   for (;;) {
     // A controller that is being restarted answers later.
     const status = await client.status().catch((error: unknown) => {
       if (error instanceof ControllerError) return undefined
       throw error
     })
-    if (status?.ready && status.workers >= config.dev.workers) break
+    if (status?.ready) break
+    if (performance.now() > sayAt) {
+      sayAt += readySaidMs
+      logger.warn(`not ready: waits for ${status?.waits_for ?? 'the controller, which does not answer'}`)
+    }
     await sleep(readyPollMs)
   }
   await client.close()

@@ -49,15 +49,19 @@ export class Cluster {
     const row = this.#sql.get('SELECT term, leader, until FROM leader')
     const held = row && { term: integer(row['term']), leader: text(row['leader']), until: integer(row['until']) }
     const isHeld = held !== undefined && held.until > now
-    if (isHeld && held.leader !== candidate) return { term: held.term, leader: held.leader }
-    const term = isHeld ? held.term : Math.max((held?.term ?? 0) + 1, now)
+    // One that lasts longer than it can was written before the clock went back.
+    const isBelieved = isHeld && held.until <= now + ttlMs
+    if (isBelieved && held.leader !== candidate) {
+      return { term: held.term, leader: held.leader, leftMs: held.until - now }
+    }
+    const term = isHeld && held.leader === candidate ? held.term : Math.max((held?.term ?? 0) + 1, now)
     this.#sql.run(
       'INSERT OR REPLACE INTO leader (one, term, leader, until) VALUES (1, ?, ?, ?)',
       term,
       candidate,
       now + ttlMs,
     )
-    return { term, leader: candidate }
+    return { term, leader: candidate, leftMs: ttlMs }
   }
 
   /** Instances that interest or producer rows name. Hops from one instance to the next, however many rows each has. */

@@ -79,17 +79,18 @@ export class Cluster {
   async lead(candidate: string, ttlMs: number): Promise<Leadership> {
     const answers = await this.#database.request(
       transaction([
-        // From left to right: a term goes on while it is held.
+        // From left to right: a term goes on while it is held. One that lasts longer than it can was written before the
+        // clock went back.
         sql`UPDATE leader SET
             term = IF(candidate = ${candidate} AND expires_at > ${now}, term, GREATEST(term + 1, ${now})),
             candidate = ${candidate}, expires_at = ${now} + ${ttlMs}
-          WHERE id = 1 AND (candidate = ${candidate} OR expires_at <= ${now})`,
-        sql`SELECT term, candidate FROM leader WHERE id = 1`,
+          WHERE id = 1 AND (candidate = ${candidate} OR expires_at <= ${now} OR expires_at > ${now} + ${ttlMs})`,
+        sql`SELECT term, candidate, expires_at - ${now} AS left_ms FROM leader WHERE id = 1`,
       ]),
     )
     const [row] = rowsOf(answers[transactionPrefix + 1])
     if (row === undefined) throw new Failure('damaged', 'the row of the leader is gone')
-    return { term: integer(row['term']), leader: text(row['candidate']) }
+    return { term: integer(row['term']), leader: text(row['candidate']), leftMs: integer(row['left_ms']) }
   }
 }
 

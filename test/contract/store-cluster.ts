@@ -44,18 +44,28 @@ export function clusterContract(check: Check): void {
     const results = await Promise.all(['a', 'b', 'c'].map((candidate) => open().lead(candidate, long)))
     const { term, leader } = results[0]!
     t.same(
-      results,
-      [1, 2, 3].map(() => ({ term, leader })),
+      results.map((result) => [result.term, result.leader]),
+      [1, 2, 3].map(() => [term, leader]),
     )
+    for (const { leftMs } of results) t.ok(leftMs > 0 && leftMs <= long, 'and what is left of its time is told')
     t.ok(term > Date.parse('2020-01-01'), 'a term is a time: one that a store lost is not given out again')
-    t.same(await store.lead(leader, 0), { term, leader }, 'renewed, to end at once')
+    t.same(await store.lead(leader, 0), { term, leader, leftMs: 0 }, 'renewed, to end at once')
     const next = await store.lead('next', long)
     t.equal(next.leader, 'next')
     t.ok(next.term > term)
-    t.same(await store.lead(leader, long), next)
-    t.same(await store.lead('next', 0), next)
+    t.match(await store.lead(leader, long), { term: next.term, leader: 'next' })
+    t.match(await store.lead('next', 0), { term: next.term, leader: 'next' })
     const again = await store.lead('next', long)
     t.ok(again.term > next.term, 'a term that ran out is not gone on with')
+  })
+
+  check('a term that claims to last longer than it can is over: the clock went back since', async (t, store) => {
+    const hour = 3_600_000
+    const ahead = await store.lead('dead', hour)
+    t.match(await store.lead('next', hour), { term: ahead.term, leader: 'dead' }, 'for its own length it is believed')
+    const next = await store.lead('next', 60_000)
+    t.equal(next.leader, 'next')
+    t.ok(next.term > ahead.term)
   })
 
   check('a closed handle answers no more', async (t, store, open) => {

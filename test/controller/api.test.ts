@@ -47,6 +47,17 @@ void t.test('the API', async (t) => {
     t.same(targets.map(({ labels }) => labels.role).sort(), ['controller', 'proxy', 'worker', 'worker'])
   })
 
+  await t.test('says whether the cluster is ready, and what it waits for', async (t) => {
+    t.match((await ask('GET', '/api/v1/status')).body, { ready: true, waits_for: null, leader: true })
+    const standby = await cluster.controller()
+    await until('it knows who leads', () => standby.holder !== null)
+    const other = buildApi(standby, handles.env, cluster.config, 'a token')
+    const { json } = await other.inject({ url: '/api/v1/status', headers: { authorization: 'Bearer a token' } })
+    const waitsFor = new RegExp(`controller ${controller.id}, which leads for [0-9]+ ms more`)
+    t.match(json(), { ready: false, waits_for: waitsFor, leader: false })
+    standby.kill()
+  })
+
   await t.test('refuses what cannot be, with a code', async (t) => {
     t.match(await ask('POST', '/api/v1/workers/w-none/drain', {}), { status: 404, body: { code: 'unknown_worker' } })
     t.match(await ask('GET', `/api/v1/workers/${a.id}/drain`), { status: 404, body: { code: 'no_drain' } })

@@ -2,6 +2,7 @@
 // of two one leads and the other takes over, and traffic flows on without any. A second version gets slots only when
 // no worker of the serving one lives.
 import t from 'tap'
+import { leaderMs } from '../../controller/leadership.ts'
 import { InProcessCluster } from './cluster.ts'
 import { until } from './until.ts'
 
@@ -36,7 +37,7 @@ t.test('two at a time', async (t) => {
   const worker = await cluster.worker()
   await cluster.owned([worker])
   t.notOk(other.isLeader, 'and goes on leading alone')
-  const before = await cluster.store.lead('somebody else', 0)
+  const before = await cluster.store.lead('somebody else', leaderMs.ttl)
   t.equal(before.leader, leader.id)
   leader.kill()
   worker.kill()

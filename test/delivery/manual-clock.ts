@@ -3,10 +3,11 @@ import type { Clock, Timer } from '../../platform/clock.ts'
 /** A clock that stands still until the test moves it. */
 export class ManualClock implements Clock {
   #now = 1_000_000
+  #wallAheadMs = 0
   readonly #timers = new Set<{ at: number; every: number | null; run: () => void }>()
 
   now(): number {
-    return this.#now
+    return this.#now + this.#wallAheadMs
   }
 
   monotonic(): number {
@@ -23,6 +24,11 @@ export class ManualClock implements Clock {
 
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.after(ms, resolve))
+  }
+
+  /** The time of day is set, as a person or NTP does: timers and durations know nothing of it. */
+  jump(ms: number): void {
+    this.#wallAheadMs += ms
   }
 
   /** Moves on to each timer that is due, in order. */

@@ -52,13 +52,19 @@ void t.test('leadership runs out by the clock of the store', async (t) => {
   let now = 1_000
   const store = memoryStore(new MemoryStoreData(() => now))
   await store.migrate()
-  t.same(await store.lead('a', 100), { term: 1_000, leader: 'a' })
+  t.same(await store.lead('a', 100), { term: 1_000, leader: 'a', leftMs: 100 })
   now += 99
-  t.same(await store.lead('b', 100), { term: 1_000, leader: 'a' })
+  t.same(await store.lead('b', 100), { term: 1_000, leader: 'a', leftMs: 1 })
   now += 1
-  t.same(await store.lead('b', 100), { term: 1_100, leader: 'b' })
+  t.same(await store.lead('b', 100), { term: 1_100, leader: 'b', leftMs: 100 })
   now -= 500
-  t.same(await store.lead('a', 100), { term: 1_100, leader: 'b' }, 'by a clock that goes back it holds for longer')
-  now += 600
-  t.same(await store.lead('a', 100), { term: 1_200, leader: 'a' })
+  t.same(
+    await store.lead('a', 100),
+    { term: 1_101, leader: 'a', leftMs: 100 },
+    'the clock went back: it lasts no longer',
+  )
+  now -= 500
+  t.same(await store.lead('a', 100), { term: 1_101, leader: 'a', leftMs: 100 }, 'who leads goes on leading')
+  now += 86_400_000
+  t.same(await store.lead('b', 100), { term: 86_400_100, leader: 'b', leftMs: 100 }, 'the clock went forward')
 })
