@@ -1,7 +1,9 @@
 import { Check } from 'typebox/schema'
+import { cleanText, hasControls } from './clean-text.ts'
 import { parseDuration, formatDuration } from './duration.ts'
 import { ConfigError } from './error.ts'
 import type { ConfigKey } from './keys.ts'
+import { WrittenNumber, parseJson } from './written.ts'
 
 /** What a person may write for a key, in words. */
 export function allowedText({ kind, schema }: ConfigKey): string {
@@ -39,12 +41,21 @@ export function refuse(key: ConfigKey, raw: unknown, source: string, allowed = a
 
 /** A value of a file, an environment variable or a flag as the decoded configuration holds it. Throws ConfigError. */
 export function decode(key: ConfigKey, raw: unknown, source: string): unknown {
-  const value = convert(key, raw)
+  const value = convert(key, typeof raw === 'string' ? cleanText(raw) : raw)
   if (value === undefined || !Check(key.schema, value)) refuse(key, raw, source)
+  if (typeof value === 'string') checkText(key, value, raw, source)
   return value
 }
 
+/** Of a secret nobody could tell afterwards why it does not fit. */
+function checkText(key: ConfigKey, value: string, raw: unknown, source: string): void {
+  if (hasControls(value)) refuse(key, raw, source, `${allowedText(key)}, of one line`)
+  if (value === '' && raw !== '') refuse(key, raw, source, `${allowedText(key)}, not white space alone`)
+}
+
 function convert({ kind }: ConfigKey, raw: unknown): unknown {
+  const isText = kind === 'text' || kind === 'choice'
+  if (raw instanceof WrittenNumber) return isText ? raw.text : kind === 'integer' ? raw.value : undefined
   switch (kind) {
     case 'integer':
       return typeof raw === 'string' && /^-?\d+$/.test(raw) ? Number(raw) : raw
@@ -53,11 +64,9 @@ function convert({ kind }: ConfigKey, raw: unknown): unknown {
     case 'toggle':
       return raw === 'true' || raw === '1' ? true : raw === 'false' || raw === '0' ? false : raw
     case 'texts':
-      return typeof raw === 'string' ? texts(raw) : raw
+      return texts(raw)
     case 'text':
     case 'choice':
-      // YAML reads `version: 2` as a number; nobody who writes it means anything but the text.
-      return typeof raw === 'number' ? String(raw) : raw
     case 'namespaces':
       return raw
     default:
@@ -65,19 +74,20 @@ function convert({ kind }: ConfigKey, raw: unknown): unknown {
   }
 }
 
-function texts(raw: string): unknown {
-  if (raw.trimStart().startsWith('[')) return parseJson(raw)
+function texts(raw: unknown): unknown {
+  if (Array.isArray(raw)) return raw.map(item)
+  if (typeof raw !== 'string') return raw
+  if (raw.startsWith('[')) {
+    const list = parseJson(raw)
+    return Array.isArray(list) ? list.map(item) : list
+  }
   return raw
     .split(',')
     .map((text) => text.trim())
     .filter((text) => text !== '')
 }
 
-/** The value of a JSON text, undefined when it is none. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+function item(raw: unknown): unknown {
+  if (raw instanceof WrittenNumber) return raw.text
+  return typeof raw === 'string' ? cleanText(raw) : raw
 }

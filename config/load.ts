@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parse } from 'yaml'
 import { checkConfig } from './check.ts'
+import { cleanText, readTextFile } from './clean-text.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './error.ts'
 import { configKeys, defaultConfig, setPath } from './keys.ts'
@@ -9,6 +9,7 @@ import type { ConfigKey } from './keys.ts'
 import { nearest } from './nearest.ts'
 import { readFileTree, readText } from './tree.ts'
 import type { Sink } from './tree.ts'
+import { parseYaml } from './written.ts'
 
 export interface LoadOptions {
   /** The file to read, which must exist. Without it, `holdfast.yaml` in `cwd` when there is one. */
@@ -86,7 +87,7 @@ const fileName = ({ file }: LoadOptions): string => file ?? defaultFile
 
 function parseFile(path: string, options: LoadOptions): unknown {
   try {
-    return parse(readFileSync(path, 'utf8'), { prettyErrors: true })
+    return parseYaml(readTextFile(path))
   } catch (error) {
     const [line] = (error as Error).message.split('\n')
     throw new ConfigError(`${fileName(options)}: ${line}`, { cause: error })
@@ -106,11 +107,16 @@ function readEnvironment(env: LoadOptions['env'], sink: Sink): void {
 }
 
 function readSecretFile(key: ConfigKey, path: string): string {
+  const named = (what: string, cause?: unknown) => new ConfigError(`${key.path} (${key.env}_FILE): ${what}`, { cause })
+  let text: string
   try {
-    return readFileSync(path, 'utf8').trimEnd()
+    text = readTextFile(path)
   } catch (error) {
-    throw new ConfigError(`${key.path} (${key.env}_FILE): ${(error as Error).message}`, { cause: error })
+    throw named((error as Error).message, error)
   }
+  // A variable that is empty sets nothing, but nobody makes a file for that.
+  if (cleanText(text) === '') throw named(`${path} is empty`)
+  return text
 }
 
 /** No error, unlike in a file: Kubernetes sets `HOLDFAST_SERVICE_HOST` and the like for a service of our name. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { cleanText, hasControls, readTextFile } from './clean-text.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './error.ts'
 
@@ -48,8 +49,9 @@ function makeSecret(config: Config, name: SecretName): string {
   const draft = `${path}.${process.pid}`
   try {
     mkdirSync(config.data_dir, { recursive: true, mode: 0o700 })
-    writeFileSync(draft, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
+    writeFileSync(draft, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flush: true })
     keepFirst(draft, path)
+    syncDirectory(config.data_dir)
   } catch (error) {
     throw new ConfigError(`data_dir: cannot keep a secret in ${path}: ${(error as Error).message}`, { cause: error })
   }
@@ -59,17 +61,47 @@ function makeSecret(config: Config, name: SecretName): string {
 /** Links the draft to its place unless another process was faster; a reader never sees half a file. */
 function keepFirst(draft: string, path: string): void {
   try {
-    linkSync(draft, path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    while (!linked(draft, path) && readIfThere(path) === undefined) setAside(path)
   } finally {
     unlinkSync(draft)
   }
 }
 
+/** False when there is a file of that name. */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** Removes a file that a crash left empty; one that another process made in its place meanwhile is put back. */
+function setAside(path: string): void {
+  const aside = `${path}.${process.pid}.empty`
+  renameSync(path, aside)
+  if (readIfThere(aside) !== undefined) linked(aside, path)
+  unlinkSync(aside)
+}
+
+/** The name of a file is kept by its directory. */
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+}
+
+/** An empty file is none: the system may keep a file's name through a crash and lose what was in it. */
 function readIfThere(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8').trim() || undefined
+    const secret = cleanText(readTextFile(path))
+    if (hasControls(secret)) throw new Error('it has more than one line')
+    return secret || undefined
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return undefined

@@ -1,9 +1,10 @@
 import { ConfigError } from './error.ts'
 import { isCentrifugoKey } from './centrifugo-keys.ts'
-import { decode, parseJson, refuse } from './decode.ts'
+import { decode, refuse } from './decode.ts'
 import { configKeys, defaultsOf, keysOf } from './keys.ts'
 import type { ConfigKey } from './keys.ts'
 import { nearest } from './nearest.ts'
+import { WrittenNumber, parseJson } from './written.ts'
 
 /** Where decoded values and warnings go. */
 export interface Sink {
@@ -12,7 +13,7 @@ export interface Sink {
 }
 
 const isMapping = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof WrittenNumber)
 
 /**
  * Reads a nested mapping of keys. `prefix` stands before the paths in messages, `source` names the file. A key that

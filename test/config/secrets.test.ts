@@ -1,5 +1,5 @@
 /** Proves that a secret nobody set is made once, kept for its owner alone, and found again. */
-import { statSync, writeFileSync, readFileSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { ConfigError } from '../../config/error.ts'
 import { defaultConfig } from '../../config/keys.ts'
@@ -33,4 +33,26 @@ void t.test('a directory that cannot be written is one clear error', async (t) =
   writeFileSync(file, '')
   const config = { ...defaultConfig(), data_dir: `${file}/data` }
   t.throws(() => withSecret(config, 'clientSecret'), ConfigError)
+})
+
+void t.test('an empty file, which a crash at the first start may leave, is none', async (t) => {
+  const dataDir = t.testdir({ 'client.secret': '', 'controller.token': '\n' })
+  const config = { ...defaultConfig(), data_dir: dataDir }
+  for (const name of ['clientSecret', 'controllerToken'] as const) {
+    t.equal(findSecret(config, name), '')
+    withSecret(config, name)
+    t.equal(Buffer.byteLength(findSecret(config, name)), 64, 'made anew')
+    t.equal(modeOf(secretPath(config, name)), 0o600)
+  }
+  t.same(readdirSync(dataDir).toSorted(), ['client.secret', 'controller.token'], 'and nothing else is left')
+})
+
+void t.test('a kept secret that an editor has touched', async (t) => {
+  const secret = 'a'.repeat(64)
+  const dataDir = t.testdir({ 'client.secret': `\uFEFF${secret}\r\n`, 'controller.token': `${secret}\n${secret}\n` })
+  const config = { ...defaultConfig(), data_dir: dataDir }
+  t.equal(findSecret(config, 'clientSecret'), secret)
+  t.throws(() => findSecret(config, 'controllerToken'), { name: 'ConfigError', message: /more than one line/ })
+  writeFileSync(secretPath(config, 'controllerToken'), Buffer.from(`\uFEFF${secret}`, 'utf16le'))
+  t.throws(() => findSecret(config, 'controllerToken'), { name: 'ConfigError', message: /UTF-16/ })
 })
