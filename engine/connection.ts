@@ -4,7 +4,7 @@ import { LogError, type LogErrorCode, type LogReader } from '../log/log.ts'
 import { Outages, untold, type OutageEvents } from '../platform/outages.ts'
 import { StoreError, type StoreErrorCode } from '../store/store.ts'
 import { FollowingReader } from './following-reader.ts'
-import { FrameDecoder, encodeFrame } from './frames.ts'
+import { FrameDecoder, encodeFrames } from './frames.ts'
 import type { ClientMessage, ServerMessage, Side } from './messages.ts'
 import { placeFile, readPlace } from './place.ts'
 
@@ -219,7 +219,7 @@ export class EngineConnection {
       this.#flushing = false
       const output = this.#output
       this.#output = []
-      if (output.length > 0) this.#socket?.write(encodeFrame(output))
+      if (output.length > 0) for (const frame of encodeFrames(output)) this.#socket?.write(frame)
     })
   }
 

@@ -3,7 +3,7 @@ import type { ClientMessage, ServerMessage } from './messages.ts'
 
 /**
  * What goes over the engine's socket. A frame is four bytes of length and then a list of messages: all that one side
- * had to say in one turn of its event loop.
+ * had to say in one turn of its event loop, unless that is very much.
  */
 
 /** A longer frame is taken for a broken connection. */
@@ -20,6 +20,14 @@ export function encodeFrame(messages: readonly (ClientMessage | ServerMessage)[]
   const frame = serializer.releaseBuffer()
   frame.writeUInt32LE(frame.byteLength - lengthBytes)
   return frame
+}
+
+/** Messages in one frame, or in as many as it takes for none to be longer than it may be. */
+export function encodeFrames(messages: readonly (ClientMessage | ServerMessage)[], bytesMax = frameBytesMax): Buffer[] {
+  const frame = encodeFrame(messages)
+  if (frame.byteLength - lengthBytes <= bytesMax || messages.length === 1) return [frame]
+  const middle = messages.length >> 1
+  return [messages.slice(0, middle), messages.slice(middle)].flatMap((half) => encodeFrames(half, bytesMax))
 }
 
 /**

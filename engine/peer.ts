@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { LogError, type LogRecord } from '../log/log.ts'
 import { recordBytes } from '../log/rules.ts'
 import { StoreError } from '../store/store.ts'
-import { FrameDecoder, encodeFrame } from './frames.ts'
+import { FrameDecoder, encodeFrames } from './frames.ts'
 import { isClientMessage, type ClientMessage, type ServerMessage } from './messages.ts'
 import type { Request } from './requests.ts'
 import type { Tail, Tails } from './tails.ts'
@@ -158,7 +158,8 @@ export class Peer {
   }
 
   #flush(): void {
-    if (this.#output.length > 0 && this.#options.socket.writable) this.#options.socket.write(encodeFrame(this.#output))
+    const { socket } = this.#options
+    if (this.#output.length > 0 && socket.writable) for (const frame of encodeFrames(this.#output)) socket.write(frame)
     this.#output = []
     this.#outputBytes = 0
   }

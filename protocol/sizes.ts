@@ -39,5 +39,14 @@ export const kafkaBatchBytesMax = 960_000
 /** One append: what every log takes. Beyond it every log refuses with `too_large`. */
 export const appendBytesMax = 1_048_000
 
+/** Records that a worker handles in one transaction; one that is larger goes alone. */
+export const batchBytesMax = 1_000_000
+
+/** What one commit writes (`commitBytes`). One that would write more is made of fewer records. */
+export const commitBytesMax = 8_000_000
+
+/** What a database must take as one request: the least `max_allowed_packet`. A commit is up to twice its bytes there. */
+export const packetBytesMin = 16_777_216
+
 /** What a topic must take as one batch, headers included: the least `max.message.bytes`, Kafka's default. */
 export const topicBatchBytesMin = 1_048_588

@@ -4,6 +4,12 @@ import type { Lanes } from './lanes.ts'
 
 type RowKey = { batchEnd: number; part: number }
 
+/** Rows that one commit removes at most, and rows that it narrows. */
+export const outboxChangesMax = 1_000
+
+/** Inboxes that stay in the rows that one commit narrows; one row may have more. */
+const narrowedInboxesMax = 10_000
+
 const keyOf = ({ batchEnd, part }: RowKey) => `${batchEnd}.${part}`
 
 /**
@@ -16,8 +22,10 @@ export class Outbox {
   readonly #lanes: Lanes
   readonly #open = new Map<string, RowKey>()
   #done: RowKey[] = []
-  /** Taken out of full lanes, and not in a commit that went through yet. */
-  #overflow: ReturnType<Lanes['takeOverflow']> = []
+  /** Inboxes whose rows were taken out of full lanes, and no resync for them is in a commit that went through yet. */
+  #untold = new Set<string>()
+  /** Rows that lose inboxes with the commits that come: what stays of each, by its key. */
+  readonly #narrowed = new Map<string, Commit['outboxNarrowed'][number]>()
   readonly #changed: () => void
 
   /** `owner` is the token of this ownership; `changed` is called whenever a row was acknowledged. */
@@ -56,23 +64,24 @@ export class Outbox {
 
   /**
    * Adds to a commit what the outbox needs: rows that are done go; inboxes whose backlog is full lose their older
-   * rows and get a resync instead, before the commit's own rows. Call `settle` with the commit once it is through.
+   * rows and get a resync instead, before the commit's own rows. What is more than `outboxChangesMax` is for the next one:
+   * a row that is not narrowed yet only goes once more when another owner comes. Call `settle` with the commit once it is
+   * through.
    */
   prepare(commit: Commit): void {
-    commit.outboxDone = this.#done.slice()
+    commit.outboxDone = this.#done.slice(0, outboxChangesMax)
     // A resync row of a commit that stays where it is would meet the rows of the batch before.
     if (commit.next === commit.expected) return
-    this.#overflow.push(...this.#lanes.takeOverflow(this.#owner))
-    const overflow = this.#overflow
-    if (overflow.length === 0) return
-    const affected = new Set(overflow.flatMap(({ inboxes }) => inboxes))
-    const narrowed = new Map<string, Commit['outboxNarrowed'][number]>()
-    for (const { row, inboxes } of overflow) {
-      const before = narrowed.get(keyOf(row))?.inboxes ?? row.inboxes
-      narrowed.set(keyOf(row), { ...row, inboxes: before.filter((inbox) => !inboxes.includes(inbox)) })
+    for (const { row, inboxes } of this.#lanes.takeOverflow(this.#owner)) {
+      const { batchEnd, part } = row
+      const before = this.#narrowed.get(keyOf(row))?.inboxes ?? row.inboxes
+      const left = before.filter((inbox) => !inboxes.includes(inbox))
+      this.#narrowed.set(keyOf(row), { batchEnd, part, inboxes: left })
+      for (const inbox of inboxes) this.#untold.add(inbox)
     }
-    commit.outboxNarrowed = [...narrowed.values()].map(({ batchEnd, part, inboxes }) => ({ batchEnd, part, inboxes }))
-    const to = [...affected]
+    commit.outboxNarrowed = this.#narrowedNext()
+    if (this.#untold.size === 0) return
+    const to = [...this.#untold]
     const body = encodeControl({ type: 'resync', slot: this.#slot, to })
     commit.outbox = [{ batchEnd: commit.next, part: 0, inboxes: to, body }, ...commit.outbox].map((row, part) => ({
       ...row,
@@ -80,9 +89,23 @@ export class Outbox {
     }))
   }
 
+  #narrowedNext(): Commit['outboxNarrowed'] {
+    const rows: Commit['outboxNarrowed'] = []
+    let inboxes = 0
+    for (const row of this.#narrowed.values()) {
+      inboxes += row.inboxes.length
+      if (rows.length > 0 && (rows.length === outboxChangesMax || inboxes > narrowedInboxesMax)) break
+      rows.push(row)
+    }
+    return rows
+  }
+
   settle(commit: Commit): void {
     const gone = new Set(commit.outboxDone.map(keyOf))
     this.#done = this.#done.filter((key) => !gone.has(keyOf(key)))
-    if (commit.next !== commit.expected) this.#overflow = []
+    if (commit.next === commit.expected) return
+    this.#untold.clear()
+    for (const row of commit.outboxNarrowed) this.#narrowed.delete(keyOf(row))
+    for (const key of gone) this.#narrowed.delete(key)
   }
 }

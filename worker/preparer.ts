@@ -1,7 +1,7 @@
 import type { StoreEnv } from '../platform/env.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
 import { errors } from '../protocol/codes.ts'
-import type { SlotId } from '../store/store.ts'
+import type { IdemHit, SlotId } from '../store/store.ts'
 import { CommandRefused, idemKey } from './app/app.ts'
 import type { App, AppState, Stream } from './app/app.ts'
 import { channelsOf, isAppCommand, newChannel, planBatch } from './batch.ts'
@@ -16,6 +16,9 @@ export interface PreparerDeps {
   worker: string
   version: string
 }
+
+/** Keys that are looked up in one request: each may lead to a message of any size. */
+export const keysChunk = 64
 
 /** A record that is not handled, and why. */
 export interface SetAside {
@@ -106,7 +109,11 @@ export class BatchPreparer {
           env.logger.debug({ err: error, slot: this.#slot }, 'app has no key for a command')
       }
     }
-    const hits = keys.length === 0 ? [] : await this.#untilAnswered(() => env.store.idempotent(this.#slot, keys))
+    const hits: IdemHit[] = []
+    for (let at = 0; at < keys.length; at += keysChunk) {
+      const some = keys.slice(at, at + keysChunk)
+      hits.push(...(await this.#untilAnswered(() => env.store.idempotent(this.#slot, some))))
+    }
     const known = new Map(hits.map((hit) => [idemKey(hit.channel, hit.idem), hit.message]))
     return { worker, version, channels: streams, known }
   }

@@ -1,9 +1,12 @@
 import { LogError } from '../log/log.ts'
 import type { LogReader, LogRecord } from '../log/log.ts'
+import { recordBytes } from '../log/rules.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { StoreEnv } from '../platform/env.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
+import { batchBytesMax, commitBytesMax } from '../protocol/sizes.ts'
 import { commandTopic, parseSlot } from '../protocol/topics.ts'
+import { commitBytes } from '../store/commit-size.ts'
 import { StoreError } from '../store/store.ts'
 import type { CommitResult, Commit, SlotId } from '../store/store.ts'
 import type { App } from './app/app.ts'
@@ -217,7 +220,13 @@ export class Slot {
 
   #nextBatch(): LogRecord[] {
     if (this.#bisect && this.#records[0]!.offset >= this.#bisect.until) this.#bisect = null
-    return this.#records.slice(0, this.#bisect?.batchMax ?? this.#deps.batchMax)
+    const most = this.#bisect?.batchMax ?? this.#deps.batchMax
+    let bytes = 0
+    const end = this.#records.findIndex((record, index) => {
+      bytes += recordBytes(record)
+      return index === most || (index > 0 && bytes > batchBytesMax)
+    })
+    return this.#records.slice(0, end === -1 ? most : end)
   }
 
   async #handle(records: LogRecord[]): Promise<void> {
@@ -226,7 +235,7 @@ export class Slot {
     const plan = await this.#unlessCrashed(() => this.#preparer.prepare(items, this.#setAside))
     this.#cancelFlush()
     this.#outbox.prepare(plan.commit)
-    if ((await this.#commit(plan.commit)) === 'refused') return this.#narrow(records)
+    if ((await this.#commitIfFits(plan.commit)) === 'refused') return this.#narrow(records)
     this.#records = this.#records.slice(records.length)
     this.#waitingSince = this.#records.length > 0 ? env.clock.monotonic() : null
     this.#remember(plan)
@@ -259,7 +268,7 @@ export class Slot {
   }
 
   /**
-   * The store takes no batch with a certain record in it. Half of the batch is tried next, until the record stands alone:
+   * The store takes no batch with a certain record in it, or none that is as large. Half of the batch is tried next, until the record stands alone:
    * then it is set aside. One that the store does not even take as a dead letter halts the slot.
    */
   #narrow(records: LogRecord[]): void {
@@ -268,6 +277,14 @@ export class Slot {
     if (records.length > 1) this.#bisect = { batchMax: Math.ceil(records.length / 2), until: last + 1 }
     else if (this.#setAside?.offset === first) throw new Halted(`the store refuses the record at ${first}`)
     else this.#setAside = { offset: first, reason: 'the store refuses what it makes' }
+  }
+
+  /** What a store may not take in one request it is not asked to. */
+  async #commitIfFits(commit: Commit): Promise<'committed' | 'refused'> {
+    const bytes = commitBytes(commit)
+    if (bytes <= commitBytesMax) return this.#commit(commit)
+    this.#deps.env.logger.error({ slot: this.id, bytes, nextOffset: commit.expected }, 'a commit is too large')
+    return 'refused'
   }
 
   async #commit(commit: Commit): Promise<'committed' | 'refused'> {

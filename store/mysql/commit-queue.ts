@@ -1,3 +1,4 @@
+import { commitBytes } from '../commit-size.ts'
 import { StoreError, type Commit, type CommitResult } from '../store.ts'
 import { commitStatements } from './commit-statements.ts'
 import { commitSessionsMax, type Database } from './database.ts'
@@ -9,7 +10,7 @@ import { sql } from './sql.ts'
 /** Slots whose commits go in one transaction at most. */
 export const jointSlotsMax = 32
 
-/** Bytes of payload that go in one transaction of several slots; they are about twice as many in the request. */
+/** What the commits of one transaction of several slots count for (`commitBytes`). */
 export const jointBytesMax = 2_000_000
 
 /** Commits that wait at most, and how long: a slot has only one under way. */
@@ -46,7 +47,7 @@ export class CommitQueue {
       return Promise.reject(new Failure('unavailable', 'too many commits wait for the database'))
     const since = performance.now()
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ commit, bytes: bytesOf(commit), since, resolve, reject })
+      this.#waiting.push({ commit, bytes: commitBytes(commit), since, resolve, reject })
       this.#schedule()
     })
   }
@@ -132,12 +133,4 @@ export class CommitQueue {
     const [rows] = await this.#database.request([sql`SELECT slot FROM lease WHERE slot = ${slot}`])
     if (rowsOf(rows).length === 0) throw new StoreError('unknown_slot', `there is no slot ${slot}`)
   }
-}
-
-function bytesOf({ messages, outbox, deadLetters }: Commit): number {
-  let bytes = 0
-  for (const { data, info, tags } of messages) bytes += data.byteLength + (info?.length ?? 0) + (tags?.length ?? 0)
-  for (const { body } of outbox) bytes += body.byteLength
-  for (const { record } of deadLetters) bytes += record.byteLength
-  return bytes
 }

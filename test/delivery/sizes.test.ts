@@ -148,7 +148,6 @@ t.test('an app that makes what no record can carry', async (t) => {
   await using cluster = await clusterByHand()
   const proxy = await cluster.proxy()
   const client = await cluster.client(proxy)
-  await client.command({ unsubscribe: { channel: 'none' } })
   const inflating: App = {
     ...chat,
     handle: async (state, given) =>
@@ -169,6 +168,26 @@ t.test('an app that makes what no record can carry', async (t) => {
   t.equal(client.replies.get(bad)!.error?.code, 1000)
   t.notOk(client.replies.get(good)!.error)
   t.match((await cluster.store.deadLetters(onlySlot))[0], { reason: /a reply of \d+ bytes/ })
+})
+
+t.test('an app that makes more of a batch than one commit holds', async (t) => {
+  await using cluster = await clusterByHand()
+  const client = await cluster.client(await cluster.proxy())
+  const body = JSON.stringify('x'.repeat(900_000))
+  const chatty: App = {
+    ...chat,
+    handle: async (state, given) =>
+      (await chat.handle(state, given)).map((effects) =>
+        effects.map((effect) => (effect.type === 'reply' ? { ...effect, body } : effect)),
+      ),
+  }
+  const ids = Array.from({ length: 20 }, () => client.send({ publish: { channel: 'room', data: 1 } }))
+  await until('all are in the log', () => cluster.logData.range(commands, 0).next === ids.length)
+  const handles = cluster.handles()
+  await give(cluster, await cluster.worker({ app: chatty, handles }))
+  await all(client, ids)
+  t.notOk(ids.some((id) => client.replies.get(id)!.error))
+  t.ok((await handles.env.metrics.commitsRefused.get()).values[0]!.value > 0, 'it was cut')
 })
 
 t.test('a row that an older version left, and that the log can never take', async (t) => {

@@ -1,7 +1,7 @@
 /** Frames come out as they went in, however the stream is cut; what cannot be a frame is refused. */
 import * as fc from 'fast-check'
 import t from 'tap'
-import { FrameDecoder, encodeFrame } from '../../engine/frames.ts'
+import { FrameDecoder, encodeFrame, encodeFrames } from '../../engine/frames.ts'
 import type { ClientMessage } from '../../engine/messages.ts'
 
 const messages = fc.array(
@@ -37,6 +37,17 @@ void t.test('any cut of any frames', async (t) => {
     }),
     { numRuns: 60 },
   )
+})
+
+void t.test('what is too much for one frame goes in several', async (t) => {
+  const large = (id: number): ClientMessage => ['request', id, 'log', 'append', [Buffer.alloc(id * 100, id)]]
+  const given = Array.from({ length: 20 }, (_, id) => large(id))
+  const bound = 2_500
+  const frames = encodeFrames(given, bound)
+  t.ok(frames.length > 5 && frames.every((frame) => frame.byteLength <= bound))
+  t.strictSame(new FrameDecoder<ClientMessage>().push(Buffer.concat(frames)).flat(), given)
+  t.equal(encodeFrames(given).length, 1)
+  t.equal(encodeFrames([large(100)], bound).length, 1, 'one message is not cut')
 })
 
 void t.test('a length beyond the bound', async (t) => {

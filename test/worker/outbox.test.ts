@@ -19,7 +19,7 @@ import { until } from '../delivery/until.ts'
 import { Gate } from '../delivery/gate.ts'
 import { emptyCommit } from '../../worker/commit.ts'
 import { Lanes } from '../../worker/lanes.ts'
-import { Outbox } from '../../worker/outbox.ts'
+import { Outbox, outboxChangesMax } from '../../worker/outbox.ts'
 
 const name = (partition: number) =>
   ['p-0', 'p-1', 'p-2', 'p-3', 'p-4', 'p-5'].find((id) => partitionOf(id, 2) === partition)!
@@ -125,6 +125,30 @@ t.test('an answer that is too large, or that the log can never take', async (t) 
   narrow.lanes.answer({ ...answer, n: 3, body: Buffer.alloc(600) })
   await until('it is there', () => narrow.data.range(inboxTopic, 0).next === 1)
   t.match(decodeInbox(narrow.data.read(inboxTopic, 0, 0)[0]!.value, fast), { n: 3, error: { code: 106 } })
+})
+
+t.test('a backlog of more rows than one commit can change', async (t) => {
+  const { gate, outbox } = setUp()
+  outbox.emit([row(8, 0, [slow])])
+  await until('the lane is held', () => gate.held === 1)
+  const rows = 2 * outboxChangesMax + 10
+  outbox.emit(Array.from({ length: rows }, (_, part) => row(9, part, [slow])))
+  const changed = { narrowed: 0, done: 0, resyncs: 0 }
+  for (let next = 11; next < 16; next++) {
+    const commit = { ...commitTo(next), expected: next - 1 }
+    outbox.prepare(commit)
+    t.ok(commit.outboxNarrowed.length <= outboxChangesMax && commit.outboxDone.length <= outboxChangesMax)
+    outbox.settle(commit)
+    outbox.emit(commit.outbox)
+    changed.narrowed += commit.outboxNarrowed.length
+    changed.done += commit.outboxDone.length
+    changed.resyncs += commit.outbox.length
+  }
+  t.equal(changed.done, rows)
+  t.ok(changed.narrowed <= rows, 'what is removed is not narrowed too')
+  t.equal(changed.resyncs, 1, 'told once')
+  gate.open()
+  await until('all are there', () => outbox.isAcknowledged)
 })
 
 t.test('a full backlog', async (t) => {
