@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import { canonicalAddress, parseNetworks } from '../platform/networks.ts'
 import type { Env } from '../platform/env.ts'
 import { disconnects } from '../protocol/codes.ts'
+import { asksForWebSocket, handshakeProblem, subprotocolList } from './handshake.ts'
 import { AllowedOrigins } from './origins.ts'
 import type { Proxy } from './proxy.ts'
 import { requireProxyProtocol } from './proxy-protocol.ts'
@@ -38,9 +39,7 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
       headersTimeout: patienceMs,
       requestTimeout: patienceMs,
       connectionsCheckingInterval: sessionSweepMs,
-      // With a body still to come Node would hand out a stream that is no socket; such a request is an ordinary one.
-      shouldUpgradeCallback: ({ headers }) =>
-        headers['content-length'] === undefined && headers['transfer-encoding'] === undefined,
+      shouldUpgradeCallback: asksForWebSocket,
     },
     requestTimeout: patienceMs,
     keepAliveTimeout: patienceMs,
@@ -97,7 +96,7 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
       preValidation: async (request, reply) => {
         const refuse = (status: number, code: string, message: string) => {
           metrics.connectionsRefused.inc({ reason: code })
-          if (status !== 403) reply.header('retry-after', '1')
+          if (status === 429 || status === 503) reply.header('retry-after', '1')
           return reply.code(status).send({ code, message })
         }
         if (proxy.ready !== true) return refuse(503, 'not_ready', proxy.ready)
@@ -109,6 +108,14 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
         }
         const reason = proxy.refuses(address)
         if (reason !== null) return refuse(429, reason, 'too many connections from this address')
+        const problem = handshakeProblem(request.raw, request.ws)
+        if (problem !== null) {
+          reply.headers(problem.headers)
+          return refuse(problem.status, problem.code, problem.message)
+        }
+        const subprotocols = subprotocolList(request.headers['sec-websocket-protocol'])
+        if (subprotocols === undefined) delete request.raw.headers['sec-websocket-protocol']
+        else request.raw.headers['sec-websocket-protocol'] = subprotocols
         // There will be no response; the socket would keep it, and the request with it.
         reply.raw.detachSocket(request.raw.socket)
       },
