@@ -1,8 +1,8 @@
 import { engineDirectory, logUrl } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
-import { EngineStartError, runEngine } from '../engine/main.ts'
+import { EngineStartError, runEngine, type RunningEngine } from '../engine/main.ts'
 import { openLog } from '../log/open.ts'
-import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
+import { collectProcessMetrics, createMetrics, type Metrics } from '../observability/metrics.ts'
 import { Announcer } from '../platform/announcer.ts'
 import { systemClock } from '../platform/clock.ts'
 import { exitCodes } from '../platform/exit-codes.ts'
@@ -22,14 +22,19 @@ export async function runEngineProcess(config: Config): Promise<void> {
         exitCodes.badConfig,
         'an engine is only needed when the log or the store is embedded:DIRECTORY',
       )
+    const metrics = createMetrics()
     try {
       const engine = await runEngine({
         dataDir,
         sync: config.engine.sync,
         logger: shell.logger,
         onFatal: (error) => shell.fatal(exitCodes.failure, error.message),
+        onDisk(isFull) {
+          metrics.engineDiskFull.set(isFull ? 1 : 0)
+          if (isFull) metrics.engineDiskOutages.inc()
+        },
       })
-      const leave = await beFound(config, shell)
+      const leave = await beFound(engine, config, metrics, shell)
       return {
         async stop() {
           await leave()
@@ -44,14 +49,21 @@ export async function runEngineProcess(config: Config): Promise<void> {
 }
 
 /** Serves health and metrics, and announces where, as every process does. Returns what ends both. */
-async function beFound(config: Config, { logger }: Shell): Promise<() => Promise<void>> {
-  const metrics = createMetrics()
+async function beFound(
+  engine: RunningEngine,
+  config: Config,
+  metrics: Metrics,
+  { logger }: Shell,
+): Promise<() => Promise<void>> {
+  const measure = (): void => metrics.engineDiskFree.set(engine.disk.freeBytes)
+  measure()
+  const measuring = systemClock.every(announceMs, measure)
   collectProcessMetrics(metrics.registry)
   const internal = await startInternalListener({
     host: config.http_server.internal_address,
     port: config.http_server.internal_port,
     registry: metrics.registry,
-    ready: () => true,
+    ready: () => engine.ready,
   })
   const log = await openLog(logUrl(config))
   const id = `e-${systemRandom.hex(6)}`
@@ -67,12 +79,16 @@ async function beFound(config: Config, { logger }: Shell): Promise<() => Promise
   }))
   announcer.start(announceMs)
   return async () => {
+    measuring.cancel()
     announcer.stop()
     await Promise.all([log.close(), internal.close()])
   }
 }
 
-/** The engine is announced to be found, not to be watched: whoever needs it is connected to it. */
+/**
+ * The engine is announced to be found, not to be watched: whoever needs it is connected to it. The disk is measured as
+ * often.
+ */
 const announceMs = 3_000
 
 function startCode({ code }: EngineStartError): ExitCode {

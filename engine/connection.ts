@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createConnection, type Socket } from 'node:net'
 import { LogError, type LogErrorCode, type LogReader } from '../log/log.ts'
-import { Outages, untold, type OutageEvents } from '../platform/outages.ts'
+import { Outages, untold, type Hindrance, type OutageEvents } from '../platform/outages.ts'
 import { StoreError, type StoreErrorCode } from '../store/store.ts'
 import { FollowingReader } from './following-reader.ts'
 import { FrameDecoder, encodeFrames } from './frames.ts'
@@ -179,7 +179,7 @@ export class EngineConnection {
         return this.#settle(message[1])?.resolve(message[2])
       case 'refusal': {
         const pending = this.#settle(message[1])
-        return pending?.reject(errorOf(pending.side, message[2], message[3]))
+        return pending?.reject(errorOf(pending.side, message[2], message[3], message[4]))
       }
       case 'records':
         return this.#readers.get(message[1])?.deliver(message[2])
@@ -251,6 +251,13 @@ function failure(side: Side, message: string): Error {
   return errorOf(side, 'unavailable', message)
 }
 
-function errorOf(side: Side, code: LogErrorCode | StoreErrorCode, message: string): Error {
-  return side === 'log' ? new LogError(code as LogErrorCode, message) : new StoreError(code as StoreErrorCode, message)
+function errorOf(
+  side: Side,
+  code: LogErrorCode | StoreErrorCode,
+  message: string,
+  hindrance: Hindrance | null = null,
+): Error {
+  return side === 'log'
+    ? new LogError(code as LogErrorCode, message, { hindrance })
+    : new StoreError(code as StoreErrorCode, message, { hindrance })
 }

@@ -1,6 +1,8 @@
 import { LogError } from '../log/log.ts'
+import type { Hindrance } from '../platform/outages.ts'
 import { sqliteCode, type Sql } from '../store/embedded/sql.ts'
 import { StoreError } from '../store/store.ts'
+import type { Disk } from './disk.ts'
 import { fileErrorCode } from './file.ts'
 import type { Appended, Request, RequestRunner } from './requests.ts'
 
@@ -12,6 +14,7 @@ const full = 13
 export interface GroupCommitOptions {
   sql: Sql
   runner: RequestRunner
+  disk: Disk
   /** Called after the commit with what it appended, in order. */
   committed: (appended: Appended[]) => void
   /** The file cannot be used any more. */
@@ -54,11 +57,12 @@ export class GroupCommit {
   }
 
   #commit(group: Request[]): void {
-    const { sql, runner, committed } = this.#options
+    const { sql, runner, disk, committed } = this.#options
     const appended: Appended[] = []
     const replies: (() => void)[] = []
+    const isRead = group.every((request) => runner.isRead(request))
     try {
-      if (group.every((request) => runner.isRead(request))) {
+      if (isRead) {
         for (const request of group) replies.push(this.#attempt(request, appended))
       } else if (group.length === 1) {
         replies.push(this.#alone(group[0]!, appended))
@@ -69,10 +73,13 @@ export class GroupCommit {
       }
     } catch (error) {
       runner.forget()
-      for (const { side, refuse } of group) refuse(unavailable(side, error))
-      if (fileErrorCode(error) === undefined || sqliteCode(error) !== full) this.#options.failed(error)
+      const isFull = sqliteCode(error) === full
+      for (const { side, refuse } of group) refuse(unavailable(side, error, isFull ? 'full' : null))
+      if (isFull) disk.refused()
+      else this.#options.failed(error)
       return
     }
+    if (!isRead) disk.accepted()
     for (const reply of replies) reply()
     committed(appended)
   }
@@ -111,7 +118,9 @@ export class GroupCommit {
   }
 }
 
-function unavailable(side: Request['side'], cause: unknown): Error {
+function unavailable(side: Request['side'], cause: unknown, hindrance: Hindrance | null): Error {
   const message = `the engine could not commit: ${cause instanceof Error ? cause.message : String(cause)}`
-  return side === 'log' ? new LogError('unavailable', message) : new StoreError('unavailable', message)
+  return side === 'log'
+    ? new LogError('unavailable', message, { hindrance })
+    : new StoreError('unavailable', message, { hindrance })
 }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { SqliteLog } from '../log/embedded/sqlite-log.ts'
 import { SqliteStore } from '../store/embedded/sqlite-store.ts'
 import type { Sql } from '../store/embedded/sql.ts'
+import { Disk } from './disk.ts'
 import { Door } from './door.ts'
 import { EngineStartError } from './errors.ts'
 import { databasePath, fileError, fileErrorCode, openFile, type Sync } from './file.ts'
@@ -18,36 +19,62 @@ export { EngineStartError }
 /** How long a stopping engine waits for clients to take their last answers. */
 export const stopGraceMs = 1_000
 
-export interface EngineOptions {
+export interface ServeOptions {
   dataDir: string
-  sync: Sync
   logger: Logger
   /** Called once, when the engine cannot go on; it answers nobody any more. */
   onFatal: (error: Error) => void
+  /** Called when the disk is full, and when it has room again. */
+  onDisk?: (isFull: boolean) => void
+}
+
+export interface EngineOptions extends ServeOptions {
+  sync: Sync
+}
+
+export interface RunningEngine {
+  readonly disk: Disk
+  /** True, or why nothing can be stored. */
+  readonly ready: true | string
+  stop(): Promise<void>
 }
 
 /**
  * Runs the one process that owns the file of a data directory, and serves the embedded log and store from it.
  * Rejects with an EngineStartError when the file or its directory cannot be used.
  */
-export async function runEngine({
-  dataDir: wanted,
-  sync,
-  logger,
-  onFatal,
-}: EngineOptions): Promise<{ stop(): Promise<void> }> {
-  const dataDir = resolve(wanted)
-  const sql = openFile(dataDir, sync)
-  const engine = new Engine(sql, { dataDir, logger }, (cause) => {
-    const error = fileError(fileErrorCode(cause) ?? 'unwritable', databasePath(dataDir), cause)
+export async function runEngine({ sync, ...options }: EngineOptions): Promise<RunningEngine> {
+  const dataDir = resolve(options.dataDir)
+  return serveFile(openFile(dataDir, sync), { ...options, dataDir })
+}
+
+/** Serves an open file of a data directory, and closes it. */
+export async function serveFile(sql: Sql, { dataDir, logger, onFatal, onDisk }: ServeOptions): Promise<RunningEngine> {
+  const file = databasePath(dataDir)
+  const disk: Disk = new Disk(dataDir, {
+    full() {
+      logger.error({ file, freeBytes: disk.freeBytes }, 'the disk is full: nothing is stored until there is room')
+      onDisk?.(true)
+    },
+    room(fullMs) {
+      logger.info({ file, freeBytes: disk.freeBytes, fullMs: Math.round(fullMs) }, 'the disk has room again')
+      onDisk?.(false)
+    },
+  })
+  const engine = new Engine(sql, { dataDir, logger, disk }, (cause) => {
+    const error = fileError(fileErrorCode(cause) ?? 'unwritable', file, cause)
     logger.fatal({ err: error }, 'engine cannot go on')
     onFatal(error)
   })
   try {
     await removeDeadSockets()
     const socket = await engine.open()
-    logger.info({ file: databasePath(dataDir), socket, sync }, 'engine listens')
+    logger.info({ file, socket }, 'engine listens')
     return {
+      disk,
+      get ready() {
+        return disk.isFull ? `the disk under ${dataDir} is full, ${disk.freeBytes} bytes are free` : true
+      },
       async stop() {
         await engine.stop()
         logger.info('engine stopped')
@@ -71,7 +98,7 @@ class Engine {
   /** Called when a client is gone, while the engine stops. */
   #gone: (() => void) | null = null
 
-  constructor(sql: Sql, at: { dataDir: string; logger: Logger }, failed: (error: unknown) => void) {
+  constructor(sql: Sql, at: { dataDir: string; logger: Logger; disk: Disk }, failed: (error: unknown) => void) {
     this.#sql = sql
     this.#logger = at.logger
     this.#failed = failed
@@ -81,6 +108,7 @@ class Engine {
     this.#group = new GroupCommit({
       sql,
       runner: new RequestRunner(log, new SqliteStore(sql, Date.now)),
+      disk: at.disk,
       committed: (appended) => appended.forEach((records) => this.#tails.appended(records)),
       failed: (error) => this.#fail(error),
     })

@@ -1,4 +1,5 @@
 import type { LogErrorCode, LogRecord } from '../log/log.ts'
+import type { Hindrance } from '../platform/outages.ts'
 import type { StoreErrorCode } from '../store/store.ts'
 
 /** What the engine and its clients say to each other. Both are always the same release of the same program. */
@@ -16,7 +17,7 @@ export type ClientMessage =
 
 export type ServerMessage =
   | ['answer', id: number, answer: unknown]
-  | ['refusal', id: number, code: LogErrorCode | StoreErrorCode, message: string]
+  | ['refusal', id: number, code: LogErrorCode | StoreErrorCode, message: string, hindrance: Hindrance | null]
   | ['records', reader: number, records: LogRecord[]]
   | ['broken', reader: number, code: LogErrorCode, message: string]
 

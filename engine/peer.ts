@@ -142,8 +142,8 @@ export class Peer {
 
   #refusal(id: number, side: Request['side'], error: unknown): ServerMessage {
     if (!(error instanceof LogError || error instanceof StoreError)) this.#options.unexpected(error)
-    const { code, message } = side === 'log' ? asLogError(error) : asStoreError(error)
-    return ['refusal', id, code, message]
+    const { code, message, hindrance } = side === 'log' ? asLogError(error) : asStoreError(error)
+    return ['refusal', id, code, message, hindrance]
   }
 
   #settle(message: ServerMessage): void {

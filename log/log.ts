@@ -1,3 +1,5 @@
+import type { Hindrance } from '../platform/outages.ts'
+
 /**
  * The `log` seam: an ordered, partitioned, durable log. Adapters: `kafka` (later), `embedded`, `memory`; all pass
  * test/contract/log.ts. An adapter stores and reads records and nothing else: lanes, retries of appends, producer
@@ -98,9 +100,12 @@ export type LogErrorCode = (typeof logErrorCodes)[number]
 
 export class LogError extends Error {
   readonly code: LogErrorCode
-  constructor(code: LogErrorCode, message: string, options?: ErrorOptions) {
+  /** Of an `unavailable` log that answers: why it takes nothing for now. */
+  readonly hindrance: Hindrance | null
+  constructor(code: LogErrorCode, message: string, options: ErrorOptions & { hindrance?: Hindrance | null } = {}) {
     super(message, options)
     this.name = 'LogError'
     this.code = code
+    this.hindrance = options.hindrance ?? null
   }
 }

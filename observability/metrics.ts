@@ -133,6 +133,11 @@ export function createMetrics(registry = new Registry()) {
       [1, 2, 5, 10, 25, 50, 100],
     ),
 
+    // engine
+    engineDiskFree: gauge('engine_disk_free_bytes', 'Room on the disk under the data directory'),
+    engineDiskFull: gauge('engine_disk_full', '1 while the disk under the data directory takes nothing'),
+    engineDiskOutages: counter('engine_disk_full_total', 'Times that the disk under the data directory was full'),
+
     // every process
     appendDuration: histogram('log_append_duration_seconds', 'One append to the log', ['topic']),
     appendRetries: counter('log_append_retries_total', 'Appends sent again', ['topic']),

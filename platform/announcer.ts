@@ -1,3 +1,4 @@
+import { LogError } from '../log/log.ts'
 import { AppendLane } from '../log/append-lane.ts'
 import type { LaneItem } from '../log/append-lane.ts'
 import { encodeJson } from '../protocol/status-record.ts'
@@ -7,6 +8,7 @@ import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../protocol/to
 import type { Timer } from './clock.ts'
 import type { Env } from './env.ts'
 import { laneReports } from './lane-metrics.ts'
+import type { Hindrance } from './outages.ts'
 
 /** Announcements that wait for the log at most, in bytes. */
 export const announcementBytesMax = 1_000_000
@@ -22,15 +24,35 @@ export class Announcer {
   #timer: Timer | null = null
   #waitingBeat: LaneItem | null = null
   #beat = 0
+  #hindrance: Hindrance | null = null
+  #hinderedAt = -Infinity
   readonly #describe: (beat: number) => Heartbeat
 
   constructor(env: Env, id: string, describe: (beat: number) => Heartbeat) {
     this.#env = env
     this.#describe = describe
-    const lane = (topic: string, partition: number) =>
-      new AppendLane({ log: env.log, clock: env.clock, topic, partition, ...laneReports(env, topic) })
-    this.#beats = lane(heartbeatTopic, partitionOf(id, heartbeatPartitions))
+    const lane = (topic: string, partition: number, reports = laneReports(env, topic)) =>
+      new AppendLane({ log: env.log, clock: env.clock, topic, partition, ...reports })
+    const reports = laneReports(env, heartbeatTopic)
+    this.#beats = lane(heartbeatTopic, partitionOf(id, heartbeatPartitions), {
+      ...reports,
+      tried: (durationMs, error) => {
+        reports.tried?.(durationMs, error)
+        this.#hindrance = error instanceof LogError ? error.hindrance : null
+        if (this.#hindrance !== null) this.#hinderedAt = env.clock.monotonic()
+      },
+    })
     this.#announcements = lane(statusTopic, 0)
+  }
+
+  /** Why the log, which answers, did not take the last heartbeat; null when it did, or said nothing. */
+  get hindrance(): Hindrance | null {
+    return this.#hindrance
+  }
+
+  /** Monotonic ms at which the log last answered that it takes nothing. */
+  get hinderedAt(): number {
+    return this.#hinderedAt
   }
 
   start(intervalMs: number): void {

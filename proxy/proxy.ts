@@ -2,6 +2,7 @@ import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { Announcer } from '../platform/announcer.ts'
 import type { Timer } from '../platform/clock.ts'
+import { hindranceWords } from '../platform/outages.ts'
 import type { Env } from '../platform/env.ts'
 import { uuid } from '../platform/random.ts'
 import { LogError } from '../log/log.ts'
@@ -173,6 +174,9 @@ export class Proxy {
 
   /** True, or why no new clients should come. */
   get ready(): true | string {
+    const { hindrance } = this.#announcer
+    const isHindered = hindrance !== null && (this.state === 'live' || this.state === 'isolated')
+    if (isHindered) return `the log ${hindranceWords[hindrance]}`
     return this.state === 'live' ? true : this.state
   }
 
@@ -237,16 +241,18 @@ export class Proxy {
   #watchEcho(): void {
     if (this.state !== 'live' && this.state !== 'isolated') return
     const { heartbeat_interval: interval, isolation_timeout: timeout } = this.#options.config.proxy
-    const silentMs = this.#env.clock.monotonic() - this.#echo.lastAt
+    const now = this.#env.clock.monotonic()
+    const silentMs = now - this.#echo.lastAt
     const isIsolated = silentMs > interval * isolatedAfterBeats
     if (isIsolated !== (this.state === 'isolated')) {
       this.state = isIsolated ? 'isolated' : 'live'
-      this.#env.logger.warn(
-        { silentMs },
-        isIsolated ? 'cut off from the log, taking no new clients' : 'back on the log',
-      )
+      const { hindrance } = this.#announcer
+      const why = hindrance === null ? 'cut off from the log' : `the log ${hindranceWords[hindrance]}`
+      this.#env.logger.warn({ silentMs }, isIsolated ? `${why}, taking no new clients` : 'back on the log')
     }
-    if (silentMs > timeout) void this.#giveUp('cut off from the log')
+    // A log that answers, if only that it takes nothing, is as bad for every proxy: clients would gain nothing elsewhere.
+    if (now - Math.max(this.#echo.lastAt, this.#announcer.hinderedAt) > timeout)
+      void this.#giveUp('cut off from the log')
   }
 
   async #giveUp(why: string): Promise<void> {

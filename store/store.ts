@@ -1,3 +1,5 @@
+import type { Hindrance } from '../platform/outages.ts'
+
 /**
  * The `store` seam: leases, the worker's commit, channels and messages, interest, the outbox, controller state.
  * Adapters: `mysql` (later), `embedded`, `memory`; all pass test/contract/store.ts. Every method is one request and
@@ -251,9 +253,12 @@ export type StoreErrorCode = (typeof storeErrorCodes)[number]
 
 export class StoreError extends Error {
   readonly code: StoreErrorCode
-  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+  /** Of an `unavailable` store that answers: why it takes nothing for now. */
+  readonly hindrance: Hindrance | null
+  constructor(code: StoreErrorCode, message: string, options: ErrorOptions & { hindrance?: Hindrance | null } = {}) {
     super(message, options)
     this.name = 'StoreError'
     this.code = code
+    this.hindrance = options.hindrance ?? null
   }
 }

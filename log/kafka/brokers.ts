@@ -39,6 +39,8 @@ export class Brokers {
   readonly #closing = new AbortController()
   readonly #leaders = new Map<string, Map<number, number>>()
   readonly #topicIds = new Map<string, string>()
+  /** Topics whose brokers answer and take nothing. Whoever appends tries again until they do. */
+  readonly #hindered = new Set<string>()
   readonly #refreshing = new Map<string, Promise<void>>()
   /** The broker that is asked for leaders, and what it said. */
   #asked: Broker | null = null
@@ -130,6 +132,12 @@ export class Brokers {
     }
   }
 
+  /** A partition took an append. */
+  appended(topic: string): void {
+    this.accepted(topic)
+    if (this.#hindered.delete(topic) && this.#hindered.size === 0) this.#outages.answered('appends')
+  }
+
   /** A partition answered without an error. */
   accepted(topic: string): void {
     this.#outages.answered(`topic ${topic}`)
@@ -142,6 +150,11 @@ export class Brokers {
     // The fault of what was asked, not of who was asked.
     if (failure.code === 'too_large') return failure
     this.#leaders.delete(topic)
+    if (failure.hindrance !== null) {
+      this.#hindered.add(topic)
+      this.#outages.lost('appends', failure)
+      return failure
+    }
     // A leader that has changed is found.
     if (code !== kafkaCodes.notLeader && code !== kafkaCodes.leaderNotAvailable)
       this.#outages.lost(`topic ${topic}`, failure)

@@ -3,7 +3,8 @@ import type { OutageEvents } from '../../platform/outages.ts'
 /** What a request to a broker is for. `first_read` is made beside the others by a reader that begins. */
 export type RequestKind = 'append' | 'read' | 'first_read' | 'range' | 'trim' | 'leader' | 'progress' | 'topics'
 
-/** What the adapter tells about itself, for metrics and the process's log. Away is `broker 1`, `topic inbox` or `kafka`. */
+/** What the adapter tells about itself, for metrics and the process's log. Away is `broker 1`, `topic inbox`, `kafka`,
+ * or `appends` where brokers answer and take nothing. */
 export interface KafkaEvents extends OutageEvents {
   /** A request was answered, or was not, after so long. */
   request(kind: RequestKind, seconds: number, isAnswered: boolean): void

@@ -1,4 +1,5 @@
 import protocolErrors from 'kafkajs/src/protocol/error.js'
+import type { Hindrance } from '../../platform/outages.ts'
 import { LogError, type LogErrorCode } from '../log.ts'
 
 /** Error codes of Kafka's protocol that are treated each in its own way (kafka.apache.org/protocol#protocol_error_codes). */
@@ -19,10 +20,18 @@ const lasting: Record<string, LogErrorCode> = {
   RECORD_LIST_TOO_LARGE: 'too_large',
 }
 
+/** What a broker says that is there and takes nothing. One whose disks are all full ends, and does not answer. */
+const hindrances: Record<string, Hindrance> = {
+  KAFKA_STORAGE_ERROR: 'disk',
+  NOT_ENOUGH_REPLICAS: 'too_few_replicas',
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: 'too_few_replicas',
+}
+
 /** What a partition answered, as the seam says it. */
 export function failureOfCode(code: number, what: string): LogError {
   const error = protocolErrors.createErrorFromCode(code)
-  return new LogError(codeOf(error.type), `${what}: ${error.type}, ${error.message}`, { cause: error })
+  const hindrance = hindrances[error.type] ?? null
+  return new LogError(codeOf(error.type), `${what}: ${error.type}, ${error.message}`, { cause: error, hindrance })
 }
 
 function codeOf(type: string | undefined): LogErrorCode {

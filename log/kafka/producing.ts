@@ -164,7 +164,7 @@ export class Producing {
 
   #settle(topic: string, partition: number, { appends }: Batch, code: number, first: number): void {
     if (code === kafkaCodes.none) {
-      this.#brokers.accepted(topic)
+      this.#brokers.appended(topic)
       for (const { waiting, index } of appends) waiting.resolve(first + index)
       return
     }

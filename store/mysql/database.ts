@@ -36,6 +36,8 @@ export class Database {
   readonly #outages: Outages
   readonly #commits: Sessions
   readonly #requests: Sessions
+  /** The last thing that was to be written found no room. */
+  #isFull = false
   readonly #lost = new LostSessions((statements) => this.request(statements))
 
   constructor(target: MysqlTarget, events: MysqlEvents) {
@@ -101,8 +103,16 @@ export class Database {
     try {
       const results = await sessions.use((session) => this.#on(session, sessions, statements))
       this.#outages.answered('database')
+      if (this.#isFull && changes(statements)) {
+        this.#isFull = false
+        this.#outages.answered('room in the database')
+      }
       return results
     } catch (error) {
+      if (error instanceof Failure && error.kind === 'full') {
+        this.#isFull = true
+        this.#outages.lost('room in the database', error)
+      }
       if (error instanceof Failure && awayKinds.has(error.kind)) this.#outages.lost('database', error)
       throw error
     }
@@ -146,4 +156,8 @@ export class Database {
       sum(({ waiting }) => waiting),
     )
   }
+}
+
+function changes(statements: readonly Sql[]): boolean {
+  return statements.some(({ text }) => !/^\s*(SELECT|SHOW)\b/i.test(text))
 }

@@ -1,6 +1,7 @@
 import type { OutageEvents } from '../../platform/outages.ts'
 
-/** What the adapter tells about itself, for metrics and the process's log. What is away is the `database`. */
+/** What the adapter tells about itself, for metrics and the process's log. What is away is the `database`, or
+ * `room in the database`. */
 export interface MysqlEvents extends OutageEvents {
   /** A transaction was rolled back by a deadlock or a lock wait and is made again. */
   retried(reason: 'deadlock' | 'lock_wait'): void

@@ -1,3 +1,4 @@
+import type { Hindrance } from '../../platform/outages.ts'
 import { StoreError, type StoreErrorCode } from '../store.ts'
 
 /** What an error of the server or the connection means for the request that met it. */
@@ -5,6 +6,7 @@ export type FailureKind =
   | 'deadlock' // rolled back as a whole: again
   | 'lock_wait' // somebody else held a row for too long: roll back, again
   | 'read_only' // the server is no longer the one that takes writes
+  | 'full' // it has no room
   | 'unavailable' // no answer, or none now
   | 'denied' // the server does not let this user in, or to this database: only a person can mend it
   | 'fenced' // the check after a fence failed
@@ -19,6 +21,8 @@ const kinds: Record<number, FailureKind> = {
   1290: 'read_only', // ER_OPTION_PREVENTS_STATEMENT: --read-only
   1792: 'read_only', // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
   1836: 'read_only', // ER_READ_ONLY_MODE
+  1021: 'full', // ER_DISK_FULL
+  1114: 'full', // ER_RECORD_FILE_FULL: of a table, or the tablespace
   1690: 'fenced', // ER_DATA_OUT_OF_RANGE: see fenceCheck in transaction.ts
   1062: 'duplicate', // ER_DUP_ENTRY
   1118: 'refused', // ER_TOO_BIG_ROWSIZE
@@ -58,26 +62,35 @@ export class Failure extends Error {
   readonly kind: FailureKind
   /** The server's number, null when the server said nothing. */
   readonly number: number | null
+  /** Set where the server answers and takes nothing for now. */
+  readonly hindrance: Hindrance | null
 
   constructor(kind: FailureKind, message: string, number: number | null = null) {
     super(message)
     this.name = 'Failure'
     this.kind = kind
     this.number = number
+    this.hindrance = kind === 'read_only' || kind === 'full' ? kind : null
   }
 }
 
 /**
- * What an error of mysql2 means. Numbers that are not listed (too many connections, shut down, killed, disk full, ...)
+ * What an error of mysql2 means. Numbers that are not listed (too many connections, shut down, killed, ...)
  * pass, or are loud above: `unavailable`. The error itself is not kept: it carries the statement, and so what people
  * wrote, and would end up in a log.
  */
 export function failureOf(error: Error): Failure {
   const { errno, code } = error as NodeJS.ErrnoException
   const number = errno !== undefined && errno > 0 ? errno : null
-  const said = number === null ? undefined : kinds[number]
+  const said = number === null ? undefined : (fullOf(number, error.message) ?? kinds[number])
   const kind = said ?? (isDenied(error) ? 'denied' : 'unavailable')
   return new Failure(kind, `${code ?? 'error'}: ${error.message}`, number)
+}
+
+/** ER_ERROR_ON_WRITE and ER_GET_ERRNO: what the system said, and 28 is ENOSPC everywhere (122, on Linux, EDQUOT). */
+function fullOf(number: number, message: string): FailureKind | undefined {
+  const isSystem = number === 1026 || number === 1030 || number === 3
+  return isSystem && /\b(errno:|error) "?(28|122)\b/i.test(message) ? 'full' : undefined
 }
 
 /** What mysql2 says of a server that cannot do what the URL asks for, or whose certificate is not the right one. */
@@ -91,6 +104,7 @@ const codes: Record<FailureKind, StoreErrorCode> = {
   deadlock: 'unavailable',
   lock_wait: 'unavailable',
   read_only: 'unavailable',
+  full: 'unavailable',
   unavailable: 'unavailable',
   // While a cluster runs somebody mends it, and nobody has to start us again; a start says it (migrate.ts).
   denied: 'unavailable',
@@ -102,5 +116,7 @@ const codes: Record<FailureKind, StoreErrorCode> = {
 
 /** The seam's error for one of ours; any other stays what it is. */
 export function storeErrorOf(error: unknown): unknown {
-  return error instanceof Failure ? new StoreError(codes[error.kind], error.message, { cause: error }) : error
+  return error instanceof Failure
+    ? new StoreError(codes[error.kind], error.message, { cause: error, hindrance: error.hindrance })
+    : error
 }

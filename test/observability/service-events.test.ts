@@ -1,6 +1,8 @@
 /** Proves that what the Kafka and MySQL adapters tell becomes metrics, and an outage a line in the process's log. */
 import { pino } from 'pino'
 import t from 'tap'
+import { LogError } from '../../log/log.ts'
+import { StoreError } from '../../store/store.ts'
 import { kafkaEvents } from '../../observability/kafka-events.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { mysqlEvents } from '../../observability/mysql-events.ts'
@@ -24,6 +26,7 @@ void t.test('Kafka', async (t) => {
   events.buffered(1_000)
   events.away('broker 1', new Error('connection refused'))
   events.back('broker 1')
+  events.away('appends', new LogError('unavailable', 'NOT_ENOUGH_REPLICAS', { hindrance: 'too_few_replicas' }))
   const text = await metrics.registry.metrics()
   for (const line of [
     'holdfast_kafka_requests_total{kind="append",result="ok"} 1',
@@ -37,6 +40,7 @@ void t.test('Kafka', async (t) => {
   t.match(lines, [
     { level: 50, what: 'broker 1', reason: 'connection refused', msg: 'the log does not answer' },
     { level: 30, what: 'broker 1', msg: 'the log answers again' },
+    { level: 50, what: 'appends', reason: 'NOT_ENOUGH_REPLICAS', msg: 'the log has too few replicas in sync' },
   ])
 })
 
@@ -51,6 +55,7 @@ void t.test('MySQL', async (t) => {
   events.joined(5, false)
   events.away('database', new Error('ECONNREFUSED'))
   events.back('database')
+  events.away('room in the database', new StoreError('unavailable', 'table is full', { hindrance: 'full' }))
   const text = await metrics.registry.metrics()
   for (const line of [
     'holdfast_mysql_retries_total{reason="deadlock"} 1',
@@ -64,5 +69,6 @@ void t.test('MySQL', async (t) => {
   t.match(lines, [
     { level: 50, what: 'database', reason: 'ECONNREFUSED', msg: 'the store does not answer' },
     { level: 30, what: 'database', msg: 'the store answers again' },
+    { level: 50, what: 'room in the database', reason: 'table is full', msg: 'the store is full' },
   ])
 })

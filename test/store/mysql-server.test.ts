@@ -31,22 +31,23 @@ interface OwnServer {
   start(): Promise<void>
 }
 
+/** `settings` are asked for at each start. */
 async function ownServer(
   t: Test,
   settings: (directory: string) => Promise<string[]> = async () => [],
 ): Promise<OwnServer> {
   const directory = await temporaryDirectory(t)
   const adminPassword = randomBytes(8).toString('hex')
-  const options: MariadbOptions = {
+  const options: Omit<MariadbOptions, 'settings'> = {
     ...(await bringMariadb(() => {})),
     directory,
     port: await freePort(),
     adminPassword,
-    settings: ['--innodb-buffer-pool-size=16M', ...(await settings(directory))],
   }
   let server: Daemon | null = null
   const start = async (): Promise<void> => {
-    server = await startMariadb(options)
+    const own = ['--innodb-buffer-pool-size=16M', ...(await settings(directory))]
+    server = await startMariadb({ ...options, settings: own })
     await untilMariadbAnswers(server, options)
   }
   await start()
@@ -77,7 +78,7 @@ void t.test('a server that becomes read-only is left, and used again when it tak
   await admin.query('SET GLOBAL read_only = 1')
   const second = commitOf({ expected: 1, next: 2 })
   await t.rejects(store.lease(slot), { code: 'unavailable', message: /read-only/ }, 'it may lag behind')
-  await t.rejects(store.commit(second), { code: 'unavailable', message: /read-only/ })
+  await t.rejects(store.commit(second), { code: 'unavailable', hindrance: 'read_only', message: /read-only/ })
   await t.rejects(store.groups(), { code: 'unavailable', message: /read-only/ })
   await until(() => connections.at(-1) === 0, { deadlineMs, what: 'all connections let go' })
   await admin.query('SET GLOBAL read_only = 0')
@@ -96,6 +97,44 @@ void t.test('a commit that meets a server which has just become read-only', asyn
   await t.rejects(store.commit(commitOf({ expected: 1, next: 2 })), { code: 'unavailable', message: /read-only/ })
   await admin.query('SET GLOBAL read_only = 0')
   t.equal((await store.lease(slot)).nextOffset, 1)
+})
+
+void t.test('a server whose disk is full says so once, and when it has room again', async (t) => {
+  // All tables in one file that does not grow: what finds no room in it gets the error of a full disk.
+  let file = 'ibdata1:12M'
+  const server = await ownServer(t, async () => ['--innodb-file-per-table=0', `--innodb-data-file-path=${file}`])
+  const { open, admin } = await fixtureOn(t, server.adminUrl)
+  await admin.query('CREATE TABLE filler (id INT PRIMARY KEY AUTO_INCREMENT, body LONGBLOB)')
+  const told: string[] = []
+  const store = open({
+    events: {
+      away: (what, error) => told.push(`${what} ${error.hindrance}`),
+      back: (what) => told.push(`${what} is back`),
+    },
+  })
+  await store.createGroup('default', 1)
+  await own(store)
+  const large = (expected: number) =>
+    commitOf({
+      expected,
+      next: expected + 1,
+      channels: [channelOf('room', expected + 1)],
+      messages: [{ ...messageOf('room', expected + 1), data: Buffer.alloc(300_000, 'a') }],
+    })
+  const fill = async (): Promise<void> => {
+    for (;;) await admin.query(`INSERT INTO filler (body) VALUES (REPEAT('a', 200000))`)
+  }
+  await t.rejects(fill(), { code: 'ER_RECORD_FILE_FULL' })
+  for (let tries = 0; tries < 3; tries += 1)
+    await t.rejects(store.commit(large(0)), { code: 'unavailable', hindrance: 'full' })
+  t.same(await store.groups(), [{ group: 'default', slots: 1 }], 'reading goes on')
+  t.same(told, ['room in the database full'])
+  file += ':autoextend'
+  await server.kill()
+  await server.start()
+  const committed = async (): Promise<boolean> => (await store.commit(large(0))) === 'committed'
+  await until(committed, { deadlineMs, what: 'there is room' })
+  t.equal(told.filter((each) => each === 'room in the database is back').length, 1)
 })
 
 void t.test('a server that is killed under load and starts again', async (t) => {
