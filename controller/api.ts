@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { StoreEnv } from '../platform/env.ts'
+import { httpConnectionsMax, httpPatienceMs, impatient } from '../platform/http-limits.ts'
 import type { Config } from '../config/config.ts'
 import { commandTopic, parseSlot } from '../protocol/topics.ts'
 import { StoreError } from '../store/store.ts'
@@ -25,12 +26,13 @@ const paramsId = { type: 'object', required: ['id'], properties: { id: { type: '
 /** The controller's HTTP interface. Everything but service discovery needs the bearer token. Does not listen yet. */
 export function buildApi(controller: Controller, env: StoreEnv, config: Config, token: string): FastifyInstance {
   const app = fastify({
-    forceCloseConnections: true,
+    ...impatient(httpPatienceMs),
     bodyLimit: 64 * 1024,
     // What does not fit is refused, not bent into shape.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   })
 
+  app.server.maxConnections = httpConnectionsMax
   app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {
     if (error instanceof ApiError) return reply.code(error.status).send({ code: error.code, message: error.message })
     const isAway = error instanceof StoreError && error.code === 'unavailable'

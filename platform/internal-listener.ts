@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import type { Registry } from 'prom-client'
+import { httpConnectionsMax, httpPatienceMs, impatient } from './http-limits.ts'
 
 export interface InternalListener {
   host: string
@@ -19,7 +20,8 @@ export interface InternalOptions {
 
 /** What every process serves to operators and never to clients: liveness, readiness, metrics. */
 export async function startInternalListener(options: InternalOptions): Promise<InternalListener> {
-  const app = fastify({ forceCloseConnections: true })
+  const app = fastify(impatient(httpPatienceMs))
+  app.server.maxConnections = httpConnectionsMax
   for (const path of ['/health', '/healthz']) app.get(path, () => ({ status: 'ok' }))
   for (const path of ['/ready', '/readyz']) {
     app.get(path, (_request, reply) => {

@@ -3,6 +3,7 @@ import websocket from '@fastify/websocket'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
+import { impatient } from '../platform/http-limits.ts'
 import { canonicalAddress, parseNetworks } from '../platform/networks.ts'
 import type { Env } from '../platform/env.ts'
 import { disconnects } from '../protocol/codes.ts'
@@ -10,7 +11,6 @@ import { asksForWebSocket, handshakeProblem, subprotocolList } from './handshake
 import { AllowedOrigins } from './origins.ts'
 import type { Proxy } from './proxy.ts'
 import { requireProxyProtocol } from './proxy-protocol.ts'
-import { sessionSweepMs } from './sessions.ts'
 import { ClientWebSocket } from './socket.ts'
 import type { ClientSocket, SocketEvents } from './socket.ts'
 
@@ -33,17 +33,8 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
   const { logger, metrics } = env
   // Whoever connects has as long for its request, and between two of them, as a session has to authenticate itself.
   const patienceMs = config.client.stale_close_delay
-  const app = fastify({
-    forceCloseConnections: true,
-    http: {
-      headersTimeout: patienceMs,
-      requestTimeout: patienceMs,
-      connectionsCheckingInterval: sessionSweepMs,
-      shouldUpgradeCallback: asksForWebSocket,
-    },
-    requestTimeout: patienceMs,
-    keepAliveTimeout: patienceMs,
-  })
+  const limits = impatient(patienceMs)
+  const app = fastify({ ...limits, http: { ...limits.http, shouldUpgradeCallback: asksForWebSocket } })
   // The HTTP server lets go of a socket whose request asks for an upgrade, whatever comes of it; one that becomes a
   // WebSocket has its timeout taken off by the library.
   app.server.on('upgrade', (_request, socket: Socket) => {

@@ -9,10 +9,12 @@ import { connect, type AddressInfo } from 'node:net'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { buildApi } from '../../controller/api.ts'
+import { httpConnectionsMax, httpPatienceMs } from '../../platform/http-limits.ts'
 import { startInternalListener } from '../../platform/internal-listener.ts'
 import { buildListener } from '../../proxy/listener.ts'
 import { page } from '../../proxy/page/plugin.ts'
 import { InProcessCluster } from '../delivery/cluster.ts'
+import { until } from '../delivery/until.ts'
 
 const secret = 'a secret of these tests, 32 bytes'
 const cluster = new InProcessCluster()
@@ -74,6 +76,29 @@ async function statusOf(endpoint: Endpoint, bytes: string | Buffer): Promise<num
 const json = 'Content-Type: application/json'
 const request = (line: string, ...headers: string[]): string =>
   [`${line} HTTP/1.1`, 'Host: localhost', ...headers, '\r\n'].join('\r\n')
+
+/** Nothing, half of a head, half of a body, and nothing after a request. */
+const unfinished = [
+  '',
+  'GET /health HT',
+  request('POST /api/v1/slots/reset', 'Authorization: Bearer a token', json, 'Content-Length: 99') + '{"sl',
+  request('GET /'),
+]
+/** When each is closed, ms after it began: looked at in the last test. */
+const patience = Promise.all(
+  endpoints.flatMap((endpoint) =>
+    unfinished.map(async (said) => {
+      const socket = connect(ports[endpoint], '127.0.0.1')
+      // What goes wrong shows in how it closes.
+      socket.on('error', () => {})
+      socket.resume()
+      const start = performance.now()
+      if (said !== '') socket.write(said)
+      await once(socket, 'close')
+      return { endpoint, said, ms: performance.now() - start }
+    }),
+  ),
+)
 
 void t.test('requests that are no HTTP', async (t) => {
   const cases: [name: string, bytes: string | Buffer, status: number][] = [
@@ -276,4 +301,29 @@ void t.test('many connections that say nothing, or half of something', async (t)
     for (let i = 0; i < 5; i++) t.ok(await serves(endpoint), endpoint)
     for (const socket of sockets) socket.destroy()
   }
+})
+
+void t.test('connections of the API and the internal listener are bounded', async (t) => {
+  for (const endpoint of ['api', 'internal'] as const) {
+    let closed = 0
+    const over = 20
+    const sockets = await Promise.all(
+      Array.from({ length: httpConnectionsMax + over }, async () => {
+        const socket = connect(ports[endpoint], '127.0.0.1')
+        socket.on('error', () => {})
+        socket.on('close', () => closed++)
+        await once(socket.resume(), 'connect')
+        return socket
+      }),
+    )
+    await until('those over the bound are closed', () => closed >= over)
+    for (const socket of sockets) socket.destroy()
+    await until('the others leave', async () => serves(endpoint).catch(() => false))
+    t.pass(endpoint)
+  }
+})
+
+void t.test('whoever says nothing, half of something, or nothing more is closed after ten seconds', async (t) => {
+  for (const { endpoint, said, ms } of await patience)
+    t.ok(ms < httpPatienceMs + 5_000, `${endpoint}, ${JSON.stringify(said.slice(0, 20))}: ${Math.round(ms)} ms`)
 })
