@@ -7,6 +7,7 @@ import { ConfigError } from './error.ts'
 import { configKeys, defaultConfig, setPath } from './keys.ts'
 import type { ConfigKey } from './keys.ts'
 import { nearest } from './nearest.ts'
+import { linkedService } from './service-links.ts'
 import { readFileTree, readText } from './tree.ts'
 import type { Sink } from './tree.ts'
 import { parseYaml } from './written.ts'
@@ -94,7 +95,8 @@ function parseFile(path: string, options: LoadOptions): unknown {
   }
 }
 
-function readEnvironment(env: LoadOptions['env'], sink: Sink): void {
+function readEnvironment(given: LoadOptions['env'], sink: Sink): void {
+  const env = withoutServiceLinks(given, sink)
   for (const key of configKeys) {
     const fromFile = key.secret || key.url ? env[`${key.env}_FILE`] : undefined
     // An empty variable sets nothing: compose files write `NAME: ${NAME:-}`.
@@ -119,7 +121,21 @@ function readSecretFile(key: ConfigKey, path: string): string {
   return text
 }
 
-/** No error, unlike in a file: Kubernetes sets `HOLDFAST_SERVICE_HOST` and the like for a service of our name. */
+/** One warning for each service. */
+function withoutServiceLinks(env: LoadOptions['env'], sink: Sink): LoadOptions['env'] {
+  const services = new Set<string>()
+  const left = Object.entries(env).filter(([name, value]) => {
+    const service = name.startsWith('HOLDFAST_') ? linkedService(name, value ?? '') : undefined
+    if (service !== undefined) services.add(service)
+    return service === undefined
+  })
+  for (const service of services) {
+    sink.warn(`${service}_… are variables of a service link, ignored; enableServiceLinks: false keeps them away`)
+  }
+  return Object.fromEntries(left)
+}
+
+/** No error, unlike in a file: whoever sets up the environment of many may have a name like ours. */
 function warnOfUnknown(env: LoadOptions['env'], sink: Sink): void {
   const known = configKeys.map((key) => key.env)
   for (const name of Object.keys(env)) {
