@@ -1,6 +1,7 @@
 import { Pool } from 'undici'
 import type { Config } from '../config/config.ts'
 import { findSecret, secretPath } from '../config/secrets.ts'
+import { authority } from '../platform/addresses.ts'
 import { ControllerError } from './controller-error.ts'
 
 /** How far a drain is. Pauses are those of the slots that it moved, in milliseconds. */
@@ -26,7 +27,7 @@ const requestTimeoutMs = 5_000
 /** An address as a client reaches it: a listener on all interfaces is reached on loopback. */
 export function reachableUrl(address: string, port: number): string {
   const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return `http://${authority(host, port)}`
 }
 
 /** The controller's API, as the command line and the supervisor use it. Every method throws ControllerError. */

@@ -62,6 +62,7 @@ async function beFound(
   const internal = await startInternalListener({
     host: config.http_server.internal_address,
     port: config.http_server.internal_port,
+    advertised: config.http_server.advertise_address,
     registry: metrics.registry,
     ready: () => engine.ready,
   })

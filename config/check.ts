@@ -1,6 +1,8 @@
+import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import { parseKafkaUrl } from '../log/kafka/url.ts'
 import { parseMysqlUrl } from '../store/mysql/url.ts'
+import { isWildcard } from '../platform/addresses.ts'
 import { parseNetworks } from '../platform/networks.ts'
 import { embeddedDirectory, logUrl, storeUrl } from './config.ts'
 import type { Config } from './config.ts'
@@ -19,6 +21,7 @@ export const shorterDurations: readonly (readonly [string, string])[] = [
 export function checkConfig(config: Config): void {
   checkUrls(config)
   checkNetworks('http_server.proxy_protocol_trusted', config.http_server.proxy_protocol_trusted)
+  checkAdvertised(config.http_server.advertise_address)
   for (const [shorter, longer] of shorterDurations) mustBeShorter(config, shorter, longer)
   checkChannelOptions('channel.without_namespace', config.channel.without_namespace)
   for (const [index, namespace] of config.channel.namespaces.entries()) {
@@ -46,6 +49,12 @@ function checkUrl(key: string, url: string, scheme: string, parse: (url: string)
   } catch (error) {
     throw new ConfigError(`${key}: ${(error as Error).message}; an example: ${example}`, { cause: error })
   }
+}
+
+function checkAdvertised(address: string): void {
+  const isName = /^[A-Za-z0-9._-]+$/.test(address) || isIPv6(address)
+  if (address === '' || (isName && !isWildcard(address))) return
+  throw new ConfigError(`http_server.advertise_address: ${address} is no name or address that others can reach`)
 }
 
 function checkNetworks(key: string, networks: string[]): void {

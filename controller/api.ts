@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { hash } from 'node:crypto'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
+import { authority } from '../platform/addresses.ts'
 import type { StoreEnv } from '../platform/env.ts'
 import { httpConnectionsMax, httpPatienceMs, impatient } from '../platform/http-limits.ts'
 import type { Config } from '../config/config.ts'
@@ -85,7 +86,7 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
       generation,
       state,
       sessions,
-      address: clients && `${clients.host}:${clients.port}`,
+      address: clients && authority(clients.host, clients.port),
     })),
   )
 
@@ -192,7 +193,7 @@ function bySlot(a: { slot: string }, b: { slot: string }): number {
 function targets({ members }: Controller): { targets: string[]; labels: Record<string, string> }[] {
   return [...members.workers(), ...members.proxies(), ...members.controllers(), ...members.engines()].map(
     ({ beat }) => ({
-      targets: [`${beat.internal.host}:${beat.internal.port}`],
+      targets: [authority(beat.internal.host, beat.internal.port)],
       labels: { role: beat.role, version: beat.version, id: beat.id },
     }),
   )

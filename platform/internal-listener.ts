@@ -1,9 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import type { Registry } from 'prom-client'
+import { hostToAnnounce } from './addresses.ts'
 import { httpConnectionsMax, httpPatienceMs, impatient } from './http-limits.ts'
 
 export interface InternalListener {
+  /** Where others reach it. */
   host: string
   port: number
   close(): Promise<void>
@@ -13,6 +15,8 @@ export interface InternalOptions {
   host: string
   /** 0 takes a free port. */
   port: number
+  /** The host that others are told; empty: the one it listens on, or that of an interface. */
+  advertised: string
   registry: Registry
   /** True while this process should get work; the reason why not goes to the caller otherwise. */
   ready: () => true | string
@@ -34,5 +38,5 @@ export async function startInternalListener(options: InternalOptions): Promise<I
   })
   await app.listen({ host: options.host, port: options.port })
   const { address, port } = app.server.address() as AddressInfo
-  return { host: address, port, close: () => app.close() }
+  return { host: hostToAnnounce(address, options.advertised), port, close: () => app.close() }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
+import { authority } from './addresses.ts'
 import { exitCodes, fatal, signalExitCode } from './exit-codes.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { forAPerson } from './for-a-person.ts'
@@ -78,7 +79,7 @@ export async function runProcess(
   } catch (error) {
     const advice = forAPerson(error)
     if (advice !== null) fatal(name, exitCodes.badConfig, advice)
-    if (isAddressInUse(error)) fatal(name, exitCodes.portInUse, `${error.address}:${error.port} is in use`)
+    if (isAddressInUse(error)) fatal(name, exitCodes.portInUse, `${authority(error.address, error.port)} is in use`)
     crash(error, 'could not start')
   }
   process.send?.({ type: 'ready' } satisfies ReadyMessage)

@@ -4,6 +4,7 @@ import { logUrl } from '../config/config.ts'
 import { openLog } from '../log/open.ts'
 import { kafkaEvents } from '../observability/kafka-events.ts'
 import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
+import { hostToAnnounce } from '../platform/addresses.ts'
 import { startInternalListener } from '../platform/internal-listener.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { runProcess } from '../platform/process.ts'
@@ -26,6 +27,7 @@ export async function runProxy(config: Config): Promise<void> {
     const internal = await startInternalListener({
       host: config.http_server.internal_address,
       port: config.http_server.internal_port,
+      advertised: config.http_server.advertise_address,
       registry: metrics.registry,
       ready: () => proxy?.ready ?? 'starting',
     })
@@ -37,8 +39,8 @@ export async function runProxy(config: Config): Promise<void> {
     }
     await proxy.start()
     await listener.listen({ host: config.http_server.address, port: config.http_server.port })
-    const { address: host, port } = listener.server.address() as AddressInfo
-    proxy.listens({ host, port })
+    const { address, port } = listener.server.address() as AddressInfo
+    proxy.listens({ host: hostToAnnounce(address, config.http_server.advertise_address), port })
     logger.info({ id: proxy.id, port }, 'proxy is up')
     return {
       async stop() {

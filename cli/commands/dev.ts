@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Config } from '../../config/config.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import { withSecret } from '../../config/secrets.ts'
+import { authority } from '../../platform/addresses.ts'
 import { exitCodes, fatal } from '../../platform/exit-codes.ts'
 import { createLogger } from '../../platform/logger.ts'
 import { clusterGroups } from '../cluster.ts'
@@ -54,7 +55,7 @@ async function tryOrEnd(address: string, port: number, section: string): Promise
       }
       if (performance.now() > end) {
         const advice = `stop what uses it, or set ${section}.port (HOLDFAST_${section.toUpperCase()}_PORT)`
-        fatal('holdfast', exitCodes.portInUse, `${address}:${port} is in use: ${advice}`)
+        fatal('holdfast', exitCodes.portInUse, `${authority(address, port)} is in use: ${advice}`)
       }
     }
     await sleep(portPollMs)

@@ -3,11 +3,12 @@ import { Kafka, logLevel } from 'kafkajs'
 import type { Admin, KafkaConfig, Logger } from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import type { Broker, ProtocolCall } from 'kafkajs/src/cluster/index.js'
+import { authority } from '../../platform/addresses.ts'
 import { Outages } from '../../platform/outages.ts'
 import { LogError } from '../log.ts'
 import type { KafkaEvents, RequestKind } from './events.ts'
 import { errorName, failureOf, failureOfCode, kafkaCodes } from './failure.ts'
-import { socketFactory } from './socket-factory.ts'
+import { socketFactory, withColons } from './socket-factory.ts'
 import { tameConnections } from './tame-connections.ts'
 import { tameTimers } from './tame-timers.ts'
 import { decodeMetadata, metadataRequest, type TopicMetadata } from './wire/metadata.ts'
@@ -217,7 +218,7 @@ export class Brokers {
     const closing = pool.map(async ({ socket }) => {
       if (!socket || socket.closed) return
       const closed = new Promise((resolve) => socket.once('close', resolve))
-      socket.destroy(new Error(`${host}:${port} does not answer`))
+      socket.destroy(new Error(`${authority(withColons(host), port)} does not answer`))
       await closed
     })
     await Promise.all(closing)

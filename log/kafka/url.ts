@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import type { KafkaConfig, SASLOptions } from 'kafkajs'
+import { withoutColons } from './socket-factory.ts'
 import type { Replication } from './topics.ts'
 
 export interface KafkaAddress extends Replication {
-  /** `host:port` each. */
+  /** `host:port` each, an IPv6 address as `withoutColons` writes it. */
   brokers: string[]
   /** Put before every topic's name, with a dot; '' for none. */
   prefix: string
@@ -39,10 +41,12 @@ export function parseKafkaUrl(url: string): KafkaAddress {
 }
 
 function brokerOf(text: string): string {
-  const [, host = '', port = String(defaultPort)] = /^([A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(text) ?? []
-  if (host === '' || Number(port) < 1 || Number(port) > 65_535)
+  const [, host = '', port = String(defaultPort)] =
+    /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/.exec(text) ?? []
+  const isHost = host.startsWith('[') ? isIPv6(host.slice(1, -1)) : host !== ''
+  if (!isHost || Number(port) < 1 || Number(port) > 65_535)
     throw new Error('it names no broker, or one that is not host:port')
-  return `${host}:${port}`
+  return `${withoutColons(host)}:${port}`
 }
 
 function optionsOf(query: string): Map<Option, string> {

@@ -31,6 +31,7 @@ await listener.register(page, { secret, dev: true })
 const internal = await startInternalListener({
   host: '127.0.0.1',
   port: 0,
+  advertised: '',
   registry: handles.env.metrics.registry,
   ready: () => true,
 })

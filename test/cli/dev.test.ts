@@ -111,14 +111,20 @@ void t.test(
   },
 )
 
-void t.test(
-  'topics.slots that is not what the cluster was made with: one line of each process with the key',
-  async (t) => {
-    const { child, cwd, env } = await start(t, { HOLDFAST_TOPICS_SLOTS: '2' })
-    child.kill('SIGTERM')
-    t.same(await ended(child), { code: 0, signal: null })
-    const changed = await holdfast(['dev'], cwd, { ...env, HOLDFAST_TOPICS_SLOTS: '3', HOLDFAST_LOG_LEVEL: 'error' })
-    t.equal(changed.code, 78)
-    t.match(changed.stderr, /^(?:[a-z]+: log: topics\.slots is 3, but the cluster was made with 2: .*\n)+$/)
-  },
-)
+void t.test('on every interface, and with other slots afterwards', async (t) => {
+  const everywhere = { HOLDFAST_HTTP_SERVER_INTERNAL_ADDRESS: '0.0.0.0', HOLDFAST_TOPICS_SLOTS: '2' }
+  const { child, cwd, env, controller } = await start(t, everywhere)
+  const found = await fetch(`http://127.0.0.1:${controller}/api/v1/prometheus/targets`)
+  const targets = ((await found.json()) as { targets: string[] }[]).flatMap((each) => each.targets)
+  t.ok(targets.length >= 4)
+  for (const target of targets) {
+    t.notMatch(target, /^0\.0\.0\.0/, 'nobody can reach that')
+    t.equal((await fetch(`http://${target}/metrics`)).status, 200, target)
+  }
+  child.kill('SIGTERM')
+  t.same(await ended(child), { code: 0, signal: null })
+  const changed = await holdfast(['dev'], cwd, { ...env, HOLDFAST_TOPICS_SLOTS: '3', HOLDFAST_LOG_LEVEL: 'error' })
+  t.equal(changed.code, 78)
+  // One line of each process, with the key.
+  t.match(changed.stderr, /^(?:[a-z]+: log: topics\.slots is 3, but the cluster was made with 2: .*\n)+$/)
+})

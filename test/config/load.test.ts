@@ -77,6 +77,10 @@ void t.test('what is wrong is one line', async (t) => {
       { env: { HOLDFAST_HTTP_SERVER_PORT: '70000' } },
       /^http_server\.port \(HOLDFAST_HTTP_SERVER_PORT\): "70000".*from 0 to 65535$/,
     ],
+    [
+      { env: { HOLDFAST_HTTP_SERVER_ADVERTISE_ADDRESS: '0.0.0.0' } },
+      /^http_server\.advertise_address: 0\.0\.0\.0 is no name/,
+    ],
     [{ env: { HOLDFAST_LOG_LEVEL: 'loud' } }, /allowed: silent, error, warn, info, debug$/],
     [{ env: { HOLDFAST_CHANNEL_NAMESPACES: '{' } }, /^channel\.namespaces \(HOLDFAST_CHANNEL_NAMESPACES\)/],
     [{ env: { HOLDFAST_STORE: 'redis://u:hunter2@h/d' } }, /^store: allowed: embedded:DIRECTORY/],

@@ -4,12 +4,15 @@
  * Kafka's tools see how far we are.
  */
 import { execFile } from 'node:child_process'
-import { Socket } from 'node:net'
+import { once } from 'node:events'
+import { Socket, connect, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import kafkajs from 'kafkajs'
 import { fetchBytesMax } from '../../log/kafka/fetch-loop.ts'
+import { parseKafkaUrl } from '../../log/kafka/url.ts'
 import { fetchAnswer } from '../../log/kafka/wire/fetch.ts'
 import { LogError, readBufferBytesMax } from '../../log/log.ts'
 import { testLog } from '../support/services.ts'
@@ -21,6 +24,25 @@ const topics = testLog()
 t.teardown(() => topics[Symbol.asyncDispose]())
 
 const plain = (name: string, partitions: number) => ({ name, partitions, compacted: false })
+
+void t.test('a broker that is found at an IPv6 address', async (t) => {
+  const [broker = ''] = parseKafkaUrl(topics.url).brokers
+  const [host, port] = [broker.replace(/:\d+$/, ''), Number(/\d+$/.exec(broker))]
+  const relay = createServer((socket) => {
+    socket.on('error', () => {})
+    const target = connect({ host, port })
+    target.on('error', () => socket.destroy())
+    socket.pipe(target).pipe(socket)
+  })
+  const listening = once(relay.listen(0, '::1'), 'listening').catch((error: NodeJS.ErrnoException) => error.code)
+  const refusal = await listening
+  if (refusal === 'EAFNOSUPPORT' || refusal === 'EADDRNOTAVAIL') return void t.pass('a machine without IPv6')
+  t.teardown(() => relay.close())
+  const { port: relayPort } = relay.address() as AddressInfo
+  const log = openLog(t, topics.url.replace(broker, `[::1]:${relayPort}`))
+  await log.createTopics([plain('v6', 1)])
+  t.equal(await log.append('v6', 0, [entry('x')]), 0)
+})
 
 void t.test('appends of many partitions share a request', async (t) => {
   const events = new ToldEvents()

@@ -1,13 +1,20 @@
 /** Proves what operators get from every process: liveness, readiness with a reason, metrics as Prometheus reads them. */
 import { Counter, Registry } from 'prom-client'
 import t from 'tap'
+import { authority } from '../../platform/addresses.ts'
 import { startInternalListener } from '../../platform/internal-listener.ts'
 
 void t.test('the internal listener', async (t) => {
   const registry = new Registry()
   new Counter({ name: 'holdfast_test_total', help: 'For this test', registers: [registry] }).inc(3)
   let ready: true | string = 'starting'
-  const listener = await startInternalListener({ host: '127.0.0.1', port: 0, registry, ready: () => ready })
+  const listener = await startInternalListener({
+    host: '127.0.0.1',
+    port: 0,
+    advertised: '',
+    registry,
+    ready: () => ready,
+  })
   t.teardown(() => listener.close())
   t.ok(listener.port > 0, 'port 0 takes a free one')
   const get = (path: string) => fetch(`http://${listener.host}:${listener.port}${path}`)
@@ -40,8 +47,23 @@ void t.test('the internal listener', async (t) => {
   t.equal((await get('/other')).status, 404)
 })
 
+void t.test('on every interface: what others are told can be reached', async (t) => {
+  for (const host of ['0.0.0.0', '::', '::1']) {
+    const options = { host, port: 0, advertised: '', registry: new Registry(), ready: () => true as const }
+    const listener = await startInternalListener(options).catch((error: NodeJS.ErrnoException) => {
+      // A machine without IPv6.
+      if (error.code !== 'EAFNOSUPPORT' && error.code !== 'EADDRNOTAVAIL') throw error
+      return null
+    })
+    if (listener === null) continue
+    t.teardown(() => listener.close())
+    t.not(listener.host, host === '::1' ? '' : host)
+    t.equal((await fetch(`http://${authority(listener.host, listener.port)}/health`)).status, 200, host)
+  }
+})
+
 void t.test('a port in use is an error that says so', async (t) => {
-  const options = { host: '127.0.0.1', port: 0, registry: new Registry(), ready: () => true as const }
+  const options = { host: '127.0.0.1', port: 0, advertised: '', registry: new Registry(), ready: () => true as const }
   const first = await startInternalListener(options)
   t.teardown(() => first.close())
   await t.rejects(startInternalListener({ ...options, port: first.port }), { code: 'EADDRINUSE' })
@@ -51,6 +73,7 @@ void t.test('closing does not wait for connections that are kept alive', async (
   const listener = await startInternalListener({
     host: '127.0.0.1',
     port: 0,
+    advertised: '',
     registry: new Registry(),
     ready: () => true,
   })
