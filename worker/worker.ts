@@ -32,6 +32,9 @@ export interface WorkerOptions {
   ended: (why: 'drained' | 'broken') => void
 }
 
+/** Characters of why a slot halted that everybody is told. */
+const reasonLengthMax = 1_000
+
 /** How often a draining worker looks whether it is done. */
 const drainLookMs = 20
 
@@ -254,7 +257,8 @@ export class Worker {
     this.#slots.delete(id)
     this.#halted.add(id)
     this.#env.logger.fatal({ slot: id, reason: error.message }, 'slot halted: see holdfast slots reset')
-    this.#announcer.announce({ type: 'halted', slot: id, worker: this.id, reason: error.message })
+    const reason = error.message.slice(0, reasonLengthMax)
+    this.#announcer.announce({ type: 'halted', slot: id, worker: this.id, reason })
   }
 
   #own(slot: Slot, from: string | null, stoppedAt: number | null): void {

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { createConnection, type Connection, type ResultSetHeader, type RowDataPacket } from 'mysql2'
 import { systemRandom } from '../../platform/random.ts'
+import { packetBytesMin } from '../../protocol/sizes.ts'
 import { Failure, failureOf } from './failure.ts'
 import { integer, rowsOf, text } from './rows.ts'
 import { sql, type Sql } from './sql.ts'
@@ -162,6 +163,8 @@ export class Session {
     if (integer(rowsOf(results[3])[0]?.['taken']) !== 1)
       throw new Failure('damaged', 'the database server gives no locks')
     this.#maxPacketBytes = Number(found.get('max_allowed_packet'))
+    if (this.#maxPacketBytes < packetBytesMin)
+      throw wrongSetting('max_allowed_packet', `${this.#maxPacketBytes}, where ${packetBytesMin} is the least`)
     await this.#tryFence()
   }
 

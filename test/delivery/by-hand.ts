@@ -1,3 +1,4 @@
+import type { Log } from '../../log/log.ts'
 import { encodeCommand } from '../../protocol/command-record.ts'
 import type { CommandRecord } from '../../protocol/command-record.ts'
 import { decodeStatus, encodeJson } from '../../protocol/status-record.ts'
@@ -43,6 +44,22 @@ export async function give(
   hint(cluster, { type: 'move', term: 1, slot, epoch, from: from?.id ?? null, to: to.id, announced: null })
   await until(`${to.id} owns ${slot}`, async () => {
     const lease = await cluster.store.lease(slot)
+    return lease.epoch > epoch && lease.owner === to.id
+  })
+}
+
+/** As `give`, where the processes have another log than the cluster's own. */
+export async function giveVia(
+  log: Log,
+  cluster: InProcessCluster,
+  to: Worker,
+  from: Worker | null = null,
+): Promise<void> {
+  const { epoch } = await cluster.store.lease(onlySlot)
+  const order = { term: 1, slot: onlySlot, epoch, from: from?.id ?? null, to: to.id, announced: null }
+  await log.append(controlTopic, 0, [{ key: Buffer.from(onlySlot), value: encodeJson({ type: 'move', ...order }) }])
+  await until(`${to.id} owns ${onlySlot}`, async () => {
+    const lease = await cluster.store.lease(onlySlot)
     return lease.epoch > epoch && lease.owner === to.id
   })
 }

@@ -15,6 +15,7 @@ import { mysqlUrl } from '../../compose/services/mysql-url.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { StoreEnv } from '../../platform/env.ts'
+import { packetBytesMin } from '../../protocol/sizes.ts'
 import { commitBatch } from '../../worker/commit.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../contract/store.ts'
 import { temporaryDirectory } from '../engine/start-engine.ts'
@@ -84,6 +85,9 @@ void t.test('a server that becomes read-only is left, and used again when it tak
   await admin.query('SET GLOBAL read_only = 0')
   t.equal(await store.commit(second), 'committed')
   t.match(await rows('SELECT next_offset FROM lease'), [{ next_offset: 2 }])
+  await admin.query(`SET GLOBAL max_allowed_packet = ${packetBytesMin / 2}`)
+  const message = /max_allowed_packet at 8388608, where 16777216 is the least/
+  await t.rejects(open().groups(), { code: 'damaged', message }, 'nor is one that takes too little at once')
 })
 
 void t.test('a commit that meets a server which has just become read-only', async (t) => {
