@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Gate } from '../delivery/gate.ts'
 
-/** Bytes that one direction of a connection holds back at most; beyond it the sender is not read any more. */
+/** Bytes that one direction of a connection holds back unless told otherwise. */
 export const heldBytesMax = 1024 * 1024
 
 /** How one direction of every connection treats what passes. */
@@ -13,6 +13,8 @@ export interface Passage {
   latencyMs: number
   /** Infinity: as fast as it goes. */
   bytesPerSecond: number
+  /** With more than this held back the sender is not read any more. */
+  heldBytesMax: number
 }
 
 /**
@@ -31,7 +33,7 @@ export async function carry(source: Socket, sink: Socket, passage: () => Readonl
   source.on('data', (data: Buffer) => {
     held.push({ data, dueAt: performance.now() + passage().latencyMs })
     bytes += data.length
-    if (bytes > heldBytesMax) source.pause()
+    if (bytes > passage().heldBytesMax) source.pause()
     wake()
   })
   source.once('end', end).once('close', end)
@@ -53,7 +55,7 @@ export async function carry(source: Socket, sink: Socket, passage: () => Readonl
     if (!sink.write(data)) await writable(sink)
     held.shift()
     bytes -= data.length
-    if (bytes <= heldBytesMax) source.resume()
+    if (bytes <= passage().heldBytesMax) source.resume()
   }
   await passage().gate.pass()
 }

@@ -1,10 +1,13 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { Gate } from '../delivery/gate.ts'
-import { carry, type Passage } from './tcp-link.ts'
+import { carry, heldBytesMax, type Passage } from './tcp-link.ts'
 
 /** Which way: what the client sends, what the target answers. */
 export type Way = 'requests' | 'answers'
+
+/** A path is that of a Unix socket, whose buffers are small and stay so. */
+export type Target = { host: string; port: number } | { path: string }
 
 /** What has passed so far. */
 export interface PassedCounts {
@@ -32,12 +35,12 @@ export class TcpProxy implements AsyncDisposable {
   readonly port: number
   readonly counts: PassedCounts = { connections: 0, refused: 0, reset: 0, requestBytes: 0, answerBytes: 0 }
   readonly #server: Server
-  readonly #target: { host: string; port: number }
+  readonly #target: Target
   readonly #connections = new Set<Connection>()
   readonly #passages: Record<Way, Passage> = { requests: openPassage(), answers: openPassage() }
   #isCut = false
 
-  private constructor(server: Server, target: { host: string; port: number }) {
+  private constructor(server: Server, target: Target) {
     this.#server = server
     this.#target = target
     this.port = (server.address() as AddressInfo).port
@@ -45,7 +48,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   /** Without `port` it takes a free one. The target need not be up yet. */
-  static async listen(target: { host: string; port: number }, port = 0): Promise<TcpProxy> {
+  static async listen(target: Target, port = 0): Promise<TcpProxy> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(port, '127.0.0.1')
     await once(server, 'listening')
     return new TcpProxy(server, target)
@@ -67,9 +70,10 @@ export class TcpProxy implements AsyncDisposable {
     for (const way of ways.length === 0 ? (['requests', 'answers'] as const) : ways) this.#passages[way].gate.shut()
   }
 
-  /** Delays everything that passes, each way. */
-  slow(latencyMs: number, bytesPerSecond = Infinity): void {
-    for (const passage of Object.values(this.#passages)) Object.assign(passage, { latencyMs, bytesPerSecond })
+  /** Delays everything that passes, each way; `heldMax` bytes of it are held back before the sender must wait. */
+  slow(latencyMs: number, bytesPerSecond = Infinity, heldMax = heldBytesMax): void {
+    const slowness = { latencyMs, bytesPerSecond, heldBytesMax: heldMax }
+    for (const passage of Object.values(this.#passages)) Object.assign(passage, slowness)
   }
 
   /**
@@ -142,5 +146,5 @@ export class TcpProxy implements AsyncDisposable {
 }
 
 function openPassage(): Passage {
-  return { gate: new Gate(), latencyMs: 0, bytesPerSecond: Infinity }
+  return { gate: new Gate(), latencyMs: 0, bytesPerSecond: Infinity, heldBytesMax }
 }
