@@ -139,7 +139,7 @@ export const configSchema = Type.Object({
     queue_max_size: integer(
       1_048_576,
       [1_024, 1_073_741_824],
-      'Bytes waiting to be sent to one client before it is closed as slow.',
+      'Bytes that may wait for one client. With more it gets publications when it has taken those, its reads are refused (111), and it is closed (3008) when it takes nothing for client.pong_timeout.',
     ),
     address_connection_limit: integer(
       0,
@@ -166,7 +166,7 @@ export const configSchema = Type.Object({
     recovery_max_publication_limit: integer(
       300,
       [1, 100_000],
-      'Publications that one recovery or history reply holds at most.',
+      'Publications that one recovery may bring, and that one history reply holds at most.',
     ),
   }),
   channel: Type.Object({

@@ -61,7 +61,11 @@ export function createMetrics(registry = new Registry()) {
       'output_rest_seconds_total',
       'Time that output waited after long writes, for more to share the next',
     ),
-    slowConsumers: counter('slow_consumers_total', 'Sessions closed because their send buffer was full'),
+    slowConsumers: counter('slow_consumers_total', 'Sessions closed because they took nothing, with a full queue'),
+    catchingUp: gauge(
+      'catching_up',
+      'Subscriptions that are brought up to the top of their channel, as their clients take it',
+    ),
 
     // worker
     slotsOwned: gauge('slots_owned', 'Slots that this worker owns', ['version']),

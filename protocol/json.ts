@@ -69,6 +69,18 @@ export function sliceMember(text: string, name: string): string | undefined {
   return found
 }
 
+/** Source texts of the values that stand side by side in `text`, parted by commas. */
+export function splitValues(text: string): string[] {
+  const values: string[] = []
+  for (let i = skipSpace(text, 0); i < text.length;) {
+    const end = Math.max(endOfValue(text, i), i + 1)
+    values.push(text.slice(i, end))
+    i = skipSpace(text, end)
+    if (text.charCodeAt(i) === comma) i = skipSpace(text, i + 1)
+  }
+  return values
+}
+
 /** True when brackets nest deeper than `limit`. Works on any text, also before JSON.parse. */
 export function isDeeperThan(text: string, limit: number): boolean {
   // Most texts are shorter than the limit allows brackets for.

@@ -224,6 +224,8 @@ export class Commands {
     isRead: boolean,
   ): void {
     const { env, uplink, output } = this.#deps
+    // Nothing is read for one who does not take what was read before.
+    if (isRead && output.isFull(session)) return this.#refuse(session, id, errors.tooManyRequests)
     const options = this.#namespaces.optionsOf(channel)!
     const started = env.clock.monotonic()
     const n = uplink.send({
@@ -238,11 +240,10 @@ export class Commands {
       isExempt: false,
       settle: (outcome) => {
         if (!isRead && !outcome.error) env.metrics.published.inc({ destination_version: outcome.version })
-        output.send(
-          session,
-          outcome.error ? errorText(id, clientError(outcome.error)) : replyText(id, reply, result(reply, outcome)),
-        )
-        this.#measure(method, outcome.version, outcome.error, started)
+        // By now it may be so; what was done is said whatever waits.
+        const error = isRead && output.isFull(session) ? errors.tooManyRequests : outcome.error
+        output.send(session, error ? errorText(id, clientError(error)) : replyText(id, reply, result(reply, outcome)))
+        this.#measure(method, outcome.version, error, started)
       },
     })
     if (typeof n !== 'number') this.#refuse(session, id, n)

@@ -3,55 +3,24 @@ import { publicationText, subscribeText, unsubscribeText } from '../protocol/cli
 import type { SubscribeResult } from '../protocol/client-frame.ts'
 import { errors, unsubscribes } from '../protocol/codes.ts'
 import type { ClientError, CloseReason } from '../protocol/codes.ts'
-import type { RecoverFrom } from '../protocol/client-command.ts'
 import type { SlotEvent } from '../protocol/event-record.ts'
 import type { SlotId } from '../store/store.ts'
-import type { Audience, Output } from './output.ts'
+import { CatchUp } from './catch-up.ts'
+import { isEmpty, keepLive, newChannel } from './channel.ts'
+import type { Channel, Joining, SubscribeRequest } from './channel.ts'
+import { Missed, isNotThere } from './missed.ts'
+import type { MissedPage } from './missed.ts'
+import type { Output } from './output.ts'
 import { PositionCheck } from './position-check.ts'
 import { decideRecovery, isAhead } from './recovery.ts'
 import type { Session } from './session.ts'
 import type { Outcome, Uplink } from './uplink.ts'
 
-/** Publications that one session may miss while its recovery is under way, by count; beyond it tries again. */
-export const recoveryBufferMax = 1_000
+/** First reads of recoveries that one session has under way; the next ones wait for one to end. */
+export const firstReadsMax = 8
 
 const nothing = Buffer.alloc(0)
 const noHistory = { size: 0, ttlMs: 0 }
-
-export interface SubscribeRequest {
-  recover: RecoverFrom | null
-  rejectUnrecovered: boolean
-  isRecoverable: boolean
-  isPositioned: boolean
-  history: { size: number; ttlMs: number }
-  /** Called once: with the reply's message, or with the error that ends the subscription. */
-  done: (outcome: { text: (id: number) => string } | { error: ClientError }) => void
-}
-
-interface Joining extends SubscribeRequest {
-  session: Session
-  /** Monotonic ms. */
-  deadlineAt: number
-  /** Publications above the top at which the session joined, once that is known. */
-  buffer: string[] | null
-  /** The slot was asked because the client was ahead of this proxy. */
-  hasCaughtUp: boolean
-}
-
-interface Channel extends Audience {
-  name: string
-  slot: SlotId
-  /** Number of the subscribe that opens it. */
-  opening: number | null
-  /** Monotonic ms when it opened. */
-  openedAt: number
-  epoch: string
-  top: number
-  sessions: Set<Session>
-  joining: Map<Session, Joining>
-  /** Reads under way, by their range, and who waits for them. */
-  reads: Map<string, ((outcome: Outcome) => void)[]>
-}
 
 export interface HubOptions {
   replyDeadlineMs: number
@@ -74,6 +43,10 @@ export class Hub {
   /** Channels whose close is on its way: events that still come for them need no other one. */
   readonly #closing = new Map<string, number>()
   readonly #positions: PositionCheck
+  readonly #missed: Missed
+  readonly #catchUp: CatchUp
+  /** Sessions that recover, and what of theirs waits for a read to end. */
+  readonly #recovering = new Map<Session, { reads: number; waiting: (() => void)[] }>()
 
   constructor(env: Env, uplink: Uplink, output: Output, options: HubOptions) {
     this.#env = env
@@ -83,6 +56,11 @@ export class Hub {
     this.#positions = new PositionCheck(env.clock, (slot, payload, settle) =>
       this.#send('tops', slot, '', payload, settle),
     )
+    this.#missed = new Missed(uplink)
+    this.#catchUp = new CatchUp(this.#missed, output, env.metrics, {
+      recoveryLimit: options.recoveryLimit,
+      failed: (channel, session) => this.#tooFarBehind(channel, session),
+    })
   }
 
   /** The session must not have the channel yet. */
@@ -90,7 +68,7 @@ export class Hub {
     const channel = this.#channels.get(name) ?? this.#open(name)
     if (!channel) return request.done({ error: errors.tooManyRequests })
     const deadlineAt = this.#env.clock.monotonic() + this.#options.replyDeadlineMs
-    const joining: Joining = { ...request, session, deadlineAt, buffer: null, hasCaughtUp: false }
+    const joining: Joining = { ...request, session, deadlineAt, live: null, hasCaughtUp: false }
     if (channel.opening === null) this.#admit(channel, joining)
     else channel.joining.set(session, joining)
   }
@@ -100,6 +78,7 @@ export class Hub {
     if (!channel) return
     this.#output.settle(channel)
     channel.sessions.delete(session)
+    this.#catchUp.remove(channel, session)
     const joining = channel.joining.get(session)
     channel.joining.delete(session)
     // A subscribe that is given up has its answer too: every id is answered once.
@@ -129,8 +108,15 @@ export class Hub {
     }
   }
 
-  /** Ends subscribes that got no answer in time. */
+  /** Too much waits for the session: the rest of the channel, from what `waits` on, it gets when there is room for it. */
+  overflowed(session: Session, name: string, waits: number): void {
+    const channel = this.#channels.get(name)
+    if (channel) this.#catchUp.add(channel, session, channel.top - waits)
+  }
+
+  /** Ends subscribes that got no answer in time, and tries again what could not be read. */
   expire(): void {
+    this.#catchUp.sweep()
     const now = this.#env.clock.monotonic()
     for (const channel of [...this.#channels.values()]) {
       for (const joining of [...channel.joining.values()]) {
@@ -158,25 +144,13 @@ export class Hub {
       for (const joining of [...channel.joining.values()]) this.#fail(channel, joining, errors.internal)
     })
     if (opening === null) return null
-    const channel: Channel = {
-      name,
-      slot,
-      opening,
-      openedAt: 0,
-      epoch: '',
-      top: 0,
-      sessions: new Set(),
-      joining: new Map(),
-      reads: new Map(),
-      pieces: [],
-    }
+    const channel = newChannel(name, slot, opening)
     this.#channels.set(name, channel)
     return channel
   }
 
   #closeIfEmpty(channel: Channel): void {
-    if (channel.sessions.size > 0 || channel.joining.size > 0) return
-    if (this.#channels.get(channel.name) !== channel) return
+    if (!isEmpty(channel) || this.#channels.get(channel.name) !== channel) return
     this.#channels.delete(channel.name)
     const neverSent = channel.opening !== null && this.#uplink.cancel(channel.slot, channel.opening)
     if (!neverSent) this.#close(channel.name)
@@ -227,17 +201,13 @@ export class Hub {
     channel.top = event.top
     const text = publicationText(channel.name, event.body.toString())
     if (channel.sessions.size > 0) this.#output.publish(channel, text)
-    for (const joining of channel.joining.values()) this.#buffer(channel, joining, text)
+    for (const joining of channel.joining.values()) keepLive(joining, text)
+    for (const behind of channel.behind.values()) keepLive(behind, text)
     this.#env.metrics.deliveries.inc(channel.sessions.size)
     const { clock, metrics } = this.#env
     this.#output.whenWritten(() =>
       metrics.fanOutDelay.observe({ destination_version: version }, (clock.now() - event.time) / 1000),
     )
-  }
-
-  #buffer(channel: Channel, joining: Joining, text: string): void {
-    if (joining.buffer === null) return
-    if (joining.buffer.push(text) > recoveryBufferMax) this.#fail(channel, joining, errors.internal)
   }
 
   #subscribed(event: SlotEvent & { kind: 'subscribed' }): void {
@@ -262,11 +232,13 @@ export class Hub {
     switch (decision) {
       case 'fresh':
       case 'level':
-        return this.#join(channel, joining, { offset: channel.top, recovered: decision === 'level' }, '')
+        this.#output.settle(channel)
+        channel.sessions.add(joining.session)
+        return this.#joined(channel, joining, { offset: channel.top, recovered: decision === 'level' }, [])
       case 'behind':
         return this.#recover(channel, joining, joining.recover!.offset)
       case 'lost':
-        if (!joining.hasCaughtUp && isAhead(joining.recover!, channel)) return this.#catchUp(channel, joining)
+        if (!joining.hasCaughtUp && isAhead(joining.recover!, channel)) return this.#askAhead(channel, joining)
         return this.#lost(channel, joining)
     }
   }
@@ -275,27 +247,32 @@ export class Hub {
    * The client saw more than this proxy has: that is still on its way here, or was taken out of a full lane, or the
    * position is one of a stream that is no more. The slot has the last message that the client saw, or has not.
    */
-  #catchUp(channel: Channel, joining: Joining): void {
+  #askAhead(channel: Channel, joining: Joining): void {
     const { offset } = joining.recover!
-    this.#ask(channel, joining, { after: offset - 1, upTo: offset }, ({ error }) => {
-      if (channel.joining.get(joining.session) !== joining) return
-      const isRefused = error?.code === errors.unrecoverablePosition.code
+    this.#ask(channel, joining, { after: offset - 1, upTo: offset }, (page) => {
+      const isRefused = 'error' in page && isNotThere(page.error)
       // It exists and is not here yet: the client asks again, and recovers then.
-      if (!isRefused && (error || channel.top < offset)) return this.#fail(channel, joining, errors.internal)
+      if (!isRefused && ('error' in page || channel.top < offset)) return this.#fail(channel, joining, errors.internal)
       joining.hasCaughtUp = true
       this.#admit(channel, joining)
     })
   }
 
   #lost(channel: Channel, joining: Joining): void {
-    if (joining.rejectUnrecovered) this.#fail(channel, joining, errors.unrecoverablePosition)
-    else this.#join(channel, joining, { offset: channel.top, recovered: false }, '')
+    if (joining.rejectUnrecovered) return this.#fail(channel, joining, errors.unrecoverablePosition)
+    this.#output.settle(channel)
+    channel.sessions.add(joining.session)
+    this.#joined(channel, joining, { offset: channel.top, recovered: false }, [])
   }
 
-  #join(channel: Channel, joining: Joining, at: { offset: number; recovered: boolean }, publications: string): void {
-    this.#output.settle(channel)
+  /** The session is subscribed, and has the channel up to what is given here. */
+  #joined(
+    channel: Channel,
+    joining: Joining,
+    at: { offset: number; recovered: boolean },
+    publications: string[],
+  ): void {
     channel.joining.delete(joining.session)
-    channel.sessions.add(joining.session)
     const result: SubscribeResult = {}
     if (joining.isRecoverable) result.recoverable = true
     if (joining.isPositioned) result.positioned = true
@@ -307,63 +284,59 @@ export class Hub {
       result.was_recovering = true
       if (at.recovered) result.recovered = true
     }
-    joining.done({ text: (id) => subscribeText(id, result, publications) })
-  }
-
-  /** Reads what was missed up to the present top, and keeps what is published meanwhile. */
-  #recover(channel: Channel, joining: Joining, after: number): void {
-    this.#output.settle(channel)
-    joining.buffer = []
-    this.#ask(channel, joining, { after, upTo: channel.top }, (outcome) =>
-      this.#recovered(channel, joining, after, outcome),
-    )
+    joining.done({ text: (id) => subscribeText(id, result, publications.join(',')) })
   }
 
   /**
-   * Reads a range of the channel at its slot; the session joins once `settle` says so. Sessions that come back together
-   * have mostly missed the same: one read serves them all, and ends for them all at the deadline of the first.
+   * Finds out whether all that was missed up to the present top can be had, and answers: with the first of it when
+   * there is room for that. The rest follows like anything that is published, as the connection takes it: a client that
+   * waits long for the answer to a subscribe gives up, and would get nowhere.
    */
+  #recover(channel: Channel, joining: Joining, after: number): void {
+    const upTo = channel.top
+    joining.live = { texts: [], bytes: 0 }
+    this.#ask(channel, joining, { after, upTo }, (page) => {
+      // Recovery starts anew at the top of now: what was kept is below it.
+      if ('error' in page && isNotThere(page.error)) return this.#lost(channel, joining)
+      if ('error' in page) return this.#fail(channel, joining, errors.internal)
+      const { session, live } = joining
+      const first = this.#output.hasRoom(session) ? page.publications : []
+      const at = after + first.length
+      this.#joined(channel, joining, { offset: after, recovered: true }, first)
+      if (at < upTo || live === null) return this.#catchUp.add(channel, session, at)
+      this.#output.settle(channel)
+      for (const text of live.texts) this.#output.send(session, text)
+      channel.sessions.add(session)
+    })
+  }
+
+  /** Reads a range of the channel at its slot for a session that joins; a few at a time for each. */
   #ask(
     channel: Channel,
     joining: Joining,
     range: { after: number; upTo: number },
-    settle: (outcome: Outcome) => void,
+    settle: (page: MissedPage) => void,
   ): void {
-    channel.joining.set(joining.session, joining)
-    const key = `${range.after}-${range.upTo}`
-    const waiting = channel.reads.get(key)
-    if (waiting) return void waiting.push(settle)
-    const settles = [settle]
-    const n = this.#uplink.send({
-      method: 'recover',
-      channel: channel.name,
-      session: joining.session.id,
-      user: joining.session.user,
-      connInfo: null,
-      history: joining.history,
-      payload: Buffer.from(JSON.stringify({ ...range, limit: this.#options.recoveryLimit })),
-      isRead: true,
-      isExempt: false,
-      settle: (outcome) => {
-        channel.reads.delete(key)
-        for (const each of settles) each(outcome)
-      },
-    })
-    if (typeof n !== 'number') this.#fail(channel, joining, n)
-    else channel.reads.set(key, settles)
-  }
-
-  #recovered(channel: Channel, joining: Joining, after: number, outcome: Outcome): void {
-    if (channel.joining.get(joining.session) !== joining || joining.buffer === null) return
-    const code = outcome.error?.code
-    if (code === errors.unrecoverablePosition.code || code === errors.limitExceeded.code) {
-      // Recovery starts anew at the top of now: what was buffered is below it.
-      return this.#lost(channel, joining)
+    const { session, history } = joining
+    channel.joining.set(session, joining)
+    const recovering = this.#recovering.getOrInsertComputed(session, () => ({ reads: 0, waiting: [] }))
+    const isPresent = () => channel.joining.get(session) === joining
+    const next = () => {
+      while (recovering.reads < firstReadsMax && recovering.waiting.length > 0) recovering.waiting.shift()!()
+      if (recovering.reads === 0) this.#recovering.delete(session)
     }
-    if (outcome.error) return this.#fail(channel, joining, errors.internal)
-    const buffered = joining.buffer
-    this.#join(channel, joining, { offset: after, recovered: true }, outcome.body.toString())
-    for (const text of buffered) this.#output.send(joining.session, text)
+    recovering.waiting.push(() => {
+      if (!isPresent()) return
+      const limit = this.#options.recoveryLimit
+      const refusal = this.#missed.read(channel, session, { ...range, history, limit }, (page) => {
+        recovering.reads--
+        if (isPresent()) settle(page)
+        next()
+      })
+      if (refusal) this.#fail(channel, joining, refusal)
+      else recovering.reads++
+    })
+    next()
   }
 
   #fail(channel: Channel, joining: Joining, error: ClientError): void {
@@ -387,18 +360,30 @@ export class Hub {
     this.#env.metrics.insufficient.inc({ reason: why })
     this.#env.logger.warn({ slot: channel.slot, why }, 'position insufficient, subscribers recover')
     this.#output.settle(channel)
-    const sessions = [...channel.sessions]
+    const sessions = [...channel.sessions, ...channel.behind.keys()]
     const joining = [...channel.joining.values()]
     channel.sessions.clear()
     channel.joining.clear()
     for (const session of sessions) {
-      this.#options.dropped(session, channel.name)
-      this.#output.send(session, unsubscribeText(channel.name, reason))
+      this.#catchUp.remove(channel, session)
+      this.#unsubscribe(channel, session, reason)
     }
     for (const each of joining) {
       this.#options.dropped(each.session, channel.name)
       each.done({ error: errors.internal })
     }
     this.#closeIfEmpty(channel)
+  }
+
+  /** Its connection takes less than the channel has to say: the client recovers what it may, or starts anew. */
+  #tooFarBehind(channel: Channel, session: Session): void {
+    this.#env.metrics.insufficient.inc({ reason: 'behind' })
+    this.#unsubscribe(channel, session, unsubscribes.insufficient)
+    this.#closeIfEmpty(channel)
+  }
+
+  #unsubscribe(channel: Channel, session: Session, reason: CloseReason): void {
+    this.#options.dropped(session, channel.name)
+    this.#output.send(session, unsubscribeText(channel.name, reason))
   }
 }

@@ -83,8 +83,14 @@ export class Proxy {
       },
       this.#limits,
       () => this.#hub,
+      () => this.#output,
     )
-    this.#output = new Output(env, config.client.queue_max_size, (session, why) => this.sessions.close(session, why))
+    this.#output = new Output(env, {
+      queueMaxBytes: config.client.queue_max_size,
+      stallMs: config.client.pong_timeout,
+      close: (session, why) => this.sessions.close(session, why),
+      overflowed: (session, channel, waits) => this.#hub.overflowed(session, channel, waits),
+    })
     this.#hub = new Hub(env, this.#uplink, this.#output, {
       replyDeadlineMs: config.client.reply_deadline,
       recoveryLimit: config.client.recovery_max_publication_limit,

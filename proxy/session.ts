@@ -1,3 +1,4 @@
+import type { Backlog } from './backlog.ts'
 import type { SessionIntake } from './intake.ts'
 import type { ClientSocket } from './socket.ts'
 
@@ -21,8 +22,11 @@ export interface Session {
   pongBy: number
   /** Monotonic ms by which the session must be connected. */
   connectBy: number
-  /** Messages for the next frame. */
+  /** Messages for the next frame, and their bytes. */
   out: string[]
+  outBytes: number
+  /** What waits because the connection takes no more; null while it takes all. */
+  backlog: Backlog | null
 }
 
 /** What a session begins with. */
@@ -39,5 +43,7 @@ export function newSession(start: SessionStart): Session {
     pingAt: 0,
     pongBy: 0,
     out: [],
+    outBytes: 0,
+    backlog: null,
   }
 }

@@ -1,13 +1,14 @@
 import type { Env } from '../platform/env.ts'
-import { disconnectText, pingText } from '../protocol/client-frame.ts'
+import { disconnectText } from '../protocol/client-frame.ts'
 import { disconnects } from '../protocol/codes.ts'
 import type { CloseReason } from '../protocol/codes.ts'
 import type { AddressLimits } from './address-limits.ts'
+import { writeAll } from './backlog.ts'
 import type { Hub } from './hub.ts'
 import type { SessionIntake } from './intake.ts'
+import type { Output } from './output.ts'
 import { newSession } from './session.ts'
 import type { Session } from './session.ts'
-import { textFrame } from './socket.ts'
 import type { ClientSocket } from './socket.ts'
 
 export interface SessionsOptions {
@@ -22,8 +23,6 @@ export const sessionSweepMs = 500
 /** A client that does not answer a close is cut off after this time. */
 export const closeGraceMs = 1_000
 
-const pingFrame = textFrame(pingText)
-
 /** All live sessions: their beginning, their end, and what time does to them. One sweep serves all. */
 export class Sessions {
   readonly #env: Env
@@ -31,12 +30,14 @@ export class Sessions {
   readonly #limits: AddressLimits
   readonly #all = new Set<Session>()
   readonly #hub: () => Hub
+  readonly #output: () => Output
 
-  constructor(env: Env, options: SessionsOptions, limits: AddressLimits, hub: () => Hub) {
+  constructor(env: Env, options: SessionsOptions, limits: AddressLimits, hub: () => Hub, output: () => Output) {
     this.#env = env
     this.#options = options
     this.#limits = limits
     this.#hub = hub
+    this.#output = output
   }
 
   get size(): number {
@@ -66,8 +67,7 @@ export class Sessions {
     if (session.phase === 'closed') return
     this.#leaveChannels(session)
     // What was gathered for it still goes out, and the push says why nothing follows.
-    const last = session.phase === 'connected' ? [...session.out, disconnectText(reason)] : session.out
-    if (last.length > 0) session.socket.write(textFrame(last.join('\n')))
+    writeAll(session, session.phase === 'connected' ? [disconnectText(reason)] : [])
     this.#end(session, String(reason.code))
     session.socket.close(reason.code, reason.reason)
     this.#env.clock.after(closeGraceMs, () => session.socket.terminate())
@@ -102,6 +102,9 @@ export class Sessions {
   }
 
   #look(session: Session, now: number, wallNow: number): void {
+    // Pings and pongs wait behind all that is on its way: whoever takes that is there.
+    if (session.backlog !== null && session.pongBy !== 0)
+      session.pongBy = Math.max(session.pongBy, session.backlog.tookAt + this.#options.pongTimeoutMs)
     if (session.phase !== 'connected') {
       if (session.connectBy <= now) this.close(session, disconnects.stale)
     } else if (session.pongBy !== 0 && session.pongBy <= now && session.intake.heldSince === 0) {
@@ -112,7 +115,7 @@ export class Sessions {
     } else if (session.pingAt <= now) {
       session.pingAt = now + this.#options.pingIntervalMs
       session.pongBy = now + this.#options.pongTimeoutMs
-      session.socket.write(pingFrame)
+      this.#output().ping(session)
     }
   }
 
@@ -127,6 +130,9 @@ export class Sessions {
     this.#limits.closed(session.address)
     session.intake.messages = []
     session.out = []
+    session.outBytes = 0
+    session.backlog = null
+    this.#output().forget(session)
     this.#env.metrics.connectionsClosed.inc({ code })
     this.#env.metrics.connectionsActive.set({ protocol: 'websocket' }, this.#all.size)
   }

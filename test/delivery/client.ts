@@ -22,6 +22,7 @@ export class Client {
   readonly unsubscribed: { channel: string; code: number }[] = []
   closed: { code: number } | null = null
   frames = 0
+  readonly #reader = new FrameReader()
   readonly #proxy: Proxy
   readonly #session: Session
   #id = 0
@@ -77,7 +78,7 @@ export class Client {
 
   #frame(frame: Buffer): void {
     this.frames++
-    for (const message of messagesOf(frame)) this.#message(message)
+    for (const message of this.#reader.take(frame)) this.#message(message)
   }
 
   #message(message: Message): void {
@@ -105,9 +106,18 @@ interface Push {
 
 export type Message = Reply & { push?: Push }
 
-/** The protocol messages in a WebSocket frame. */
-export function messagesOf(frame: Buffer): Message[] {
-  const short = frame[1]!
-  const text = frame.toString('utf8', short < 126 ? 2 : short === 126 ? 4 : 10)
-  return text.split('\n').map((line) => JSON.parse(line) as Message)
+/** The protocol messages in the frames of one connection; a long one comes in several. */
+export class FrameReader {
+  #parts: Buffer[] = []
+
+  /** Those that end with this frame. */
+  take(frame: Buffer): Message[] {
+    const short = frame[1]!
+    this.#parts.push(frame.subarray(short < 126 ? 2 : short === 126 ? 4 : 10))
+    const isLast = (frame[0]! & 0x80) !== 0
+    if (!isLast) return []
+    const text = Buffer.concat(this.#parts).toString()
+    this.#parts = []
+    return text.split('\n').map((line) => JSON.parse(line) as Message)
+  }
 }

@@ -1,8 +1,10 @@
-// Proves, for any course of joins, leaves, disconnects, timeouts, publications and late events: a slot's interest ends
+// Proves, for any course of joins, leaves, disconnects, timeouts, publications, late events and stalled connections: a slot's interest ends
 // up being what the proxy has open; a session that was told a position gets every later publication once and in order
 // for as long as it stays; one that left gets nothing; every command is answered exactly once.
 import * as fc from 'fast-check'
 import t from 'tap'
+import type { Test } from 'tap'
+import { backlogLookMs } from '../../proxy/output.ts'
 import { clusterByHand, commandOf, commands } from './by-hand.ts'
 import { Gate } from './gate.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -14,10 +16,10 @@ const channels = ['red', 'blue']
 type Step =
   | { do: 'join'; who: number; channel: string; recover: 'fresh' | 'last' | 'lost' }
   | { do: 'leave'; who: number; channel: string }
-  | { do: 'drop'; who: number }
+  | { do: 'drop' | 'stall' | 'flow'; who: number }
   | { do: 'publish'; channel: string }
   | { do: 'handle' | 'deliver' | 'answer'; count: number }
-  | { do: 'hold' | 'free' | 'turn' }
+  | { do: 'hold' | 'free' | 'turn' | 'flow through' }
   | { do: 'wait'; ms: number }
 
 const who = fc.integer({ min: 0, max: 3 })
@@ -49,6 +51,9 @@ async function play(steps: Step[]): Promise<void> {
   await using cluster = await clusterByHand({
     'topics.inbox_partitions': '1',
     'client.ping_interval': '1h',
+    'client.pong_timeout': '30m',
+    // A stalled connection has more waiting than this at once: it is let behind.
+    'client.queue_max_size': '1024',
     'proxy.isolation_timeout': '24h',
     'proxy.position_check_interval': '2s',
   })
@@ -70,6 +75,10 @@ async function play(steps: Step[]): Promise<void> {
         subscribers[each.who]!.drop()
         subscribers[each.who] = new Subscriber(proxy, failures)
         return
+      case 'stall':
+      case 'flow':
+        subscribers[each.who]!.isStalled = each.do === 'stall'
+        return
       case 'publish':
         cluster.logData.append(commands, 0, [
           { key: null, value: commandOf({ channel: each.channel, n: ++n, instance: '' }) },
@@ -86,13 +95,22 @@ async function play(steps: Step[]): Promise<void> {
         return gate.open()
       case 'turn':
         return turn()
+      case 'flow through':
+        await turn()
+        slot.handle(Infinity)
+        slot.deliver(Infinity)
+        return turn()
       case 'wait':
         return clock.advance(each.ms)
     }
   }
   for (const each of steps) await perform(each)
   gate.open()
-  for (let i = 0; i < 2 || !slot.isQuiet; i++) {
+  for (const subscriber of subscribers) subscriber.isStalled = false
+  const isLevel = (): boolean =>
+    subscribers.every(({ has }) => has.entries().every(([name, at]) => at === (slot.tops.get(name) ?? 0)))
+  for (let i = 0; i < 2 || !slot.isQuiet || (i < roundsMax && !isLevel()); i++) {
+    clock.advance(backlogLookMs)
     await turn()
     slot.handle(Infinity)
     slot.deliver(Infinity)
@@ -114,10 +132,10 @@ async function play(steps: Step[]): Promise<void> {
   if (failures.length > 0) throw new Error(failures.join('; '))
 }
 
-const coursesCount = 400
+/** Rounds in which everybody must have got everything: a page a round. */
+const roundsMax = 100
 
-t.test('any course', async (t) => {
-  const course = fc.array(step, { minLength: 5, maxLength: 60 })
+async function anyCourse(t: Test, coursesCount: number, course: fc.Arbitrary<Step[]>): Promise<void> {
   let played = 0
   const property = fc.asyncProperty(course, async (steps) => {
     await play(steps)
@@ -125,4 +143,27 @@ t.test('any course', async (t) => {
   })
   await fc.assert(property, { numRuns: coursesCount })
   t.equal(played, coursesCount, 'every course was played to its end')
+}
+
+t.test('any course', (t) => anyCourse(t, 400, fc.array(step, { minLength: 5, maxLength: 60 })))
+
+t.test('any course of connections that stall, of sessions that have something to miss', (t) => {
+  const everybody = [0, 1, 2, 3].flatMap((who) =>
+    channels.map((channel): Step => ({ do: 'join', who, channel, recover: 'fresh' })),
+  )
+  const stalling: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('stall' as const, 'flow' as const), who }) },
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('publish' as const), channel }) },
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('flow through' as const) }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('answer' as const), count: fc.constantFrom(1, 5) }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(10, 500) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('leave' as const), who, channel }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('join' as const), who, channel, recover }) },
+  )
+  const course = fc.array(stalling, { minLength: 10, maxLength: 60 })
+  return anyCourse(
+    t,
+    200,
+    course.map((steps) => [...everybody, { do: 'flow through' }, ...steps]),
+  )
 })

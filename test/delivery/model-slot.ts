@@ -9,6 +9,9 @@ import { commands, onlySlot } from './by-hand.ts'
 
 export const epochOf = (channel: string): string => `epoch of ${channel}`
 
+/** Publications in one answer. */
+const pageMax = 2
+
 const as = { slot: onlySlot, worker: 'model', version: 'model' }
 
 /**
@@ -93,7 +96,7 @@ export class ModelSlot {
       }
       case 'recover': {
         const { after, upTo } = JSON.parse(payload.toString()) as { after: number; upTo: number }
-        const missed = Array.from({ length: upTo - after }, (_, i) =>
+        const missed = Array.from({ length: Math.min(pageMax, upTo - after) }, (_, i) =>
           JSON.stringify({ offset: after + i + 1, data: after + i + 1 }),
         )
         this.#answers.push(

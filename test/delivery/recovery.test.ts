@@ -1,10 +1,12 @@
 // Proves recovery: from further back while others go on publishing, at exactly the top without asking the log, and
 // the honest `recovered: false` where history does not reach.
 import t from 'tap'
-import { clusterByHand, commands, give, handled } from './by-hand.ts'
+import { clusterByHand, commands, give } from './by-hand.ts'
 import { until } from './until.ts'
 import { Gate } from './gate.ts'
-import { recoveryBufferMax } from '../../proxy/hub.ts'
+import { lagMax } from '../../proxy/catch-up.ts'
+import { liveBytesMax } from '../../proxy/channel.ts'
+import type { InProcessCluster } from './cluster.ts'
 
 interface Subscribed {
   epoch: string
@@ -79,8 +81,8 @@ t.test('many that missed the same: one read serves them all', async (t) => {
   }
 })
 
-t.test('more than is kept for one that recovers', async (t) => {
-  await using cluster = await clusterByHand({ 'proxy.in_flight_max': '100000', 'client.reply_deadline': '1m' })
+/** A client comes back, and others publish `count` messages of `bytes` while its read is held. */
+async function comesBackMeanwhile(cluster: InProcessCluster, count: number, bytes: number) {
   const gate = new Gate()
   const handles = cluster.handles({}, { beforeCommit: (request) => (request === 'messages' ? gate.pass() : undefined) })
   await give(cluster, await cluster.worker({ handles }))
@@ -91,14 +93,53 @@ t.test('more than is kept for one that recovers', async (t) => {
   gate.shut()
   const id = comes.send({ subscribe: { channel: 'room', recover: true, epoch, offset: 1 } })
   await until('the read is held', () => gate.held === 1)
-  for (let data = 0; data <= recoveryBufferMax; data++) stays.send({ publish: { channel: 'room', data } })
-  await until('it gives up', () => comes.replies.has(id))
-  t.equal(comes.replies.get(id)!.error?.code, 100)
+  const filling = 'x'.repeat(bytes)
+  for (let i = 0; i < count; i++) stays.send({ publish: { channel: 'room', data: [i, filling] } })
+  await until('all are published', () => stays.dataOf('room').length === count + 2)
   gate.open()
-  await handled(cluster)
-  await until('the other has all', () => stays.dataOf('room').length === recoveryBufferMax + 3)
-  t.same(comes.dataOf('room'), [])
-  t.notOk((await comes.subscribe('room')).error, 'and it may try again')
+  await until('it is answered', () => comes.replies.has(id))
+  t.match(subscribed(comes.replies.get(id)), { epoch, offset: 1, recovered: true })
+  const numbers = () => comes.dataOf('room').map((data) => (data as [number])[0])
+  return { stays, comes, numbers, proxy }
+}
+
+const manyInFlight = {
+  'proxy.in_flight_max': '100000',
+  'client.reply_deadline': '1m',
+  'client.command_rate': '100000',
+  'client.command_burst': '100000',
+}
+
+t.test('more than is kept for one that recovers: it is read too', async (t) => {
+  await using cluster = await clusterByHand(manyInFlight)
+  const count = 300
+  const { comes, numbers, stays } = await comesBackMeanwhile(cluster, count, 1.2 * (liveBytesMax / count))
+  await stays.publish('room', [count])
+  await until('it has everything', () => numbers().length === count + 1)
+  t.same(
+    comes.recovered.map(({ data }) => data),
+    [-1],
+  )
+  t.same(
+    numbers(),
+    Array.from({ length: count + 1 }, (_, i) => i),
+  )
+  t.same(comes.unsubscribed, [])
+})
+
+t.test('more than a client may fall behind by', async (t) => {
+  const recoveryLimit = 5
+  const limit = { 'client.recovery_max_publication_limit': String(recoveryLimit) }
+  await using cluster = await clusterByHand({ ...manyInFlight, ...limit })
+  const count = recoveryLimit + lagMax + 1
+  const { comes, numbers, stays } = await comesBackMeanwhile(cluster, count, 1.2 * (liveBytesMax / count))
+  await until('it is told', () => comes.unsubscribed.length > 0)
+  t.same(comes.unsubscribed, [{ channel: 'room', code: 2500 }])
+  t.same(numbers(), [], 'and gets nothing that it could not use')
+  t.notOk((await comes.subscribe('room')).error, 'it may start anew')
+  await stays.publish('room', ['new'])
+  await until('it goes on', () => comes.dataOf('room').length > 0)
+  t.same(numbers(), ['new'])
 })
 
 t.test('at exactly the top, and fresh, on an open channel: without the log', async (t) => {

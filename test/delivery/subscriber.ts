@@ -1,7 +1,8 @@
+import { socketBytesMax } from '../../proxy/backlog.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/session.ts'
 import type { ClientSocket } from '../../proxy/socket.ts'
-import { messagesOf } from './client.ts'
+import { FrameReader } from './client.ts'
 import { epochOf } from './model-slot.ts'
 
 /** A session that checks what it gets as it comes, and notes in `failures` what is wrong. */
@@ -15,14 +16,20 @@ export class Subscriber {
   readonly #proxy: Proxy
   readonly #session: Session
   readonly #failures: string[]
+  readonly #reader = new FrameReader()
   #id = 0
   isGone = false
+  /** Its connection takes nothing: all that it is given waits. */
+  isStalled = false
 
   constructor(proxy: Proxy, failures: string[]) {
     this.#proxy = proxy
     this.#failures = failures
+    const buffered = () => (this.isStalled ? socketBytesMax : 0)
     const socket: ClientSocket = {
-      bufferedBytes: 0,
+      get bufferedBytes() {
+        return buffered()
+      },
       write: (frame) => this.#frame(frame),
       pause: () => {},
       resume: () => {},
@@ -72,7 +79,7 @@ export class Subscriber {
 
   #frame(frame: Buffer): void {
     this.#check(!this.isGone, 'a frame for a session that is gone')
-    for (const message of messagesOf(frame)) {
+    for (const message of this.#reader.take(frame)) {
       const { id, push } = message
       if (id) {
         this.#check(this.#unanswered.delete(id), `command ${id} was answered twice`)

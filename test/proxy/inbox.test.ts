@@ -22,7 +22,7 @@ import { Output } from '../../proxy/output.ts'
 import { newIntake } from '../../proxy/intake.ts'
 import { newSession } from '../../proxy/session.ts'
 import { Uplink } from '../../proxy/uplink.ts'
-import { messagesOf } from '../delivery/client.ts'
+import { FrameReader } from '../delivery/client.ts'
 import type { Message } from '../delivery/client.ts'
 import { until } from '../delivery/until.ts'
 
@@ -35,6 +35,7 @@ const incarnation = 3
 class Rig implements Disposable {
   readonly data = new MemoryLogData()
   readonly messages: Message[] = []
+  readonly #reader = new FrameReader()
   readonly ended: unknown[] = []
   readonly #log = new MemoryLog(this.data)
   readonly #uplink: Uplink
@@ -52,13 +53,18 @@ class Rig implements Disposable {
       inFlight: { commands: 100, bytes: 1_000_000 },
       replyDeadlineMs: 60_000,
     })
-    const output = new Output(env, 1e9, () => assert.fail('closed as slow'))
+    const output = new Output(env, {
+      queueMaxBytes: 1e9,
+      stallMs: 1e9,
+      close: () => assert.fail('closed as slow'),
+      overflowed: () => assert.fail('let behind'),
+    })
     const hub = new Hub(env, this.#uplink, output, { replyDeadlineMs: 60_000, recoveryLimit: 100, dropped: () => {} })
     const retired = () => assert.fail('retired')
     this.#inbox = new Inbox(env, { instance: me, partition: 0, hub, uplink: this.#uplink, retired })
     const socket = {
       bufferedBytes: 0,
-      write: (frame: Buffer) => void this.messages.push(...messagesOf(frame)),
+      write: (frame: Buffer) => void this.messages.push(...this.#reader.take(frame)),
       pause: () => {},
       resume: () => {},
       close: () => {},

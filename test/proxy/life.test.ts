@@ -108,7 +108,7 @@ void t.test('commands per second', async (t) => {
     'client.command_rate': '50',
     'client.command_burst': '20',
     'client.ping_interval': '1s',
-    'client.pong_timeout': '300ms',
+    'client.pong_timeout': '500ms',
   })
   const [wire, other] = [await served.client(), await served.client('bob')]
   const answerPings = (): void => {
@@ -165,7 +165,11 @@ void t.test('whoever sends more and more is closed', async (t) => {
 })
 
 void t.test('a client that does not read', async (t) => {
-  await using served = await Served.start({ 'client.queue_max_size': '200000', 'client.command_burst': '100000' })
+  await using served = await Served.start({
+    'client.queue_max_size': '200000',
+    'client.command_burst': '100000',
+    'client.pong_timeout': '500ms',
+  })
   const [slow, dead, reader, writer] = [
     await served.client('slow'),
     await served.client('dead'),

@@ -1,18 +1,21 @@
 /**
  * Proves how output reaches sessions: everything of one turn in one frame, the same bytes for all who get the same, in
- * order when an audience changes or a slow session is closed on the way; and that output rests after long writes only.
+ * order when an audience changes or a session is let behind or closed on the way; that a connection is given more only as
+ * it takes it, that slow is who takes nothing, and that output rests after long writes only.
  */
 import t from 'tap'
 import type { Test } from 'tap'
 import { createMetrics } from '../../observability/metrics.ts'
 import type { Env } from '../../platform/env.ts'
-import { Output, restMsMax, restShare } from '../../proxy/output.ts'
+import { socketBytesMax } from '../../proxy/backlog.ts'
+import { Output, overshootBytesMax, restMsMax, restShare } from '../../proxy/output.ts'
 import type { Audience } from '../../proxy/output.ts'
 import { newIntake } from '../../proxy/intake.ts'
 import { newSession } from '../../proxy/session.ts'
 import type { Session } from '../../proxy/session.ts'
 
-const queueMaxBytes = 100
+const queueMaxBytes = 200_000
+const stallMs = 1_000
 
 /** Time that passes only when something is written, and what is to run later. */
 class Rig {
@@ -20,6 +23,7 @@ class Rig {
   writeMs = 0
   later: { atMs: number; run: () => void }[] = []
   readonly closed: string[] = []
+  readonly letBehind: { id: string; room: string; waits: number }[] = []
   readonly frames = new Map<string, Buffer[]>()
   readonly buffered = new Map<string, number>()
   readonly output: Output
@@ -33,9 +37,15 @@ class Rig {
       },
     }
     const env = { clock, metrics: createMetrics() } as unknown as Env
-    this.output = new Output(env, queueMaxBytes, (session) => {
-      this.closed.push(session.id)
-      session.phase = 'closed'
+    this.output = new Output(env, {
+      queueMaxBytes,
+      stallMs,
+      close: (session) => {
+        this.closed.push(session.id)
+        session.phase = 'closed'
+        this.output.forget(session)
+      },
+      overflowed: ({ id }, room, waits) => void this.letBehind.push({ id, room, waits }),
     })
   }
 
@@ -62,12 +72,22 @@ class Rig {
     return session
   }
 
+  /** Runs what is to run later, as if its time had come. */
+  look(): void {
+    for (const { run } of this.later.splice(0)) run()
+  }
+
   texts(id: string): string[] {
-    return this.frames.get(id)!.map((frame) => frame.toString('utf8', 2))
+    return this.frames.get(id)!.map((frame) => frame.toString('utf8', frame[1]! < 126 ? 2 : 4))
   }
 }
 
-const audienceOf = (...sessions: Session[]): Audience => ({ sessions: new Set(sessions), pieces: [] })
+const audienceOf = (...sessions: Session[]): Audience => ({
+  name: 'room',
+  sessions: new Set(sessions),
+  pieces: [],
+  bytes: 0,
+})
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 void t.test('who gets the same gets the very same bytes, once; who gets more gets it in one frame', async (t) => {
@@ -101,7 +121,7 @@ void t.test('who comes after a publication does not get it', async (t) => {
   const rig = new Rig()
   const [a, b] = [rig.session('a'), rig.session('b')]
   const sessions = new Set([a])
-  const room = { sessions, pieces: [] }
+  const room = { name: 'room', sessions, pieces: [], bytes: 0 }
   rig.output.publish(room, 'before')
   rig.output.settle(room)
   sessions.add(b)
@@ -111,14 +131,110 @@ void t.test('who comes after a publication does not get it', async (t) => {
   t.same(rig.texts('b'), ['after'])
 })
 
-void t.test('a slow session is closed and keeps nothing from the others', async (t) => {
+/** A client whose connection takes `bytes` of what its socket holds, each time it is asked to. */
+class SlowClient {
+  readonly session: Session
+  readonly #rig: Rig
+  #taken = 0
+
+  constructor(rig: Rig, id = 'slow') {
+    this.#rig = rig
+    this.session = rig.session(id)
+    rig.buffered.set(id, 0)
+    const frames = rig.frames.get(id)!
+    Object.defineProperty(this.session.socket, 'bufferedBytes', {
+      get: () => frames.reduce((sum, { length }) => sum + length, 0) - this.#taken,
+    })
+  }
+
+  take(bytes: number): void {
+    this.#taken += Math.min(bytes, this.session.socket.bufferedBytes)
+    this.#rig.look()
+  }
+
+  /** Messages so far, those in parts put together. */
+  get messages(): string[] {
+    const messages: string[] = []
+    for (const frame of this.#rig.frames.get(this.session.id)!) {
+      const header = frame[1]! < 126 ? 2 : frame[1] === 126 ? 4 : 10
+      const text = frame.toString('utf8', header)
+      if ((frame[0]! & 0x0f) === 1) messages.push(text)
+      else messages.push(messages.pop()! + text)
+    }
+    return messages
+  }
+}
+
+void t.test('a connection is given more as it takes it', async (t) => {
   const rig = new Rig()
-  const [a, slow, b] = [rig.session('a'), rig.session('slow'), rig.session('b')]
-  rig.buffered.set('slow', queueMaxBytes + 1)
-  rig.output.publish(audienceOf(a, slow, b), 'hello')
+  const slow = new SlowClient(rig)
+  const { socket } = slow.session
+  const answer = 'a'.repeat(190_000)
+  rig.output.send(slow.session, answer)
   await turn()
-  t.same(rig.closed, ['slow'])
-  t.same([rig.texts('a'), rig.texts('b')], [['hello'], ['hello']])
+  t.ok(socket.bufferedBytes < 2 * socketBytesMax + 100, `the socket holds ${socket.bufferedBytes}`)
+  for (const text of ['one', 'two']) {
+    rig.output.send(slow.session, text)
+    await turn()
+  }
+  let hasRoom = 0
+  rig.output.whenRoom(slow.session, () => hasRoom++)
+  for (let i = 0; i < 10; i++) {
+    t.equal(hasRoom, socket.bufferedBytes < socketBytesMax && slow.messages.length === 2 ? 1 : 0)
+    slow.take(30_000)
+    t.ok(socket.bufferedBytes < 2 * socketBytesMax + 100)
+  }
+  t.strictSame(slow.messages, [answer, 'one\ntwo'], 'in order, and what waited shares a frame')
+  t.equal(hasRoom, 1)
+  t.strictSame([rig.closed, rig.letBehind], [[], []], 'being given much is not being slow')
+  t.equal(rig.later.length, 0, 'nobody looks any more')
+})
+
+void t.test('one who is given more than may wait is let behind, and nobody else notices', async (t) => {
+  const rig = new Rig()
+  const [a, slow, b] = [rig.session('a'), new SlowClient(rig), rig.session('b')]
+  const room = audienceOf(a, slow.session, b)
+  const sent: string[] = []
+  const publish = async (text: string): Promise<void> => {
+    sent.push(text)
+    rig.output.publish(room, text)
+    await turn()
+  }
+  while (rig.letBehind.length === 0 && sent.length < 100) await publish(`${sent.length}`.padEnd(30_000, '.'))
+  t.strictSame(rig.letBehind, [{ id: 'slow', room: 'room', waits: 1 }])
+  ;(room.sessions as Set<Session>).delete(slow.session)
+  await publish('more')
+  for (let i = 0; i < 20; i++) slow.take(30_000)
+  t.strictSame(slow.messages.join('\n').split('\n'), sent.slice(0, -2), 'it has all that was before')
+  t.same([rig.texts('a').length, rig.texts('b').length], [sent.length, sent.length])
+  t.strictSame(rig.closed, [])
+})
+
+void t.test('slow is who takes nothing while more waits than may', async (t) => {
+  const rig = new Rig()
+  const [slow, dead, idle] = [new SlowClient(rig), new SlowClient(rig, 'dead'), new SlowClient(rig, 'idle')]
+  for (const { session } of [slow, dead]) rig.output.send(session, 'a'.repeat(400_000))
+  rig.output.send(idle.session, 'a'.repeat(100_000))
+  await turn()
+  for (let i = 0; i < 8; i++) {
+    rig.nowMs += stallMs / 2
+    slow.take(20_000)
+    t.strictSame(rig.closed, i < 1 ? [] : ['dead'], `after ${rig.nowMs} ms`)
+  }
+})
+
+void t.test('however small what is never held back, there is an end to it', async (t) => {
+  const rig = new Rig()
+  const dead = new SlowClient(rig)
+  rig.output.send(dead.session, 'a'.repeat(900_000))
+  await turn()
+  const reply = 'a'.repeat(1_000)
+  let sent = 0
+  for (; rig.closed.length === 0 && sent < 1_000; sent++) {
+    rig.output.send(dead.session, reply)
+    await turn()
+  }
+  t.ok(sent > 100 && queueMaxBytes + overshootBytesMax - 900_000 - sent * 1_001 < 1_001, `closed after ${sent}`)
 })
 
 /** Writes for `sessions` × `writeMs`, then publishes twice; returns how long these two wait. */

@@ -1,7 +1,7 @@
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/session.ts'
 import type { ClientSocket } from '../../proxy/socket.ts'
-import { messagesOf } from '../delivery/client.ts'
+import { FrameReader } from '../delivery/client.ts'
 import type { Message } from '../delivery/client.ts'
 import type { Host } from './host.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -30,6 +30,7 @@ export class Connection {
   readonly #toProxy: string[] = []
   #toClient: Item[] = []
   #buffered = 0
+  readonly #reader = new FrameReader()
   #session: Session | null = null
   /** The client reads nothing until then, virtual ms. */
   #slowUntil = 0
@@ -109,7 +110,7 @@ export class Connection {
     if (item === undefined || this.#isOver) return
     if ('frame' in item) {
       this.#buffered -= item.frame.length
-      for (const message of messagesOf(item.frame)) if (!this.#isOver) this.#events.message(message)
+      for (const message of this.#reader.take(item.frame)) if (!this.#isOver) this.#events.message(message)
       return
     }
     this.#isOver = true

@@ -21,6 +21,8 @@ interface RecoverParams {
   after: number
   upTo: number
   limit: number
+  /** Given by a proxy that takes the range in pages, each as large as this. */
+  bytesMax?: number
 }
 
 interface PageParams {
@@ -64,11 +66,13 @@ function historyQuery(command: CommandRecord, stream: Stream, params: HistoryPar
   }
 }
 
-/** All or nothing: what lies between must be in the window and within the limit. */
-function recoverQuery(command: CommandRecord, stream: Stream, { after, upTo, limit }: RecoverParams): MessageQuery {
+/** All or nothing: what lies between must be in the window and within the limit, though it may come in pages. */
+function recoverQuery(command: CommandRecord, stream: Stream, params: RecoverParams): MessageQuery {
+  const { after, upTo, limit } = params
   const { floor, since } = windowOf(command, stream)
   if (after < floor || upTo - after > limit) throw new CommandRefused(errors.unrecoverablePosition)
-  return { channel: command.channel, after, before: upTo + 1, since, limit, reverse: false, bytesMax: answerBytesMax }
+  const bytesMax = Math.min(params.bytesMax ?? answerBytesMax, answerBytesMax)
+  return { channel: command.channel, after, before: upTo + 1, since, limit, reverse: false, bytesMax }
 }
 
 /** Pages over all that is stored: the first ones after an offset, or the last ones before one. */
@@ -104,8 +108,10 @@ export function answerRead({ command, stream }: Read, messages: Message[]): { bo
       return { body: `{"publications":[${publications}],"epoch":${epoch},"offset":${stream.top}}` }
     }
     case 'recover': {
-      const { after, upTo } = JSON.parse(command.payload.toString()) as RecoverParams
-      if (messages.length !== upTo - after) return { error: errors.unrecoverablePosition }
+      const { after, upTo, bytesMax } = JSON.parse(command.payload.toString()) as RecoverParams
+      // Messages grow only younger: when the first one is in the window, all are.
+      const isComplete = bytesMax === undefined ? messages.length === upTo - after : messages[0]?.offset === after + 1
+      if (!isComplete) return { error: errors.unrecoverablePosition }
       return { body: messages.map(publicationJson).join(',') }
     }
     default: {
