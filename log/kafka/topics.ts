@@ -82,16 +82,18 @@ async function create(admin: Admin, specs: TopicSpec[], { replication, minInsync
  */
 function settingsOf(compacted: boolean): Settings {
   const common = { 'unclean.leader.election.enable': 'false' }
+  // More is of no use, and the broker's own default may be less.
+  const bytes = { 'max.message.bytes': String(topicBatchBytesMin) }
   return compacted
     ? {
         checked: { ...common, 'cleanup.policy': 'compact' },
         // Small, and read from its start by everybody who starts.
-        initial: { 'segment.ms': '3600000', 'min.cleanable.dirty.ratio': '0.1' },
+        initial: { ...bytes, 'segment.ms': '3600000', 'min.cleanable.dirty.ratio': '0.1' },
       }
     : {
         checked: { ...common, 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
         // What was trimmed goes segment by segment.
-        initial: { 'segment.bytes': '67108864' },
+        initial: { ...bytes, 'segment.bytes': '67108864' },
       }
 }
 

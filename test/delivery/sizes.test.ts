@@ -2,6 +2,7 @@
 // at and over what the log takes, what an app makes of them, and rows that an older version left in the outbox.
 import { SignJWT } from 'jose'
 import t from 'tap'
+import { LogError } from '../../log/log.ts'
 import { decodeCommand } from '../../protocol/command-record.ts'
 import { decodeInbox } from '../../protocol/event-record.ts'
 import { appendBytesMax, commandBytesMax, recordBytesMax } from '../../protocol/sizes.ts'
@@ -145,6 +146,28 @@ t.test('commands at and over what the log takes', async (t) => {
   ])
     t.notOk((await client.command(query)).error)
   await answered(other)
+})
+
+t.test('a command that the log refuses all the same', async (t) => {
+  await using cluster = await clusterByHand()
+  await give(cluster, await cluster.worker())
+  const isHuge = ({ value }: { value: Buffer }) => value.length > 5_000
+  const handles = cluster.handles({
+    beforeAppend: (topic, _partition, entries) => {
+      if (topic === commands && entries.some(isHuge)) throw new LogError('too_large', 'narrow')
+    },
+  })
+  const client = await cluster.client(await cluster.proxy({ handles }))
+  const sizes = [10, 20, 6_000, 30, 7_000, 40]
+  const ids = sizes.map((bytes) => client.send({ publish: { channel: 'room', data: 'x'.repeat(bytes) } }))
+  const read = client.send({ history: { channel: 'room', since: { epoch: 'x'.repeat(6_000), offset: 0 } } })
+  await all(client, [...ids, read])
+  t.same(
+    [...ids, read].map((id) => client.replies.get(id)!.error?.code),
+    [undefined, undefined, 106, undefined, 106, undefined, 106],
+  )
+  t.equal((await handles.env.metrics.inFlight.get()).values[0]!.value, 0, 'nothing of it stays in flight')
+  await answered(client)
 })
 
 t.test('an app that makes what no record can carry', async (t) => {
