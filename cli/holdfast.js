@@ -14,16 +14,22 @@ function isNewEnough() {
   return Number(process.versions.node.split('.')[0]) >= nodeMajorMin
 }
 
-/** The bundled Node: in the node_modules of this folder or of one above it. */
-function findBundledNode() {
+/** The package that brings a Node: in the node_modules of this folder or of one above it. */
+function findNodePackage() {
   let folder = dirname(fileURLToPath(import.meta.url))
   for (;;) {
-    const path = join(folder, 'node_modules', 'node', 'bin', 'node')
+    const path = join(folder, 'node_modules', 'node')
     if (existsSync(path)) return path
     const parent = dirname(folder)
     if (parent === folder) return undefined
     folder = parent
   }
+}
+
+function cannotRun(advice) {
+  const versions = `needs Node.js ${nodeMajorMin} or newer, this is ${process.versions.node}`
+  process.stderr.write(`holdfast: ${versions}; ${advice}\n`)
+  process.exit(1)
 }
 
 function runUnder(node) {
@@ -60,11 +66,10 @@ if (isNewEnough()) {
   const { main } = await import('./main.ts')
   await main(process.argv.slice(2))
 } else {
-  const node = findBundledNode()
-  if (node === undefined) {
-    const message = `holdfast: needs Node.js ${nodeMajorMin} or newer, this is ${process.versions.node}; "npm ci" brings one along`
-    process.stderr.write(`${message}\n`)
-    process.exit(1)
-  }
+  const nodePackage = findNodePackage()
+  if (nodePackage === undefined) cannotRun('"npm ci" brings one along')
+  const node = join(nodePackage, 'bin', 'node')
+  // The package's install script fetches it; npm may have been told to run none.
+  if (!existsSync(node)) cannotRun('the one that npm brings along was not set up: run "npm rebuild node"')
   runUnder(node)
 }

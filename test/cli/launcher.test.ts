@@ -3,7 +3,7 @@
  * signals and exit codes, and takes its child with it when it is killed. An old Node is one that says it is.
  */
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -30,16 +30,41 @@ void t.test('runs under the bundled Node where the caller is older, with its out
   t.match(bad, { code: 78, stdout: '', stderr: /^holdfast: log_level .*\n$/ })
 })
 
-void t.test('without a Node that can, one clear line', async (t) => {
-  // Outside the project, whose Node would be found from any folder below it.
-  const cwd = mkdtempSync(join(tmpdir(), 'holdfast-launcher-'))
-  t.teardown(() => rmSync(cwd, { recursive: true }))
-  const copy = join(cwd, 'holdfast.mjs')
-  cpSync(launcher, copy)
-  const { code, stdout, stderr } = await run(process.execPath, [...old, copy], { cwd, env: environment() })
-  t.same({ code, stdout }, { code: 1, stdout: '' })
-  t.match(stderr, /^holdfast: needs Node\.js 26 or newer, this is 20\.20\.2.*\n$/)
-})
+void t.test(
+  'installed without install scripts, or with none of its dependencies: one line that says what to run',
+  async (t) => {
+    // Outside the project, whose Node would be found from any folder below it.
+    const cwd = mkdtempSync(join(tmpdir(), 'holdfast-launcher-'))
+    t.teardown(() => rmSync(cwd, { recursive: true }))
+    const copy = join(cwd, 'holdfast.mjs')
+    cpSync(launcher, copy)
+    const launch = () => run(process.execPath, [...old, copy], { cwd, env: environment() })
+    const needs = 'holdfast: needs Node.js 26 or newer, this is 20.20.2'
+    t.same(await launch(), { code: 1, signal: null, stdout: '', stderr: `${needs}; "npm ci" brings one along\n` })
+    // As `npm ci --ignore-scripts` leaves it.
+    mkdirSync(join(cwd, 'node_modules/node'), { recursive: true })
+    const advice = 'the one that npm brings along was not set up: run "npm rebuild node"'
+    t.same(await launch(), { code: 1, signal: null, stdout: '', stderr: `${needs}; ${advice}\n` })
+  },
+)
+
+void t.test(
+  'npm brings the Node also without what is for development, and may run the script that fetches it',
+  async (t) => {
+    const { dependencies, allowScripts, engines } = JSON.parse(
+      readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+    ) as Record<string, Record<string, unknown>>
+    t.type(dependencies?.['node'], 'string')
+    const { packages } = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8')) as {
+      packages: Record<string, { hasInstallScript?: true }>
+    }
+    const withScripts = Object.keys(packages).filter((path) => packages[path]?.hasInstallScript)
+    const names = withScripts.map((path) => path.replace(/^.*node_modules\//, ''))
+    t.same(Object.keys(allowScripts ?? {}).toSorted(), names.toSorted(), 'each is decided: npm asks about none')
+    t.equal(allowScripts?.['node'], true)
+    t.equal(engines?.['node'], '>=20', 'of the launcher: npm warns before each command where the caller has another')
+  },
+)
 
 /** A launcher beside a main.ts that waits, in a folder of its own that reaches the project's modules. */
 async function waiting(t: Test) {
