@@ -20,7 +20,7 @@ const inSections: Record<string, string[]> = {
   client: words(`
     proxy subscription_token allow_anonymous_connect_without_token
     disallow_anonymous_connection_tokens expired_sub_close_delay presence_update_interval concurrency
-    channel_position_check_delay channel_position_max_time_lag connection_limit user_connection_limit
+    channel_position_check_delay channel_position_max_time_lag user_connection_limit
     connection_rate_limit connect_include_server_time history_max_publication_limit
     insecure_skip_token_signature_verify user_id_http_header subscribe_to_user_personal_channel
     connect_code_to_unidirectional_disconnect

@@ -141,6 +141,11 @@ export const configSchema = Type.Object({
       [1_024, 1_073_741_824],
       'Bytes that may wait for one client. With more it gets publications when it has taken those, its reads are refused (111), and it is closed (3008) when it takes nothing for client.pong_timeout.',
     ),
+    connection_limit: integer(
+      0,
+      [0, 10_000_000],
+      'Clients that one proxy takes at most; 0 for as many as the process may open files for. A proxy turns unready at 95% of it.',
+    ),
     address_connection_limit: integer(
       0,
       [0, 10_000_000],

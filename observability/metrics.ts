@@ -28,6 +28,7 @@ export function createMetrics(registry = new Registry()) {
     // proxy
     connectionsActive: gauge('connections_active', 'Sessions held by this proxy', ['protocol']),
     connectionsOpened: counter('connections_opened_total', 'Connections accepted', ['protocol']),
+    connectionsMax: gauge('connections_max', 'Sessions that this proxy takes at most'),
     connectionsClosed: counter('connections_closed_total', 'Connections closed, by disconnect code', ['code']),
     connectionsRefused: counter('connections_refused_total', 'Connections refused before they were a session', [
       'reason',

@@ -35,6 +35,10 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
   const patienceMs = config.client.stale_close_delay
   const limits = impatient(patienceMs)
   const app = fastify({ ...limits, http: { ...limits.http, shouldUpgradeCallback: asksForWebSocket } })
+  if (Number.isFinite(proxy.capacity.sockets)) {
+    app.server.maxConnections = proxy.capacity.sockets
+    app.server.on('drop', () => proxy.capacity.dropped())
+  }
   // The HTTP server lets go of a socket whose request asks for an upgrade, whatever comes of it; one that becomes a
   // WebSocket has its timeout taken off by the library.
   app.server.on('upgrade', (_request, socket: Socket) => {
@@ -90,7 +94,7 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
           if (status === 429 || status === 503) reply.header('retry-after', '1')
           return reply.code(status).send({ code, message })
         }
-        if (proxy.ready !== true) return refuse(503, 'not_ready', proxy.ready)
+        if (proxy.serving !== true) return refuse(503, 'not_ready', proxy.serving)
         const { origin, host } = request.headers
         const address = addressOf(request)
         if (!origins.allows(origin, host)) {
@@ -98,6 +102,7 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
           return refuse(403, 'origin', 'origin is not in client.allowed_origins')
         }
         const reason = proxy.refuses(address)
+        if (reason === 'connection_limit') return refuse(503, reason, 'this proxy has as many clients as it takes')
         if (reason !== null) return refuse(429, reason, 'too many connections from this address')
         const problem = handshakeProblem(request.raw, request.ws)
         if (problem !== null) {

@@ -6,6 +6,7 @@ import { kafkaEvents } from '../observability/kafka-events.ts'
 import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
 import { hostToAnnounce } from '../platform/addresses.ts'
 import { startInternalListener } from '../platform/internal-listener.ts'
+import { openFilesMax } from '../platform/open-files.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { runProcess } from '../platform/process.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -31,7 +32,14 @@ export async function runProxy(config: Config): Promise<void> {
       registry: metrics.registry,
       ready: () => proxy?.ready ?? 'starting',
     })
-    proxy = new Proxy(env, { config, version: packageVersion, pid: process.pid, internal, ended: stop })
+    proxy = new Proxy(env, {
+      config,
+      version: packageVersion,
+      pid: process.pid,
+      internal,
+      files: openFilesMax(),
+      ended: stop,
+    })
     const listener = await buildListener(proxy, config, env)
     if (config.dev.active) {
       const { page } = await import('./page/plugin.ts')

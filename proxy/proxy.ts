@@ -13,6 +13,7 @@ import { untilAnswered } from '../platform/until-answered.ts'
 import { clusterTopics, inboxTopic } from '../protocol/topics.ts'
 import { AddressLimits } from './address-limits.ts'
 import type { AddressRefusal } from './address-limits.ts'
+import { Capacity } from './capacity.ts'
 import { Commands } from './commands.ts'
 import { Echo } from './echo.ts'
 import { Hub } from './hub.ts'
@@ -31,6 +32,8 @@ export interface ProxyOptions {
   version: string
   pid: number
   internal: Address
+  /** Open files that the process may have. */
+  files: number
   /** This proxy has given up (declared dead, or cut off for too long) and has closed its sessions. */
   ended: (why: string) => void
 }
@@ -44,6 +47,7 @@ export class Proxy {
   readonly generation = 1
   state: ProxyState = 'starting'
   readonly sessions: Sessions
+  readonly capacity: Capacity
   readonly #limits: AddressLimits
   readonly #env: Env
   readonly #options: ProxyOptions
@@ -68,6 +72,7 @@ export class Proxy {
       inFlight: { commands: config.proxy.in_flight_max, bytes: config.proxy.in_flight_bytes_max },
       replyDeadlineMs: config.client.reply_deadline,
     })
+    this.capacity = new Capacity(env, config.client.connection_limit, options.files)
     this.#limits = new AddressLimits(env.clock, {
       connections: config.client.address_connection_limit,
       rate: config.client.address_connection_rate,
@@ -163,6 +168,7 @@ export class Proxy {
       clock.every(sessionSweepMs, () => {
         this.sessions.sweep()
         this.#limits.sweep()
+        this.capacity.look(this.sessions.size)
         this.#hub.expire()
       }),
       clock.every(config.proxy.heartbeat_interval, () => this.#watchEcho()),
@@ -178,8 +184,14 @@ export class Proxy {
     this.#announcer.beat()
   }
 
-  /** True, or why no new clients should come. */
+  /** True, or why no new clients should be sent here: that a proxy is full shows before it is. */
   get ready(): true | string {
+    if (this.serving !== true || !this.capacity.isNearlyFull(this.sessions.size)) return this.serving
+    return `it has ${this.sessions.size} of the ${this.capacity.clients} clients that it takes`
+  }
+
+  /** True, or why it takes no new clients, however few it has. */
+  get serving(): true | string {
     const { hindrance } = this.#announcer
     const isHindered = hindrance !== null && (this.state === 'live' || this.state === 'isolated')
     if (isHindered) return `the log ${hindranceWords[hindrance]}`
@@ -187,8 +199,8 @@ export class Proxy {
   }
 
   /** Null when a client of that address may open one more connection. Each question counts as an attempt. */
-  refuses(address: string): AddressRefusal | null {
-    return this.#limits.refuses(address)
+  refuses(address: string): AddressRefusal | 'connection_limit' | null {
+    return this.capacity.refuses(this.sessions.size) ? 'connection_limit' : this.#limits.refuses(address)
   }
 
   /** `address` is the client's, canonical. */

@@ -22,7 +22,8 @@ const messageBytesMax = 64 * 1024 * 1024
  */
 function echoProxy(): Proxy {
   const proxy = {
-    ready: true,
+    serving: true,
+    capacity: { sockets: Infinity },
     refuses: () => null,
     open: (socket: ClientSocket, address: string): Session =>
       newSession({ id: '', socket, address, connectBy: 0, intake: newIntake(0, 0, 0) }),
@@ -31,7 +32,7 @@ function echoProxy(): Proxy {
     cutLater: (ws: WebSocket) => void setTimeout(() => ws.terminate(), closeGraceMs).unref(),
     sessions: { close: () => {}, gone: () => {} },
   } satisfies Record<
-    keyof Pick<Proxy, 'ready' | 'refuses' | 'open' | 'frame' | 'control' | 'cutLater' | 'sessions'>,
+    keyof Pick<Proxy, 'serving' | 'capacity' | 'refuses' | 'open' | 'frame' | 'control' | 'cutLater' | 'sessions'>,
     unknown
   >
   return proxy as unknown as Proxy

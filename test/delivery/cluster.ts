@@ -101,9 +101,9 @@ export class InProcessCluster implements AsyncDisposable {
     return worker
   }
 
-  async proxy(options: { handles?: Handles; ended?: (why: string) => void } = {}): Promise<Proxy> {
-    const { handles = this.handles(), ended = () => {} } = options
-    const proxy = new Proxy(handles.env, { config: this.config, version: '0', pid: 1, internal, ended })
+  async proxy(options: { handles?: Handles; files?: number; ended?: (why: string) => void } = {}): Promise<Proxy> {
+    const { handles = this.handles(), files = Infinity, ended = () => {} } = options
+    const proxy = new Proxy(handles.env, { config: this.config, version: '0', pid: 1, internal, files, ended })
     await proxy.start()
     this.#stops.push(() => proxy.kill())
     return proxy

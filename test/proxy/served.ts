@@ -48,8 +48,8 @@ export class Served implements AsyncDisposable {
     this.port = (listener.server.address() as AddressInfo).port
   }
 
-  /** `logger` takes what the proxy says; without it nobody hears. */
-  static async start(flags: Record<string, string> = {}, logger?: Logger): Promise<Served> {
+  /** `logger` takes what the proxy says; without it nobody hears. `files` is how many it may open. */
+  static async start(flags: Record<string, string> = {}, logger?: Logger, files = Infinity): Promise<Served> {
     const cluster = new InProcessCluster({
       'client.insecure': 'false',
       'client.token.hmac_secret_key': secret,
@@ -59,7 +59,7 @@ export class Served implements AsyncDisposable {
     await cluster.worker()
     const handles = cluster.handles()
     if (logger) handles.env.logger = logger
-    const proxy = await cluster.proxy({ handles })
+    const proxy = await cluster.proxy({ handles, files })
     const listener = await buildListener(proxy, cluster.config, handles.env)
     await listener.listen({ host: '127.0.0.1', port: 0 })
     await cluster.owned()
