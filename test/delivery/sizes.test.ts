@@ -216,6 +216,25 @@ t.test('an app that makes more of a batch than one commit holds', async (t) => {
   t.ok((await handles.env.metrics.commitsRefused.get()).values[0]!.value > 0, 'it was cut')
 })
 
+t.test('a message that an older version stored, and that no answer holds', async (t) => {
+  await using cluster = await clusterByHand()
+  await give(cluster, await cluster.worker())
+  const client = await cluster.client(await cluster.proxy())
+  const { epoch } = (await client.subscribe('room'))['subscribe'] as { epoch: string }
+  for (const data of [1, 2, 3]) await client.publish('room', data)
+  const large = Buffer.from(JSON.stringify('x'.repeat(recordBytesMax)))
+  cluster.storeData.sql.run('UPDATE message SET data = ? WHERE offset = 2', large)
+  await client.command({ unsubscribe: { channel: 'room' } })
+  const missed = await client.subscribe('room', { epoch, offset: 1 })
+  t.match(missed, { subscribe: { was_recovering: true, offset: 3 } }, 'its subscriber begins anew')
+  t.equal((missed['subscribe'] as { recovered?: true }).recovered, undefined)
+  const history = (since: number) =>
+    client.command({ history: { channel: 'room', limit: 9, since: { epoch, offset: since } } })
+  t.match(await history(1), { error: { code: 106 } })
+  t.match(await history(2), { history: { publications: [{ offset: 3 }] } })
+  await answered(client)
+})
+
 t.test('a row that an older version left, and that the log can never take', async (t) => {
   await using cluster = await clusterByHand()
   const first = await cluster.worker()
