@@ -23,8 +23,8 @@ export type ClientCommand =
       rejectUnrecovered: boolean
     }
   | { id: number; method: 'unsubscribe'; channel: string }
-  /** `data` is the payload's JSON as it came. */
-  | { id: number; method: 'publish'; channel: string; data: string }
+  /** `data` is the payload's JSON as it came; null when there is none. */
+  | { id: number; method: 'publish'; channel: string; data: string | null }
   | {
       id: number
       method: 'history'
@@ -82,7 +82,7 @@ export function parseCommand(line: string, depthLimit: number): ClientCommand {
   if (id === 0) throw new ProtocolError('command without an id')
   const params = objectOf(command[method], method)
   // The payload's own text, found only where a method has one.
-  const data = () => sliceMember(sliceMember(line, method)!, 'data') ?? 'null'
+  const data = () => sliceMember(sliceMember(line, method)!, 'data') ?? null
   switch (method) {
     case 'connect':
     case 'refresh':
@@ -112,7 +112,7 @@ export function parseCommand(line: string, depthLimit: number): ClientCommand {
         reverse: flag(params, 'reverse'),
       }
     case 'rpc':
-      return { id, method, name: text(params, 'method'), data: data() }
+      return { id, method, name: text(params, 'method'), data: data() ?? 'null' }
     case 'presence':
     case 'presence_stats':
     case 'sub_refresh':

@@ -186,6 +186,7 @@ export class Commands {
 
   #publish(session: Session, { id, channel, data }: CommandOf<'publish'>): void {
     if (channel === '') return this.#deps.sessions.close(session, disconnects.badRequest)
+    if (data === null) return this.#refuse(session, id, errors.badRequest)
     const refusal = this.#namespaces.refusal(session, channel, 'publish')
     if (refusal) return this.#refuse(session, id, refusal)
     this.#forward(session, id, 'publish', 'publish', channel, data, false)
@@ -204,7 +205,7 @@ export class Commands {
 
   #rpc(session: Session, { id, name, data }: CommandOf<'rpc'>): void {
     const rpc = Object.hasOwn(rpcs, name) ? rpcs[name] : undefined
-    if (!rpc) return this.#refuse(session, id, errors.methodNotFound)
+    if (!rpc) return this.#refuse(session, id, errors.notAvailable)
     const channel = (JSON.parse(data) as { channel?: unknown } | null)?.channel
     if (typeof channel !== 'string' || channel === '') return this.#refuse(session, id, errors.badRequest)
     // Everything is stored for good: reading it needs the right to, not that recent history is on.

@@ -29,10 +29,11 @@ export class Namespaces {
     this.#maxLength = config.channel.max_length
   }
 
-  /** Undefined when the namespace does not exist. */
+  /** Undefined when the namespace does not exist. The private prefix is no part of its name; an empty one is none. */
   optionsOf(channel: string): ChannelOptions | undefined {
+    const start = channel.startsWith(privatePrefix) ? privatePrefix.length : 0
     const at = channel.indexOf(namespaceBoundary)
-    return at === -1 ? this.#without : this.#byName.get(channel.slice(0, at))
+    return at <= start ? this.#without : this.#byName.get(channel.slice(start, at))
   }
 
   /**

@@ -52,7 +52,7 @@ void t.test('whoever never becomes a session is gone in time', async (t) => {
     waited.filter(({ status }) => status === 'rejected'),
     [],
   )
-  t.equal(await stays.errorOf({ rpc: {} }), 104, 'who is connected stays')
+  t.equal(await stays.errorOf({ rpc: {} }), 108, 'who is connected stays')
   await until('longer than anybody waits for them', () => performance.now() - since > boundMs + staleCloseDelayMs)
   t.equal(stays.closed, null, 'though it says nothing')
   t.equal(await served.connections(), 1)
@@ -71,6 +71,6 @@ void t.test('whoever leaves before, in order or by a reset, ends nothing else', 
         await until('it is closed', () => client.closed)
       }),
     )
-    t.equal(await (await served.client(leave)).errorOf({ rpc: {} }), 104, leave)
+    t.equal(await (await served.client(leave)).errorOf({ rpc: {} }), 108, leave)
   }
 })

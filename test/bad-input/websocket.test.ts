@@ -130,7 +130,7 @@ void t.test('a message in fragments', async (t) => {
       .filter(({ id }) => id >= 1_000)
       .map(({ error }) => error?.code),
   )
-  t.strictSame(new Set(codes), new Set([104]), 'each is the very message')
+  t.strictSame(new Set(codes), new Set([108]), 'each is the very message')
   t.equal(codes.length, length + 3)
 })
 
@@ -378,7 +378,7 @@ void t.test('JSON that is broken, deep, wide or large', async (t) => {
   }
   await until('all are delivered', () => wire.publications('large').length === fine.length)
   wire.raw('\n'.repeat(60_000))
-  t.equal(await wire.errorOf({ rpc: {} }), 104, 'empty lines are nothing')
+  t.equal(await wire.errorOf({ rpc: {} }), 108, 'empty lines are nothing')
   wire.terminate()
   await nothingLeft()
 })

@@ -36,6 +36,10 @@ void t.test('every method', async (t) => {
     ],
     [
       { id: 4, publish: { channel: 'c' } },
+      { id: 4, method: 'publish', channel: 'c', data: null },
+    ],
+    [
+      { id: 4, publish: { channel: 'c', data: null } },
       { id: 4, method: 'publish', channel: 'c', data: 'null' },
     ],
     [

@@ -96,7 +96,7 @@ void t.test('a configured limit', async (t) => {
   const { values } = await served.metrics.connectionsRefused.get()
   t.equal(values.find(({ labels }) => labels.reason === 'connection_limit')?.value, 31)
   t.equal((await served.metrics.connectionsMax.get()).values[0]?.value, 20)
-  t.strictSame(new Set(await Promise.all(wires.map((wire) => wire.errorOf({ rpc: {} })))), new Set([104]))
+  t.strictSame(new Set(await Promise.all(wires.map((wire) => wire.errorOf({ rpc: {} })))), new Set([108]))
   for (const wire of wires.splice(0, 5)) wire.terminate()
   await until('it is ready again', () => served.proxy.ready === true)
   t.ok(await served.client())

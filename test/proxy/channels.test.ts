@@ -72,7 +72,7 @@ void t.test('limits', async (t) => {
         [],
         'in one frame with connect, or behind it',
       )
-    t.equal(await together.errorOf({ rpc: {} }), 104, 'and has its burst left')
+    t.equal(await together.errorOf({ rpc: {} }), 108, 'and has its burst left')
   })
 
   void t.test('one subscription a channel, also while it is under way', async (t) => {
@@ -135,6 +135,12 @@ void t.test('permissions', async (t) => {
   t.strictSame(await may(wire, 'nowhere:room'), [102, 102, 102, 102, 102, 102, 102])
   t.equal(await wire.errorOf({ subscribe: { channel: '$room' } }), 103, 'private, and without a token')
   t.equal(await wire.errorOf({ publish: { channel: '$room', data: 1 } }), 103)
+  // The prefix stands before the namespace, and an empty namespace is none (Centrifugo, internal/config/container.go).
+  t.strictSame(await may(wire, '$free:room'), [0, 0, 108, 0, 103, 0, 108], 'of a namespace')
+  t.strictSame(await may(wire, '$nowhere:room'), [102, 102, 102, 102, 102, 102, 102])
+  for (const channel of [':room', '$:room'])
+    t.strictSame(await may(anonymous, channel), [103, 103, 103, 103, 103, 103, 103], channel)
+  t.strictSame(await may(wire, ':room'), [103, 103, 103, 103, 0, 0, 0])
 })
 
 void t.test('the defaults without dev deny everything', async (t) => {
@@ -192,10 +198,20 @@ void t.test('what is off', async (t) => {
   t.equal(await wire.errorOf({ history: { channel: 'free:quiet' } }), 108)
 })
 
+void t.test('a publication has data', async (t) => {
+  const wire = await served.client()
+  await wire.command({ subscribe: { channel: 'data' } })
+  t.equal(await wire.errorOf({ publish: { channel: 'data' } }), 107)
+  t.equal(await wire.errorOf({ rpc: { method: 'chat.send', data: { channel: 'data' } } }), 107)
+  t.equal(await wire.errorOf({ publish: { channel: 'data', data: null } }), 0, 'which may be null')
+  await until('that one arrives', () => wire.publications('data').length > 0)
+  t.match(wire.publications('data'), [{ offset: 1, data: null }])
+})
+
 void t.test('calls', async (t) => {
   const wire = await served.client()
   for (const method of ['', 'nothing', 'constructor', '__proto__', 'subscribe', 'publish', 'chat.SEND']) {
-    t.equal(await wire.errorOf({ rpc: { method, data: { channel: 'calls' } } }), 104, method)
+    t.equal(await wire.errorOf({ rpc: { method, data: { channel: 'calls' } } }), 108, method)
   }
   for (const data of [undefined, null, 7, 'x', [], {}, { channel: 7 }, { channel: '' }, { channel: null }]) {
     t.equal(await wire.errorOf({ rpc: { method: 'chat.send', data } }), 107, JSON.stringify(data))

@@ -98,7 +98,7 @@ void t.test('what ends a connection with 3501', async (t) => {
 void t.test('nesting up to the limit is fine', async (t) => {
   const wire = await served.client()
   wire.raw(`{"id":9,"rpc":{"data":${'['.repeat(62)}${']'.repeat(62)}}}`)
-  t.equal((await wire.reply(9)).error?.code, 104)
+  t.equal((await wire.reply(9)).error?.code, 108)
 })
 
 void t.test('any command before connect is 3501', async (t) => {
@@ -123,7 +123,7 @@ void t.test('a message above 64 KB is 1009', async (t) => {
   }
   const wire = await served.client()
   wire.raw(fill(65_536))
-  t.equal((await wire.reply(9)).error?.code, 104, 'that many are fine')
+  t.equal((await wire.reply(9)).error?.code, 108, 'that many are fine')
   wire.raw(fill(65_537))
   t.equal((await wire.close()).code, 1009)
 
@@ -155,7 +155,7 @@ void t.test('several commands in one frame, answered in their order', async (t) 
   )
   t.strictSame(
     replies.filter(({ error }) => error).map(({ error }) => error?.code),
-    [104],
+    [108],
   )
   await until('all is delivered', () => wire.publications('batch-two').length === 3)
   t.strictSame(
@@ -179,7 +179,7 @@ void t.test('what comes together leaves in one frame, one message a line', async
   t.equal(wire.frames.length, before + 1)
   t.notOk(wire.frames.at(-1)?.endsWith('\n'))
   wire.raw('\n{"id":90,"rpc":{}}\n\n{"id":91,"rpc":{}}\n')
-  t.equal((await wire.reply(91)).error?.code, 104, 'empty lines are nothing')
+  t.equal((await wire.reply(91)).error?.code, 108, 'empty lines are nothing')
 })
 
 void t.test('queued commands of a refused connection come to nothing', async (t) => {

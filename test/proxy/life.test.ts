@@ -85,7 +85,7 @@ void t.test('pings', async (t) => {
   t.equal(wire.closed, null, 'who answers stays')
   await until('the next ping', () => pings() === 3)
   wire.raw('{}')
-  t.equal(await wire.errorOf({ rpc: {} }), 104)
+  t.equal(await wire.errorOf({ rpc: {} }), 108)
   wire.raw('{}')
   t.equal((await wire.close()).code, 3501, 'one answer per ping')
 })
@@ -122,14 +122,14 @@ void t.test('commands per second', async (t) => {
   const ids = wire.send(...Array.from({ length: 100 }, () => ({ rpc: {} })))
   const replies = (): number => wire.messages.filter(({ id }) => id !== undefined && ids.includes(id)).length
   await until('the burst', () => replies() >= 19)
-  t.equal(await other.errorOf({ rpc: {} }), 104, 'nobody else notices')
+  t.equal(await other.errorOf({ rpc: {} }), 108, 'nobody else notices')
   await until('all of them', () => {
     answerPings()
     return replies() === 100
   })
   const waitedMs = performance.now() - start
   t.ok(waitedMs >= (80 / 50) * 1_000, `${waitedMs} ms for what is over the burst`)
-  t.strictSame(new Set(wire.messages.flatMap(({ error }) => error?.code ?? [])), new Set([104]), 'none is refused')
+  t.strictSame(new Set(wire.messages.flatMap(({ error }) => error?.code ?? [])), new Set([108]), 'none is refused')
   t.equal(wire.closed, null, 'though its pongs waited behind')
 })
 
@@ -157,11 +157,11 @@ void t.test('whoever sends more and more is closed', async (t) => {
   t.match(wire.messages.at(-1)?.push?.disconnect, { code: 3013, reconnect: true }, 'the SDK comes back')
 
   const most = 20 + 20 * (floodMs / 1_000 + 1)
-  const done = wire.messages.filter(({ error }) => error?.code === 104).length
+  const done = wire.messages.filter(({ error }) => error?.code === 108).length
   const pongs = serverFrames(received()).filter(({ opcode }) => opcode === opcodes.pong).length
   t.ok(done > 0 && done <= most, `${done} commands were looked at`)
   t.ok(pongs > 0 && pongs <= most, `${pongs} pings were answered`)
-  t.equal(await quiet.errorOf({ rpc: {} }), 104, 'nobody else notices')
+  t.equal(await quiet.errorOf({ rpc: {} }), 108, 'nobody else notices')
 })
 
 void t.test('a client that does not read', async (t) => {

@@ -169,7 +169,7 @@ void t.test('a conversation', async (t) => {
   quiet.subscription.unsubscribe()
   t.strictSame(quiet.events.at(-1), ['unsubscribed', 0])
   await t.rejects(ada.client.publish('quiet', 1), { code: 103 } as object as Error)
-  await t.rejects(ada.client.rpc('nothing', {}), { code: 104 } as object as Error)
+  await t.rejects(ada.client.rpc('nothing', {}), { code: 108 } as object as Error)
   await quiet.subscribe()
   await quiet.subscription.publish(1)
   await until('it is delivered', () => quiet.received.length === 1)

@@ -33,7 +33,7 @@ function handle(state: AppState, command: CommandRecord): Effect[] {
       case 'chat.messages':
         return [{ type: 'read', query: readQuery(command, state.channels.get(command.channel)!) }]
       default:
-        return [{ type: 'fail', error: errors.methodNotFound }]
+        return [{ type: 'fail', error: errors.notAvailable }]
     }
   } catch (error) {
     if (error instanceof CommandRefused) return [{ type: 'fail', error: error.error }]
