@@ -42,7 +42,7 @@ const inSections: Record<string, string[]> = {
 
 const channelOptions = words(`
   presence join_leave force_push_join_leave map_clients_presence_channel_prefix
-  map_users_presence_channel_prefix history_meta_ttl allow_positioning allow_recovery
+  map_users_presence_channel_prefix history_meta_ttl
   force_recovery_mode auto_cache_recover allowed_delta_types allow_tags_filter delta_publish
   allow_presence_for_anonymous allow_presence_for_subscriber allow_presence_for_client
   allow_user_limited_channels channel_regex publication_data_format subscribe_proxy_enabled

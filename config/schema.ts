@@ -49,6 +49,14 @@ const channelOptions = {
   allow_history_for_anonymous: permission('clients without a user id to read history, where clients may'),
   history_size: integer(0, [0, 1_000_000], 'Publications that history and recovery reach back; 0 turns both off.'),
   history_ttl: duration('0s', ['0s', '8760h'], 'Age up to which history and recovery reach back; 0s turns both off.'),
+  allow_recovery: toggle(
+    false,
+    'Clients may ask to recover what they missed; who may read history may anyway. Needs history_size and history_ttl.',
+  ),
+  allow_positioning: toggle(
+    false,
+    'Clients may ask to be told when they miss a publication; who may read history may anyway.',
+  ),
   force_recovery: toggle(false, 'Every subscription can recover what it missed; needs history_size and history_ttl.'),
   force_positioning: toggle(false, 'Every subscription is told when it misses a publication.'),
 }

@@ -17,10 +17,17 @@ export type ClientCommand =
       channel: string
       token: string
       recover: RecoverFrom | null
+      /** Asked for, beside what the namespace forces. */
       recoverable: boolean
       positioned: boolean
       /** Answer with error 112 instead of `recovered: false`. */
       rejectUnrecovered: boolean
+      /** Kind of the subscription; 0 is that to a stream. */
+      type: number
+      /** '' for whole publications. */
+      delta: string
+      /** It is to get only publications with certain tags. */
+      isFiltered: boolean
     }
   | { id: number; method: 'unsubscribe'; channel: string }
   /** `data` is the payload's JSON as it came; null when there is none. */
@@ -44,6 +51,8 @@ export class ProtocolError extends Error {
 }
 
 const flagRejectUnrecovered = 2
+/** An int32 of the protocol. */
+const leastType = -(2 ** 31)
 
 type Members = Record<string, unknown>
 
@@ -93,10 +102,13 @@ export function parseCommand(line: string, depthLimit: number): ClientCommand {
         method,
         channel: text(params, 'channel'),
         token: text(params, 'token'),
-        recover: flag(params, 'recover') ? { epoch: text(params, 'epoch'), offset: integer(params, 'offset') } : null,
+        recover: flag(params, 'recover') ? { epoch: text(params, 'epoch'), offset: offset(params) } : null,
         recoverable: flag(params, 'recoverable'),
         positioned: flag(params, 'positioned'),
         rejectUnrecovered: (integer(params, 'flag') & flagRejectUnrecovered) !== 0,
+        type: integer(params, 'type', leastType),
+        delta: text(params, 'delta'),
+        isFiltered: isGiven(params, 'tf') && objectOf(params['tf'], 'tf') !== null,
       }
     case 'unsubscribe':
       return { id, method, channel: text(params, 'channel') }
@@ -135,9 +147,13 @@ const methods = [
 ] as const
 
 function sinceOf(params: Members): { offset: number; epoch: string } | null {
-  if (params['since'] === undefined || params['since'] === null) return null
+  if (!isGiven(params, 'since')) return null
   const since = objectOf(params['since'], 'since')
-  return { offset: integer(since, 'offset'), epoch: text(since, 'epoch') }
+  return { offset: offset(since), epoch: text(since, 'epoch') }
+}
+
+function isGiven(params: Members, name: string): boolean {
+  return params[name] !== undefined && params[name] !== null
 }
 
 function objectOf(value: unknown, what: string): Members {
@@ -163,4 +179,13 @@ function integer(params: Members, name: string, least = 0): number {
   const value = params[name] ?? 0
   if (!Number.isSafeInteger(value) || (value as number) < least) throw new ProtocolError(`${name} is not an integer`)
   return value as number
+}
+
+/** A uint64 of the protocol. No stream is as long as a number is exact: what is larger is as far beyond its top. */
+function offset(params: Members): number {
+  const value = params['offset'] ?? 0
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 2 ** 64) {
+    throw new ProtocolError('offset is not an integer')
+  }
+  return Math.min(value as number, Number.MAX_SAFE_INTEGER)
 }

@@ -9,6 +9,8 @@ export interface SubscribeRequest {
   rejectUnrecovered: boolean
   isRecoverable: boolean
   isPositioned: boolean
+  /** The client asked to recover, whether it may or not. */
+  wasRecovering: boolean
   history: { size: number; ttlMs: number }
   /** Called once: with the reply's message, or with the error that ends the subscription. */
   done: (outcome: { text: (id: number) => string } | { error: ClientError }) => void

@@ -10,6 +10,7 @@ import type { Intake } from './intake.ts'
 import { Namespaces, isHistoryOn } from './namespaces.ts'
 import type { Permission } from './namespaces.ts'
 import type { Output } from './output.ts'
+import { wantAgain } from './session.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { TokenVerifier, Verdict } from './tokens.ts'
@@ -151,24 +152,32 @@ export class Commands {
   #subscribe(session: Session, command: CommandOf<'subscribe'>): void {
     const { config, hub, output, sessions } = this.#deps
     const { id, channel } = command
-    if (channel === '') return sessions.close(session, disconnects.badRequest)
-    const refusal = this.#namespaces.refusal(session, channel, 'subscribe')
+    if (channel === '' || !deltas.has(command.delta)) return sessions.close(session, disconnects.badRequest)
+    session.wanted.delete(channel)
+    const refusal = this.#namespaces.refusal(session, channel, 'subscribe') ?? kindRefusal(command)
     if (refusal) return this.#refuse(session, id, refusal)
     if (session.channels.has(channel)) return this.#refuse(session, id, errors.alreadySubscribed)
     if (session.channels.size >= config.client.channel_limit) return this.#refuse(session, id, errors.limitExceeded)
     const options = this.#namespaces.optionsOf(channel)!
-    const isRecoverable = isHistoryOn(options) && options.force_recovery
     session.channels.add(channel)
+    // As in Centrifugo: whoever may read the history could find out all of it anyway.
+    const mayRead = this.#namespaces.refusal(session, channel, 'history') === null
+    const isRecoverable =
+      isHistoryOn(options) && (options.force_recovery || (command.recoverable && (options.allow_recovery || mayRead)))
+    const isPositioned = options.force_positioning || (command.positioned && (options.allow_positioning || mayRead))
     const started = this.#deps.env.clock.monotonic()
     hub.subscribe(session, channel, {
       recover: isRecoverable ? command.recover : null,
       rejectUnrecovered: command.rejectUnrecovered,
       isRecoverable,
-      isPositioned: isRecoverable || options.force_positioning,
+      isPositioned: isRecoverable || isPositioned,
+      wasRecovering: command.recover !== null,
       history: { size: options.history_size, ttlMs: options.history_ttl },
       done: (outcome) => {
         if ('error' in outcome) {
           session.channels.delete(channel)
+          if (outcome.error.temporary) wantAgain(session, channel, config.client.channel_limit)
+          else session.wanted.delete(channel)
           this.#refuse(session, id, outcome.error)
         } else output.send(session, outcome.text(id))
         this.#measure('subscribe', '', 'error' in outcome ? outcome.error : null, started)
@@ -181,6 +190,7 @@ export class Commands {
     if (channel === '') return sessions.close(session, disconnects.badRequest)
     if (!this.#namespaces.isName(channel)) return this.#refuse(session, id, errors.badRequest)
     if (session.channels.delete(channel)) hub.leave(session, channel)
+    session.wanted.delete(channel)
     output.send(session, replyText(id, 'unsubscribe', '{}'))
   }
 
@@ -262,6 +272,18 @@ export class Commands {
 
 function result(reply: 'publish' | 'history' | 'rpc', { body }: Outcome): string {
   return reply === 'rpc' ? `{"data":${body.toString()}}` : body.toString()
+}
+
+/** Ways to send publications that the protocol knows; asking for one says only that the client could take it. */
+const deltas = new Set(['', 'fossil'])
+/** Kinds of subscriptions. */
+const kinds = { stream: 0, sharedPoll: 4 }
+
+/** A subscription that is another one than was asked for would be wrong without a word. */
+function kindRefusal({ type, isFiltered }: CommandOf<'subscribe'>): ClientError | null {
+  if (type === kinds.sharedPoll) return errors.notAvailable
+  if (type !== kinds.stream) return errors.permissionDenied
+  return isFiltered ? errors.badRequest : null
 }
 
 /** Codes of the worker as clients know them; only these two may be tried again as they are. */

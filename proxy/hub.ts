@@ -280,10 +280,8 @@ export class Hub {
       result.epoch = channel.epoch
       result.offset = at.offset
     }
-    if (joining.recover) {
-      result.was_recovering = true
-      if (at.recovered) result.recovered = true
-    }
+    if (joining.wasRecovering) result.was_recovering = true
+    if (joining.recover && at.recovered) result.recovered = true
     joining.done({ text: (id) => subscribeText(id, result, publications.join(',')) })
   }
 

@@ -51,7 +51,10 @@ export class Namespaces {
     if (!options) return errors.unknownChannel
     if (this.#insecure) return null
     if (permission === 'subscribe' && channel.startsWith(privatePrefix)) return errors.permissionDenied
-    return isAllowed(session, channel, permission, options) ? null : errors.permissionDenied
+    if (isAllowed(session, session.channels.has(channel), permission, options)) return null
+    // Nobody took the permission away: the subscription that it comes with is being made anew.
+    const isWanted = session.wanted.has(channel) && isAllowed(session, true, permission, options)
+    return isWanted ? errors.tooManyRequests : errors.permissionDenied
   }
 }
 
@@ -59,9 +62,8 @@ export function isHistoryOn(options: ChannelOptions): boolean {
   return options.history_size > 0 && options.history_ttl > 0
 }
 
-function isAllowed(session: Session, channel: string, permission: Permission, options: ChannelOptions): boolean {
+function isAllowed(session: Session, subscriber: boolean, permission: Permission, options: ChannelOptions): boolean {
   const anonymous = session.user === ''
-  const subscriber = session.channels.has(channel)
   switch (permission) {
     case 'subscribe':
       return options.allow_subscribe_for_client && (!anonymous || options.allow_subscribe_for_anonymous)

@@ -21,6 +21,7 @@ import { Inbox } from './inbox.ts'
 import { Intake } from './intake.ts'
 import { Output } from './output.ts'
 import { Sessions, closeGraceMs, sessionSweepMs } from './sessions.ts'
+import { wantAgain } from './session.ts'
 import type { Session } from './session.ts'
 import type { ClientSocket } from './socket.ts'
 import { TokenVerifier } from './tokens.ts'
@@ -99,7 +100,10 @@ export class Proxy {
     this.#hub = new Hub(env, this.#uplink, this.#output, {
       replyDeadlineMs: config.client.reply_deadline,
       recoveryLimit: config.client.recovery_max_publication_limit,
-      dropped: (session, channel) => session.channels.delete(channel),
+      dropped: (session, channel) => {
+        session.channels.delete(channel)
+        wantAgain(session, channel, config.client.channel_limit)
+      },
     })
     this.#intake = new Intake(
       env,

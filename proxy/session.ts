@@ -16,6 +16,8 @@ export interface Session {
   expiresAt: number
   /** Subscriptions asked for and given; what is pending counts for permissions, since commands take effect in order. */
   channels: Set<string>
+  /** Channels whose subscription ended without the client's doing, and that it is about to subscribe to again. */
+  wanted: Set<string>
   intake: SessionIntake
   /** Monotonic ms; when the next ping goes, and by when its pong must be there (0: none outstanding). */
   pingAt: number
@@ -40,10 +42,17 @@ export function newSession(start: SessionStart): Session {
     connInfo: null,
     expiresAt: 0,
     channels: new Set(),
+    wanted: new Set(),
     pingAt: 0,
     pongBy: 0,
     out: [],
     outBytes: 0,
     backlog: null,
   }
+}
+
+/** Notes a channel that the client subscribes to again by itself; of more than `max` the oldest is forgotten. */
+export function wantAgain({ wanted }: Session, channel: string, max: number): void {
+  wanted.add(channel)
+  if (wanted.size > max) wanted.delete(wanted.values().next().value!)
 }

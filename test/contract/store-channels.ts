@@ -181,6 +181,12 @@ export function channelsContract(check: Check): void {
     t.same(await offsets({ bytesMax: 3 * each - 1 }), [1, 2])
     t.same(await offsets({ bytesMax: 5, reverse: true }), [10], 'one at least')
     t.same(await offsets({ channel: 'nowhere' }), [])
+    const most = Number.MAX_SAFE_INTEGER
+    t.same(await offsets({ after: most }), [], 'beyond every stream')
+    t.same(await offsets({ after: most - 1, before: most }), [])
+    t.same(await offsets({ before: most, since: -most, limit: 2 }), [1, 2])
+    t.same(await offsets({ since: most }), [])
+    t.same(await offsets({ before: most, reverse: true, limit: most, bytesMax: most }), [10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
     t.same(await offsets({ limit: 2 }), [1, 2], 'a page that was cut short leaves nothing behind')
   })
 

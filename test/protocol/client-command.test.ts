@@ -76,6 +76,9 @@ void t.test('subscribe', async (t) => {
     recoverable: false,
     positioned: false,
     rejectUnrecovered: false,
+    type: 0,
+    delta: '',
+    isFiltered: false,
   }
   t.strictSame(parse({ id: 1, subscribe: { channel: 'c' } }), plain)
   t.strictSame(parse({ id: 1, subscribe: { channel: 'c', epoch: 'e', offset: 7, flag: 1 } }), plain, 'does not recover')
@@ -93,6 +96,12 @@ void t.test('subscribe', async (t) => {
     positioned: true,
     rejectUnrecovered: true,
   })
+  const other = { channel: 'c', type: 2, delta: 'fossil', tf: { op: 'and' } }
+  t.strictSame(parse({ id: 1, subscribe: other }), { ...plain, type: 2, delta: 'fossil', isFiltered: true })
+  for (const offset of [2 ** 53 - 1, 2 ** 53, 2 ** 64]) {
+    const recover = { epoch: '', offset: Number.MAX_SAFE_INTEGER }
+    t.strictSame(parse({ id: 1, subscribe: { channel: 'c', recover: true, offset } }), { ...plain, recover })
+  }
 })
 
 void t.test('history', async (t) => {
@@ -149,7 +158,8 @@ void t.test('what is not of the protocol is a ProtocolError', async (t) => {
     ]),
     { id: 1, rpc: { method: 7 } },
     ...[7, 'yes', {}].map((value) => ({ id: 1, subscribe: { recover: value } })),
-    ...[-1, 1.5, '7', {}, 2 ** 53].map((offset) => ({ id: 1, subscribe: { recover: true, offset } })),
+    ...[-1, 1.5, '7', {}, 2 ** 65].map((offset) => ({ id: 1, subscribe: { recover: true, offset } })),
+    ...[{ type: '1' }, { type: 0.5 }, { delta: 1 }, { tf: 'x' }].map((subscribe) => ({ id: 1, subscribe })),
     ...[-2, 0.5, '1', true].map((limit) => ({ id: 1, history: { limit } })),
     ...[7, 'x', [], { offset: -1 }, { epoch: 7 }].map((since) => ({ id: 1, history: { since } })),
     { id: 1, history: { reverse: 1 } },

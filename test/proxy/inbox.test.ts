@@ -77,6 +77,7 @@ class Rig implements Disposable {
       rejectUnrecovered: false,
       isRecoverable: true,
       isPositioned: true,
+      wasRecovering: false,
       history: { size: 0, ttlMs: 0 },
       done: (outcome) => {
         if ('text' in outcome) output.send(session, outcome.text(1))

@@ -15,7 +15,7 @@ export const chat: App = {
   idem(command) {
     if (command.method !== 'chat.send') return null
     const { key } = parseSend(command.payload.toString())
-    return key === null ? null : idemHash(command.user, key)
+    return key === null ? null : idemHash(command, key)
   },
   handle: (state, commands) => fold(state, commands, handle),
   answer: answerRead,
@@ -45,7 +45,7 @@ function send(state: AppState, command: CommandRecord): Effect[] {
   const text = command.payload.toString()
   const { key } = parseSend(text)
   const data = Buffer.from(sliceMember(text, 'data')!)
-  const idem = key === null ? null : idemHash(command.user, key)
+  const idem = key === null ? null : idemHash(command, key)
   const earlier = idem && state.known.get(idemKey(command.channel, idem))
   if (earlier) {
     return earlier.data.equals(data) ? [sent(state, earlier)] : [{ type: 'fail', error: errors.badRequest }]

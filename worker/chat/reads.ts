@@ -70,7 +70,8 @@ function historyQuery(command: CommandRecord, stream: Stream, params: HistoryPar
 function recoverQuery(command: CommandRecord, stream: Stream, params: RecoverParams): MessageQuery {
   const { after, upTo, limit } = params
   const { floor, since } = windowOf(command, stream)
-  if (after < floor || upTo - after > limit) throw new CommandRefused(errors.unrecoverablePosition)
+  // Nobody has what is yet to come.
+  if (upTo > stream.top || after < floor || upTo - after > limit) throw new CommandRefused(errors.unrecoverablePosition)
   const bytesMax = Math.min(params.bytesMax ?? answerBytesMax, answerBytesMax)
   return { channel: command.channel, after, before: upTo + 1, since, limit, reverse: false, bytesMax }
 }

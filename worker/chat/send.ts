@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { errors } from '../../protocol/codes.ts'
+import type { CommandRecord } from '../../protocol/command-record.ts'
 import { CommandRefused } from '../app/app.ts'
 
 /** Characters that an idempotency key has at most. */
@@ -14,7 +15,8 @@ export function parseSend(text: string): { key: string | null } {
   return { key }
 }
 
-/** A key counts per user: 16 bytes that stand for both. */
-export function idemHash(user: string, key: string): Buffer {
-  return hash('sha256', JSON.stringify([user, key]), 'buffer').subarray(0, 16)
+/** A key counts per user, and per connection where there is no user: 16 bytes that stand for both. */
+export function idemHash({ user, session }: Pick<CommandRecord, 'user' | 'session'>, key: string): Buffer {
+  const whose = user === '' ? [user, session] : [user]
+  return hash('sha256', JSON.stringify([...whose, key]), 'buffer').subarray(0, 16)
 }
