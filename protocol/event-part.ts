@@ -1,7 +1,7 @@
 import { encodeEnvelopeText } from './envelope.ts'
 import { describeEvent } from './event-record.ts'
 import type { EventBatch, SlotEvent } from './event-record.ts'
-import { recordBytesMax, recordOverheadBytes } from './sizes.ts'
+import { jsonBytes, recordBytesMax, recordOverheadBytes } from './sizes.ts'
 
 /** A record of events, and the instances that it is for. */
 export interface EventPart {
@@ -46,7 +46,6 @@ class OpenPart {
   readonly #bytesMax: number
   /** Instances and their indices in the record. */
   readonly #to = new Map<string, number>()
-  readonly #names: string[] = []
   readonly #events: string[] = []
   readonly #bodies: Buffer[] = []
   #bytes: number
@@ -75,24 +74,22 @@ class OpenPart {
   }
 
   #add(event: SlotEvent, bytesMax: number): boolean {
-    const fresh = event.to.filter((instance) => !this.#to.has(instance))
-    const indexOf = new Map(fresh.map((instance, index) => [instance, this.#to.size + index]))
-    const to = event.to.map((instance) => this.#to.get(instance) ?? indexOf.get(instance)!)
+    const known = this.#to.size
+    const fresh: string[] = []
+    const to = event.to.map((instance) => this.#to.get(instance) ?? known + fresh.push(instance) - 1)
     const text = JSON.stringify(describeEvent(event, to))
-    const names = fresh.map((instance) => JSON.stringify(instance))
     const body = 'body' in event ? event.body : nothing
     let bytes = this.#bytes + Buffer.byteLength(text) + 1 + body.length
-    for (const name of names) bytes += Buffer.byteLength(name) + 1
+    for (const instance of fresh) bytes += jsonBytes(instance) + 1
     if (bytes > bytesMax) return false
     this.#bytes = bytes
-    for (const [instance, index] of indexOf) this.#to.set(instance, index)
-    this.#names.push(...names)
+    for (const instance of fresh) this.#to.set(instance, this.#to.size)
     this.#events.push(text)
     if (body.length > 0) this.#bodies.push(body)
     return true
   }
 
   #header(): string {
-    return `${this.#start},"to":[${this.#names.join(',')}],"events":[${this.#events.join(',')}]}`
+    return `${this.#start},"to":${JSON.stringify([...this.#to.keys()])},"events":[${this.#events.join(',')}]}`
   }
 }
