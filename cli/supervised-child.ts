@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { Logger } from 'pino'
 import { exitCodes, fatalStartCodes } from '../platform/exit-codes.ts'
+import type { LifeMessage } from '../platform/process.ts'
 import { BackOff } from './back-off.ts'
 
 /** One process of the cluster. */
@@ -31,6 +32,7 @@ export class SupervisedChild {
   #ended: Promise<void> = Promise.resolve()
   #restart: NodeJS.Timeout | undefined
   #everReady = false
+  #waitsFor: string | null = null
   #stopping = false
 
   /** `gaveUp` gets the exit code of a process that cannot start and never has. */
@@ -43,6 +45,20 @@ export class SupervisedChild {
     this.#resolveReady = resolve
   }
 
+  get name(): string {
+    return this.#spec.name
+  }
+
+  /** True from when it served for the first time. */
+  get isReady(): boolean {
+    return this.#everReady
+  }
+
+  /** What it said that its start waits for. */
+  get waitsFor(): string | null {
+    return this.#waitsFor
+  }
+
   start(): void {
     const { script, args, nodeOptions, env } = this.#spec
     const startedAt = performance.now()
@@ -53,7 +69,9 @@ export class SupervisedChild {
     this.#ended = ended
     let wasReady = false
     child.on('message', (message) => {
-      if ((message as { type?: unknown } | null)?.type !== 'ready') return
+      const said = message as LifeMessage | null
+      if (said?.type === 'waiting') this.#waitsFor = said.for
+      if (said?.type !== 'ready') return
       wasReady = true
       this.#everReady = true
       this.#resolveReady()
@@ -71,6 +89,7 @@ export class SupervisedChild {
   }
 
   #died(code: number | null, signal: string | null, life: { livedMs: number; wasReady: boolean }): void {
+    this.#waitsFor = null
     if (this.#stopping) return
     if (!this.#everReady && code !== null && fatalStartCodes.includes(code)) return this.#gaveUp(code)
     const delayMs = this.#backOff.delayMs(life)

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { exitCodes, signalExitCode } from '../platform/exit-codes.ts'
+import { waitSaidMs } from '../platform/services.ts'
 import { onStopSignals } from '../platform/signals.ts'
 import { SupervisedChild } from './supervised-child.ts'
 import type { ChildSpec } from './supervised-child.ts'
@@ -51,11 +52,23 @@ export class Supervisor {
 
   /** Starts every child; resolves when all of them have served once. Never resolves once the cluster ends. */
   async start(): Promise<void> {
+    const saying = setInterval(() => this.#sayWaits(), waitSaidMs.every)
     for (const stage of stagesOf(this.#staged, 'startStage')) {
       if (this.#ending) return new Promise(() => {})
       for (const { child } of stage) child.start()
       await Promise.all(stage.map(({ child }) => child.ready))
     }
+    clearInterval(saying)
+  }
+
+  #sayWaits(): void {
+    if (this.#ending) return
+    const children = this.#staged.map(({ child }) => child)
+    const waiting = children.filter(({ isReady }) => !isReady)
+    const causes = new Set(waiting.flatMap(({ waitsFor }) => waitsFor ?? []))
+    const what = causes.size > 0 ? [...causes] : waiting.map(({ name }) => name)
+    const ready = `${children.length - waiting.length} of ${children.length} processes ready`
+    this.#options.logger.warn(`not ready: waits for ${what.join(', ')}; ${ready}`)
   }
 
   /** Stops every child in order, then ends this process. */

@@ -16,12 +16,12 @@ import { Controller } from './controller.ts'
 
 /** The controller process: the log, the store, the API and internal listeners, the life cycle. */
 export async function runController(config: Config): Promise<void> {
-  await runProcess('controller', config, async ({ logger }) => {
+  await runProcess('controller', config, async ({ logger, services }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
     const [log, store] = await Promise.all([
-      openLog(logUrl(config), { events: kafkaEvents(metrics, logger) }),
-      openStore(storeUrl(config), mysqlEvents(metrics, logger)),
+      openLog(logUrl(config), { events: kafkaEvents(metrics, services.outages('log', logUrl(config))) }),
+      openStore(storeUrl(config), mysqlEvents(metrics, services.outages('store', storeUrl(config)))),
     ])
     const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }
     let controller: Controller | null = null
@@ -30,7 +30,7 @@ export async function runController(config: Config): Promise<void> {
       port: config.http_server.internal_port,
       advertised: config.http_server.advertise_address,
       registry: metrics.registry,
-      ready: () => (controller ? true : 'starting'),
+      ready: () => services.waitsFor ?? (controller ? true : 'starting'),
     })
     const ended = (error: unknown) => {
       logger.fatal({ err: error }, 'controller cannot go on')
@@ -38,12 +38,9 @@ export async function runController(config: Config): Promise<void> {
     }
     controller = new Controller(env, { config, version: packageVersion, pid: process.pid, internal, ended })
     const api = buildApi(controller, env, config, config.controller.token)
-    await untilAnswered(
-      env,
-      () => store.migrate(),
-      () => false,
-    )
-    await controller.start()
+    const migrate = () => store.migrate()
+    await services.needed(['store'], () => untilAnswered(env, migrate, () => false))
+    await services.needed(['log', 'store'], () => controller.start())
     await api.listen({ host: config.controller.address, port: config.controller.port })
     logger.info({ id: controller.id, port: config.controller.port }, 'controller is up')
     return {

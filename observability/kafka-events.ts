@@ -1,12 +1,11 @@
-import type { Logger } from 'pino'
 import type { KafkaEvents } from '../log/kafka/events.ts'
+import type { OutageEvents } from '../platform/outages.ts'
 import type { Metrics } from './metrics.ts'
-import { loggedOutages } from './outages.ts'
 
-/** What the Kafka adapter tells, as metrics and in the process's log. */
-export function kafkaEvents(metrics: Metrics, logger: Logger): KafkaEvents {
+/** What the Kafka adapter tells, as metrics; `outages` are told the rest. */
+export function kafkaEvents(metrics: Metrics, outages: OutageEvents): KafkaEvents {
   return {
-    ...loggedOutages('log', logger),
+    ...outages,
     request(kind, seconds, isAnswered) {
       metrics.kafkaRequests.inc({ kind, result: isAnswered ? 'ok' : 'unavailable' })
       if (isAnswered) metrics.kafkaRequestDuration.observe({ kind }, seconds)

@@ -1,12 +1,11 @@
-import type { Logger } from 'pino'
 import type { MysqlEvents } from '../store/mysql/events.ts'
+import type { OutageEvents } from '../platform/outages.ts'
 import type { Metrics } from './metrics.ts'
-import { loggedOutages } from './outages.ts'
 
-/** What the MySQL adapter tells, as metrics and in the process's log. */
-export function mysqlEvents(metrics: Metrics, logger: Logger): MysqlEvents {
+/** What the MySQL adapter tells, as metrics; `outages` are told the rest. */
+export function mysqlEvents(metrics: Metrics, outages: OutageEvents): MysqlEvents {
   return {
-    ...loggedOutages('store', logger),
+    ...outages,
     retried: (reason) => metrics.mysqlRetries.inc({ reason }),
     connections: (open) => metrics.mysqlConnections.set(open),
     requests(running, waiting) {

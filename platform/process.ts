@@ -6,11 +6,13 @@ import type { ExitCode } from './exit-codes.ts'
 import { forAPerson } from './for-a-person.ts'
 import { createLogger } from './logger.ts'
 import { resolvedConfigVariable } from './resolved-config.ts'
+import { Services, waitSaidMs } from './services.ts'
 import { onStopSignals } from './signals.ts'
 
 /** What a process runs in. */
 export interface Shell {
   logger: Logger
+  services: Services
   /** Ends the process at once with one clear line; before the process is ready, a supervisor does not try again. */
   fatal(code: ExitCode, message: string): never
   /** Stops in order, as SIGTERM does, and exits with 0. For a process that has nothing left to do. */
@@ -25,10 +27,8 @@ export interface Running {
 
 type ProcessConfig = Pick<Config, 'shutdown' | 'log_level'> & { dev: Pick<Config['dev'], 'active'> }
 
-/** What a process tells its supervisor over IPC once it serves. */
-interface ReadyMessage {
-  type: 'ready'
-}
+/** What a process tells its supervisor over IPC: what its start waits for, and once, that it serves. */
+export type LifeMessage = { type: 'waiting'; for: string } | { type: 'ready' }
 
 /**
  * The life of a long-lived process around its work: logger, signals, errors that nobody caught. `start` does
@@ -74,15 +74,35 @@ export async function runProcess(
     process.exit(signalExitCode[signal as keyof typeof signalExitCode]),
   )
 
+  const services = new Services(logger)
+  const saying = sayWaits(services, (what, isFirst) => {
+    // A supervisor says it for all of its children.
+    if (supervised) process.send?.({ type: 'waiting', for: what } satisfies LifeMessage)
+    if (isFirst ? !services.isSaid : !supervised) logger.warn(`not ready: waits for ${what}`)
+  })
   try {
-    running = await start({ logger, stop, fatal: (code, message) => fatal(name, code, message) })
+    running = await start({ logger, services, stop, fatal: (code, message) => fatal(name, code, message) })
   } catch (error) {
     const advice = forAPerson(error)
     if (advice !== null) fatal(name, exitCodes.badConfig, advice)
     if (isAddressInUse(error)) fatal(name, exitCodes.portInUse, `${authority(error.address, error.port)} is in use`)
     crash(error, 'could not start')
   }
-  process.send?.({ type: 'ready' } satisfies ReadyMessage)
+  clearInterval(saying)
+  process.send?.({ type: 'ready' } satisfies LifeMessage)
+}
+
+/** Says what a start waits for, until the interval that it returns is cleared. */
+function sayWaits(services: Services, say: (what: string, isFirst: boolean) => void): NodeJS.Timeout {
+  let sayAt = performance.now() + waitSaidMs.first
+  let isFirst = true
+  return setInterval(() => {
+    const what = services.waitsFor
+    if (what === null || performance.now() < sayAt) return
+    say(what, isFirst)
+    isFirst = false
+    sayAt += waitSaidMs.every
+  }, waitSaidMs.first)
 }
 
 type AddressInUse = NodeJS.ErrnoException & { address: string; port: number }

@@ -19,10 +19,13 @@ const commandGatherMs = 8
 
 /** The proxy process: the log, the two listeners, the life cycle. */
 export async function runProxy(config: Config): Promise<void> {
-  await runProcess('proxy', config, async ({ logger, stop }) => {
+  await runProcess('proxy', config, async ({ logger, services, stop }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
-    const log = await openLog(logUrl(config), { events: kafkaEvents(metrics, logger), gatherMs: commandGatherMs })
+    const log = await openLog(logUrl(config), {
+      events: kafkaEvents(metrics, services.outages('log', logUrl(config))),
+      gatherMs: commandGatherMs,
+    })
     const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
     let proxy: Proxy | null = null
     const internal = await startInternalListener({
@@ -30,7 +33,7 @@ export async function runProxy(config: Config): Promise<void> {
       port: config.http_server.internal_port,
       advertised: config.http_server.advertise_address,
       registry: metrics.registry,
-      ready: () => proxy?.ready ?? 'starting',
+      ready: () => services.waitsFor ?? proxy?.ready ?? 'starting',
     })
     proxy = new Proxy(env, {
       config,
@@ -45,7 +48,7 @@ export async function runProxy(config: Config): Promise<void> {
       const { page } = await import('./page/plugin.ts')
       await listener.register(page, { secret: config.client.token.hmac_secret_key, dev: true })
     }
-    await proxy.start()
+    await services.needed(['log'], () => proxy.start())
     await listener.listen({ host: config.http_server.address, port: config.http_server.port })
     const { address, port } = listener.server.address() as AddressInfo
     proxy.listens({ host: hostToAnnounce(address, config.http_server.advertise_address), port })

@@ -15,13 +15,13 @@ import { Worker } from './worker.ts'
 
 /** The worker process: the log, the store, the app, the internal listener, the life cycle. */
 export async function runWorker(config: Config): Promise<void> {
-  await runProcess('worker', config, async ({ logger, stop }) => {
+  await runProcess('worker', config, async ({ logger, services, stop }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
     const [app, log, store] = await Promise.all([
       loadApp(config.worker.app),
-      openLog(logUrl(config), { events: kafkaEvents(metrics, logger) }),
-      openStore(storeUrl(config), mysqlEvents(metrics, logger)),
+      openLog(logUrl(config), { events: kafkaEvents(metrics, services.outages('log', logUrl(config))) }),
+      openStore(storeUrl(config), mysqlEvents(metrics, services.outages('store', storeUrl(config)))),
     ])
     const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics }
     let worker: Worker | null = null
@@ -30,16 +30,13 @@ export async function runWorker(config: Config): Promise<void> {
       port: config.http_server.internal_port,
       advertised: config.http_server.advertise_address,
       registry: metrics.registry,
-      ready: () => worker?.ready ?? 'starting',
+      ready: () => services.waitsFor ?? worker?.ready ?? 'starting',
     })
     const ended = (why: 'drained' | 'broken') => (why === 'drained' ? stop(why) : process.exit(1))
     worker = new Worker(env, { config, app, version: config.worker.version, pid: process.pid, internal, ended })
-    await untilAnswered(
-      env,
-      () => store.migrate(),
-      () => false,
-    )
-    await worker.start()
+    const migrate = () => store.migrate()
+    await services.needed(['store'], () => untilAnswered(env, migrate, () => false))
+    await services.needed(['log'], () => worker.start())
     logger.info({ id: worker.id, version: config.worker.version }, 'worker is up')
     return {
       async stop() {

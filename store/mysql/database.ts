@@ -55,6 +55,18 @@ export class Database {
     await Promise.all([...open(this.#commits, readySessions.commits), ...open(this.#requests, readySessions.requests)])
   }
 
+  /** Makes requests on connections of their own; told where they show that the database is away. Rejects with a Failure. */
+  async watch<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      const result = await work()
+      this.#outages.answered('database')
+      return result
+    } catch (error) {
+      this.#tellAway(error)
+      throw error
+    }
+  }
+
   /** Makes statements (alone, or as a transaction) in one round trip. Rejects with a Failure; nothing is open then. */
   request(statements: readonly Sql[]): Promise<Result[]> {
     return this.#untilDone(this.#requests, statements)
@@ -113,9 +125,13 @@ export class Database {
         this.#isFull = true
         this.#outages.lost('room in the database', error)
       }
-      if (error instanceof Failure && awayKinds.has(error.kind)) this.#outages.lost('database', error)
+      this.#tellAway(error)
       throw error
     }
+  }
+
+  #tellAway(error: unknown): void {
+    if (error instanceof Failure && awayKinds.has(error.kind)) this.#outages.lost('database', error)
   }
 
   async #on(session: Session, sessions: Sessions, statements: readonly Sql[]): Promise<Result[]> {

@@ -25,7 +25,7 @@ export function openMysqlStore(url: string, events: MysqlEvents = noEvents): Sto
   const cluster = new Cluster(database)
   return {
     migrate: told(async () => {
-      await migrate(target)
+      await database.watch(() => migrate(target))
       await database.connect()
     }),
     createGroup: told((...values) => leases.createGroup(...values)),

@@ -26,6 +26,8 @@ interface Supervised {
   pidOf(name: string): number
   /** Waits until all children have served. */
   started(): Promise<void>
+  /** What the supervisor said so far. */
+  output(): string
 }
 
 /** Starts a supervisor of the groups; each child is its name and what it does, groups stop last to first. */
@@ -58,12 +60,25 @@ function supervise(t: Test, groups: string[][]): Supervised {
     process: child,
     journal,
     pidOf: (name) => journal().findLast((entry) => entry.name === name && entry.what === 'start')?.pid ?? 0,
-    started: () => until('started', () => output.includes('started')),
+    started: () => until('started', () => output.includes('started\n')),
+    output: () => output,
   }
 }
 
 const starts = (journal: Entry[], name: string) =>
   journal.filter((entry) => entry.name === name && entry.what === 'start')
+
+void t.test('says what its children wait for, and how many serve', async (t) => {
+  const cluster = supervise(t, [['engine ready'], ['proxy ready', 'worker-1 waiting', 'worker-2 waiting', 'slow']])
+  const said = 'not ready: waits for store mysql://127.0.0.1/db (ECONNREFUSED); 2 of 5 processes ready'
+  await until('it is said', () => cluster.output().includes(said))
+  await until('and again', () => cluster.output().split(said).length > 2)
+})
+
+void t.test('names the children that say nothing', async (t) => {
+  const cluster = supervise(t, [['engine ready'], ['proxy ready', 'slow']])
+  await until('they are named', () => cluster.output().includes('not ready: waits for slow; 2 of 3 processes ready'))
+})
 
 void t.test('starts in stages and restarts what is killed, again and again', async (t) => {
   const cluster = supervise(t, [['engine ready'], ['proxy ready', 'worker ready']])

@@ -6,6 +6,7 @@ import { StoreError } from '../../store/store.ts'
 import { kafkaEvents } from '../../observability/kafka-events.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { mysqlEvents } from '../../observability/mysql-events.ts'
+import { Services } from '../../platform/services.ts'
 
 function logged(): { logger: pino.Logger; lines: Record<string, unknown>[] } {
   const lines: Record<string, unknown>[] = []
@@ -18,7 +19,10 @@ function logged(): { logger: pino.Logger; lines: Record<string, unknown>[] } {
 void t.test('Kafka', async (t) => {
   const metrics = createMetrics()
   const { logger, lines } = logged()
-  const events = kafkaEvents(metrics, logger)
+  const events = kafkaEvents(
+    metrics,
+    new Services(logger).outages('log', 'kafka://ann:geheim@127.0.0.1:9092/prefix?tls=true'),
+  )
   events.request('append', 0.004, true)
   events.request('append', 10, false)
   events.gathered(64)
@@ -38,7 +42,13 @@ void t.test('Kafka', async (t) => {
   ])
     t.ok(text.split('\n').includes(line), line)
   t.match(lines, [
-    { level: 50, what: 'broker 1', reason: 'connection refused', msg: 'the log does not answer' },
+    {
+      level: 50,
+      url: 'kafka://127.0.0.1:9092/prefix',
+      what: 'broker 1',
+      reason: 'connection refused',
+      msg: 'the log does not answer',
+    },
     { level: 30, what: 'broker 1', msg: 'the log answers again' },
     { level: 50, what: 'appends', reason: 'NOT_ENOUGH_REPLICAS', msg: 'the log has too few replicas in sync' },
   ])
@@ -47,7 +57,7 @@ void t.test('Kafka', async (t) => {
 void t.test('MySQL', async (t) => {
   const metrics = createMetrics()
   const { logger, lines } = logged()
-  const events = mysqlEvents(metrics, logger)
+  const events = mysqlEvents(metrics, new Services(logger).outages('store', 'mysql://ann:geheim@127.0.0.1/db'))
   events.retried('deadlock')
   events.connections(3)
   events.requests(2, 1)
@@ -67,7 +77,13 @@ void t.test('MySQL', async (t) => {
   ])
     t.ok(text.split('\n').includes(line), line)
   t.match(lines, [
-    { level: 50, what: 'database', reason: 'ECONNREFUSED', msg: 'the store does not answer' },
+    {
+      level: 50,
+      url: 'mysql://127.0.0.1/db',
+      what: 'database',
+      reason: 'ECONNREFUSED',
+      msg: 'the store does not answer',
+    },
     { level: 30, what: 'database', msg: 'the store answers again' },
     { level: 50, what: 'room in the database', reason: 'table is full', msg: 'the store is full' },
   ])
