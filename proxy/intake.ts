@@ -4,6 +4,7 @@ import { ProtocolError, commandEnd, commandStart, parseCommand } from '../protoc
 import type { ClientCommand } from '../protocol/client-command.ts'
 import { disconnects } from '../protocol/codes.ts'
 import type { CloseReason } from '../protocol/codes.ts'
+import { socketBytesMax } from './backlog.ts'
 import type { Session } from './session.ts'
 import { refill } from './token-bucket.ts'
 import type { Bucket } from './token-bucket.ts'
@@ -17,8 +18,11 @@ export const commandChars = 4_096
 export const floodMs = 4_000
 /** A single message, however long, holds its session back no longer than this. */
 export const debtMsMax = 2_000
-/** While more bytes than this wait for a client its pings are not answered: what it gets shows well enough that we live. */
-export const pongBacklogMax = 65_536
+/**
+ * While a socket holds more bytes than this, pings of its client are not answered. It is more than a slow one has from
+ * what it is given as it takes it: some clients take no pong for no connection, whatever else they get.
+ */
+export const pongBacklogMax = 4 * socketBytesMax
 /** How often sessions that are held back are looked at. */
 export const intakeTickMs = 50
 

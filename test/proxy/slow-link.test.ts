@@ -1,7 +1,7 @@
 /**
  * Proves that a slow connection gets everything, late: the `centrifuge` SDK behind a relay with a rate and small buffers
  * comes back to rooms in each of which it missed far more than the link takes while a command may wait for its reply.
- * The figures are those of a phone on 60 KB/s, ten times as fast.
+ * The figures are those of a phone on 60 KB/s, ten times as fast; SLOW_LINK_HASTE=1 takes as long as in life.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,6 +16,7 @@ import { buildListener, websocketPath } from '../../proxy/listener.ts'
 import { until } from '../delivery/cluster.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import { Served } from './served.ts'
+import { Wire } from './wire.ts'
 
 /** How much faster than in life. */
 const haste = Number(process.env['SLOW_LINK_HASTE'] ?? 10)
@@ -57,13 +58,14 @@ async function linkTo(flags: Record<string, string>): Promise<Link> {
 
 /** Publishes `count` messages of `bytes` in each room, from a connection without a limit. */
 async function publishAll({ served }: Link, rooms: string[], count: number, bytes: number): Promise<void> {
-  const wire = await served.open()
-  await wire.command({ connect: {} })
+  const client = new Centrifuge(served.url, { websocket: WebSocket })
+  client.connect()
+  await client.ready()
   const data = 'x'.repeat(bytes)
   for (const room of rooms) {
-    for (let i = 0; i < count; i++) await wire.command({ publish: { channel: room, data } })
+    await Promise.all(Array.from({ length: count }, () => client.publish(room, data)))
   }
-  wire.terminate()
+  client.disconnect()
 }
 
 class Phone {
@@ -132,3 +134,38 @@ async function comesBack(t: Test, roomCount: number, bytesPerSecond: number): Pr
 
 void t.test('two rooms, 780 KB missed in each, at 60 KB/s', (t) => comesBack(t, 2, 60_000))
 void t.test('twelve rooms at 250 KB/s', (t) => comesBack(t, 12, 250_000))
+
+void t.test('one that asks and takes nothing is read little for, and keeps its connection', async (t) => {
+  await using link = await linkTo({ 'client.queue_max_size': '1000000' })
+  const { relay, served } = link
+  await publishAll(link, ['room'], 16, 50_000)
+  const wire = new Wire(link.url, [], {})
+  await wire.opened
+  await wire.command({ connect: {} })
+  const answered = async (): Promise<number> => {
+    const { values } = await served.metrics.commands.get()
+    const isAnswer = (labels: Record<string, unknown>) => labels['method'] === 'history' && labels['result'] === 'ok'
+    return values.find(({ labels }) => isAnswer(labels))?.value ?? 0
+  }
+  const refused = async (): Promise<number> =>
+    (await served.metrics.rejected.get()).values.find(({ labels }) => labels.code === '111')?.value ?? 0
+  relay.blackhole('answers')
+  const asked: number[] = []
+  for (let i = 0; i < 20; i++) {
+    const before = (await answered()) + (await refused())
+    asked.push(...wire.send({ history: { channel: 'room', limit: -1 } }))
+    await until('it is dealt with', async () => (await answered()) + (await refused()) > before)
+  }
+  const count = await answered()
+  t.ok(count <= 5, `${count} answers of 800 KB`)
+  relay.restore()
+  const replies = await Promise.all(asked.map((id) => wire.reply(id)))
+  const codes = replies.map(({ error }) => error?.code ?? 0)
+  t.strictSame(
+    codes.toSorted((a, b) => a - b),
+    asked.map((_, i) => (i < count ? 0 : 111)),
+  )
+  t.equal(await wire.errorOf({ history: { channel: 'room', limit: -1 } }), 0, 'and may ask again')
+  t.equal(wire.closed, null)
+  wire.terminate()
+})
