@@ -13,6 +13,9 @@ export const outputBytesMax = 1024 * 1024
 /** Requests of one client that wait for their transaction before no more are taken. */
 export const requestsWaitingMax = 10_000
 
+/** Time that a connection has to say whose it is. */
+export const helloDeadlineMs = 10_000
+
 export interface PeerOptions {
   socket: Socket
   tails: Tails
@@ -31,10 +34,12 @@ export class Peer {
   #outputBytes = 0
   #requestsWaiting = 0
   #tails = new Map<number, Tail>()
+  readonly #impatient: NodeJS.Timeout
 
   constructor(options: PeerOptions) {
     this.#options = options
     const { socket } = options
+    this.#impatient = setTimeout(() => this.destroy(), helloDeadlineMs)
     socket.on('data', (chunk) => this.#receive(chunk as Buffer))
     socket.on('drain', () => {
       this.#regulate()
@@ -43,6 +48,7 @@ export class Peer {
     // Whatever happened, 'close' follows, and the client connects again.
     socket.on('error', () => {})
     socket.on('close', () => {
+      clearTimeout(this.#impatient)
       for (const tail of this.#tails.values()) options.tails.remove(tail)
       this.#tails.clear()
       options.closed(this)
@@ -84,6 +90,7 @@ export class Peer {
     const { tails } = this.#options
     switch (message[0]) {
       case 'hello':
+        clearTimeout(this.#impatient)
         return this.#options.hello(this, message[1])
       case 'request': {
         const [, id, side, name, values] = message

@@ -12,6 +12,7 @@ import t from 'tap'
 import type { LogRecord } from '../../log/log.ts'
 import { encodeFrame, FrameDecoder } from '../../engine/frames.ts'
 import type { ClientMessage, ServerMessage } from '../../engine/messages.ts'
+import { helloDeadlineMs } from '../../engine/peer.ts'
 import { readPlace } from '../../engine/place.ts'
 import { until } from '../delivery/until.ts'
 import { EngineChild, openEmbeddedLog, temporaryDirectory } from '../engine/start-engine.ts'
@@ -25,6 +26,17 @@ const log = openEmbeddedLog(t, dataDir)
 await log.createTopics(topics)
 const reader = log.read('witness', 0, 0)
 const following = log.read('other', 0, 0)
+
+/** Nothing, and a frame that does not come: when each is closed, ms after it began; looked at in the last test. */
+const patience = Promise.all(
+  [Buffer.alloc(0), Buffer.from([9, 0, 0, 0])].map(async (said) => {
+    const socket = createConnection(path)
+    const start = performance.now()
+    socket.write(said)
+    await once(socket.resume(), 'close')
+    return performance.now() - start
+  }),
+)
 
 /** What a client of the engine sees while others do what they do: its records arrive, each once and in order. */
 let said = 0
@@ -291,4 +303,9 @@ void t.test('many that never speak, and one that announces a frame and keeps it'
   for (const client of silent) client[Symbol.dispose]()
   await witness()
   t.pass('nobody waits for them')
+})
+
+void t.test('whoever never says who it is does not stay', async (t) => {
+  for (const ms of await patience) t.ok(ms < helloDeadlineMs + 5_000, `${Math.round(ms)} ms`)
+  await witness()
 })
