@@ -18,6 +18,7 @@ import { Mutex } from './mutex.ts'
 import { Reads } from './reads.ts'
 import { Slot } from './slot.ts'
 import type { SlotDeps } from './slot.ts'
+import { SlotNews } from './slot-news.ts'
 import { Halted, take, warm } from './takeover.ts'
 
 type Move = Extract<ControlRecord, { type: 'move' }>
@@ -48,6 +49,7 @@ export class Worker {
   readonly #warming = new Set<SlotId>()
   readonly #halted = new Set<SlotId>()
   readonly #moves: Moves
+  readonly #news: SlotNews
   readonly #lanes: Lanes
   readonly #deps: SlotDeps
   readonly #announcer: Announcer
@@ -74,6 +76,7 @@ export class Worker {
       steppedDown: new Map(),
     }
     this.#moves = new Moves(env.clock)
+    this.#news = new SlotNews(env)
     this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'worker',
@@ -114,6 +117,7 @@ export class Worker {
     this.#announcer.start(config.worker.heartbeat_interval)
     this.#timers.push(
       clock.every(config.worker.heartbeat_interval, () => {
+        this.#news.look(this.#slots.size)
         metrics.slotsOwned.set({ version }, this.#slots.size)
         metrics.slotsHalted.set(this.#halted.size)
         metrics.cachedChannels.set(sum(this.#slots.values(), (slot) => slot.cachedChannels))
@@ -140,6 +144,7 @@ export class Worker {
   /** Ends everything at once, as a crash would: nothing is let go. */
   kill(): void {
     this.#isStopped = true
+    this.#news.tell(this.#slots.size)
     this.#announcer.stop()
     for (const timer of this.#timers) timer.cancel()
     for (const reader of this.#readers) reader.close()
@@ -262,7 +267,7 @@ export class Worker {
   }
 
   #own(slot: Slot, from: string | null, stoppedAt: number | null): void {
-    const { clock, logger } = this.#env
+    const { clock } = this.#env
     const { id, epoch } = slot
     this.#halted.delete(id)
     this.#slots.get(id)?.crash()
@@ -270,12 +275,12 @@ export class Worker {
     const kind = stoppedAt === null ? 'takeover' : 'planned'
     const pauseMs = stoppedAt === null ? 0 : Math.max(0, clock.now() - stoppedAt)
     this.#announcer.announce({ type: 'acquired', slot: id, epoch, worker: this.id, from, kind, pauseMs })
-    logger.info({ slot: id, epoch, kind, pauseMs }, 'slot taken')
+    this.#news.taken({ slot: id, epoch, kind, pauseMs })
     slot
       .run()
       .then((end) => {
         if (this.#slots.get(id) === slot) this.#slots.delete(id)
-        logger.info({ slot: id, epoch, end }, 'slot left')
+        this.#news.left(id, epoch, end)
         if (end === 'released') {
           this.#announcer.announce({ type: 'released', slot: id, epoch, worker: this.id, stoppedAt: slot.stoppedAt })
         }
