@@ -74,7 +74,7 @@ export function splitValues(text: string): string[] {
   const values: string[] = []
   for (let i = skipSpace(text, 0); i < text.length;) {
     const end = Math.max(endOfValue(text, i), i + 1)
-    values.push(text.slice(i, end))
+    values.push(text.slice(i, end).trimEnd())
     i = skipSpace(text, end)
     if (text.charCodeAt(i) === comma) i = skipSpace(text, i + 1)
   }

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { isDeeperThan, sliceMember } from '../../protocol/json.ts'
+import { isDeeperThan, sliceMember, splitValues } from '../../protocol/json.ts'
 import { holds } from './holds.ts'
 
 const space = fc.string({ unit: fc.constantFrom(' ', '\t', '\n', '\r'), maxLength: 3 })
@@ -117,3 +117,14 @@ function textDepth(text: string): number {
   }
   return most
 }
+
+void t.test('values side by side are parted where they end', async (t) => {
+  holds(
+    t,
+    fc.property(fc.array(fc.jsonValue()), fc.nat({ max: 2 }), (values, indent) => {
+      const texts = values.map((value) => JSON.stringify(value, null, indent))
+      for (const comma of [',', ' ,\n ']) assert.deepEqual(splitValues(texts.join(comma)), texts)
+    }),
+  )
+  t.strictSame(splitValues(' '), [])
+})
