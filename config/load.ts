@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { checkConfig } from './check.ts'
 import { cleanText, readTextFile } from './clean-text.ts'
 import type { Config } from './config.ts'
+import { contradictions } from './contradictions.ts'
 import { ConfigError } from './error.ts'
 import { configKeys, defaultConfig, setPath } from './keys.ts'
 import type { ConfigKey } from './keys.ts'
@@ -74,7 +75,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     if (text !== undefined) readText(key, text, `--${key.path}`, sink)
   }
   checkConfig(config)
-  return { config, warnings: [...warnings, ...weak.values()] }
+  return { config, warnings: [...warnings, ...weak.values(), ...contradictions(config)] }
 }
 
 function findFile({ file, cwd }: LoadOptions): string | undefined {
