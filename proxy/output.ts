@@ -114,15 +114,13 @@ export class Output {
   }
 
   /**
-   * Calls `run` once the connection of the session has taken all that it was given: at once when it has. One such wish
-   * per session; it ends with the session.
+   * Calls `run` once the connection of the session has taken all that it was given: never before the turn ends, as who
+   * calls may be about to give it more. One such wish per session; it ends with the session.
    */
   whenRoom(session: Session, run: () => void): void {
-    if (session.out.length === 0 && takesMore(session)) run()
-    else {
-      this.#roomWanted.set(session, run)
-      this.#watch()
-    }
+    this.#roomWanted.set(session, run)
+    queueMicrotask(() => this.#roomFor(session))
+    this.#watch()
   }
 
   /** The session is over. */

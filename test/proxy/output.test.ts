@@ -188,6 +188,10 @@ void t.test('a connection is given more as it takes it', async (t) => {
   t.equal(hasRoom, 1)
   t.strictSame([rig.closed, rig.letBehind], [[], []], 'being given much is not being slow')
   t.equal(rig.later.length, 0, 'nobody looks any more')
+  rig.output.whenRoom(slow.session, () => hasRoom++)
+  t.equal(hasRoom, 1, 'where there is room already, not before the turn ends')
+  await turn()
+  t.equal(hasRoom, 2)
 })
 
 void t.test('one who is given more than may wait is let behind, and nobody else notices', async (t) => {
