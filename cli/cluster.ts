@@ -55,6 +55,6 @@ function configFor(role: Role, index: number, config: Config): Config {
     store: role === 'proxy' ? '' : config.store,
     http_server: { ...http_server, internal_port: 0, port: extraProxy ? 0 : http_server.port },
     controller: role === 'controller' ? controller : { ...controller, token: '' },
-    client: role === 'proxy' ? client : { ...client, token: { hmac_secret_key: '' } },
+    client: role === 'proxy' ? client : { ...client, token: { ...client.token, hmac_secret_key: '' } },
   }
 }

@@ -1,65 +1,76 @@
+import schema from './centrifugo-keys.json' with { type: 'json' }
+import { WrittenNumber } from './written.ts'
+
 /**
- * Keys of Centrifugo v6 that we lack: a file that sets one loads, with a warning. A name stands for everything below it.
+ * What a file of Centrifugo may set that we lack. The names come from its published schema (centrifugo-schema.ts); which
+ * of them restrict what clients may do, or tell who they are, is said here: those are never ignored.
  */
 
-const words = (text: string): string[] => text.trim().split(/\s+/)
+const known = new Set(schema.keys)
 
-const sections = words(`
-  admin broker consumers debug emulation graphite grpc_api health http_api http_stream init map_broker
-  node opentelemetry presence_manager prometheus proxies rpc shared_poll sse swagger uni_grpc
-  uni_http_stream uni_sse uni_websocket usage_stats webtransport pid_file enable_unreleased_features
-`)
-
-const inSections: Record<string, string[]> = {
-  http_server: words(`
-    tls tls_autocert tls_external internal_tls http3 h2c_external external_http2_extended_connect
-  `),
-  log: words('level file'),
-  engine: words('type redis'),
-  controller: words('enabled type postgres redis nats'),
-  client: words(`
-    proxy subscription_token allow_anonymous_connect_without_token
-    disallow_anonymous_connection_tokens expired_sub_close_delay presence_update_interval concurrency
-    channel_position_check_delay channel_position_max_time_lag user_connection_limit
-    connection_rate_limit connect_include_server_time history_max_publication_limit
-    insecure_skip_token_signature_verify user_id_http_header subscribe_to_user_personal_channel
-    connect_code_to_unidirectional_disconnect
-  `),
-  'client.token': words(`
-    hmac_previous_secret_key hmac_previous_secret_key_valid_until rsa_public_key ecdsa_public_key
-    jwks_public_endpoint audience audience_regex issuer issuer_regex user_id_claim
-    insecure_skip_jwks_endpoint_safety_check
-  `),
-  channel: words(`
-    proxy history_meta_ttl publication_data_format private_prefix namespace_boundary user_boundary
-    user_separator
-  `),
-  websocket: words(`
-    disabled handler_prefix compression compression_min_size compression_level read_buffer_size
-    use_write_buffer_pool write_buffer_size write_timeout decompressed_message_size_limit
-  `),
-}
-
-const channelOptions = words(`
-  presence join_leave force_push_join_leave map_clients_presence_channel_prefix
-  map_users_presence_channel_prefix history_meta_ttl
-  force_recovery_mode auto_cache_recover allowed_delta_types allow_tags_filter delta_publish
-  allow_presence_for_anonymous allow_presence_for_subscriber allow_presence_for_client
-  allow_user_limited_channels channel_regex publication_data_format subscribe_proxy_enabled
-  subscribe_proxy_name publish_proxy_enabled publish_proxy_name sub_refresh_proxy_enabled
-  sub_refresh_proxy_name subscribe_stream_proxy_enabled subscribe_stream_proxy_name
-  subscribe_stream_proxy_bidirectional subscription_type map shared_poll
-`)
-
-const known = new Set([
-  ...sections,
-  ...Object.entries(inSections).flatMap(([section, names]) => names.map((name) => `${section}.${name}`)),
-  ...channelOptions.map((name) => `channel.without_namespace.${name}`),
-  ...channelOptions.map((name) => `channel.namespaces[].${name}`),
+/** Keys that restrict or identify as soon as they are set to anything. */
+const restricting = new Set([
+  'http_server.tls.enabled',
+  'http_server.tls_autocert.enabled',
+  'http_server.tls_external',
+  'http_server.internal_tls.enabled',
+  'websocket.disabled',
+  'client.token.hmac_previous_secret_key',
+  'client.token.rsa_public_key',
+  'client.token.ecdsa_public_key',
+  'client.token.jwks_public_endpoint',
+  'client.subscription_token.enabled',
+  'client.user_id_http_header',
+  'client.proxy.connect.enabled',
+  'client.proxy.refresh.enabled',
+  'client.connection_limit',
+  'client.user_connection_limit',
+  'client.connection_rate_limit',
+  'client.subscribe_to_user_personal_channel.single_connection',
+  'channel.publication_data_format',
+  ...['channel.without_namespace', 'channel.namespaces[]'].flatMap((path) =>
+    [
+      'publication_data_format',
+      'subscribe_proxy_enabled',
+      'publish_proxy_enabled',
+      'sub_refresh_proxy_enabled',
+      'subscribe_stream_proxy_enabled',
+    ].map((name) => `${path}.${name}`),
+  ),
 ])
 
-/** True when Centrifugo v6 has the key, or one above it. `channel.namespaces[2].presence` counts as any index. */
+/** Values that restrict nothing here: all data is JSON. */
+const harmless = new Map<string, readonly unknown[]>([['publication_data_format', ['json', 'binary']]])
+
+const withoutIndexes = (path: string): string => path.replaceAll(/\[\d+\]/g, '[]')
+
+/** Keys that have others below them. */
+const sections = new Set(schema.keys.map((key) => key.slice(0, Math.max(key.lastIndexOf('.'), 0))))
+
+/** True when Centrifugo v6 has the key, or a value of it. `channel.namespaces[2].presence` counts as any index. */
 export function isCentrifugoKey(path: string): boolean {
-  const names = path.replaceAll(/\[\d+\]/g, '[]').split('.')
-  return names.some((_, index) => known.has(names.slice(0, index + 1).join('.')))
+  const key = withoutIndexes(path)
+  if (known.has(key)) return true
+  const above = key.slice(0, Math.max(key.lastIndexOf('.'), 0))
+  // Below a key without others stands whatever somebody writes, such as the headers of a request.
+  return above !== '' && !sections.has(above) && isCentrifugoKey(above)
+}
+
+/** Paths at or below `path` that restrict or identify with the value that is set there. */
+export function restrictingKeys(path: string, value: unknown): string[] {
+  if (isNothing(value)) return []
+  if (Array.isArray(value)) return value.flatMap((item, index) => restrictingKeys(`${path}[${index}]`, item))
+  if (typeof value === 'object' && value !== null && !(value instanceof WrittenNumber)) {
+    return Object.entries(value).flatMap(([name, below]) => restrictingKeys(`${path}.${name}`, below))
+  }
+  const isHarmless = harmless.get(path.slice(path.lastIndexOf('.') + 1))?.includes(value)
+  return restricting.has(withoutIndexes(path)) && !isHarmless ? [path] : []
+}
+
+/** True for a value that switches nothing on: whoever writes it asks for nothing that we lack. */
+export function isNothing(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0
+  if (value instanceof WrittenNumber) return value.value === 0
+  if (typeof value === 'object' && value !== null) return Object.values(value).every(isNothing)
+  return ['', '0', '0s', 'false', 'null', 'undefined'].includes(String(value))
 }

@@ -4,6 +4,8 @@ import { parseKafkaUrl } from '../log/kafka/url.ts'
 import { parseMysqlUrl } from '../store/mysql/url.ts'
 import { isWildcard } from '../platform/addresses.ts'
 import { parseNetworks } from '../platform/networks.ts'
+import { normalOriginPattern } from '../platform/origin-pattern.ts'
+import { compilePattern } from '../platform/pattern.ts'
 import { embeddedDirectory, logUrl, storeUrl } from './config.ts'
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
@@ -23,6 +25,8 @@ export function checkConfig(config: Config): void {
   checkNetworks('http_server.proxy_protocol_trusted', config.http_server.proxy_protocol_trusted)
   checkAdvertised(config.http_server.advertise_address)
   for (const [shorter, longer] of shorterDurations) mustBeShorter(config, shorter, longer)
+  config.client.allowed_origins.forEach(checkOrigin)
+  checkTokens(config.client.token)
   checkChannelOptions('channel.without_namespace', config.channel.without_namespace)
   for (const [index, namespace] of config.channel.namespaces.entries()) {
     checkChannelOptions(`channel.namespaces[${index}]`, namespace)
@@ -71,7 +75,33 @@ function mustBeShorter(config: Config, shorter: string, longer: string): void {
   throw new ConfigError(`${shorter}: ${formatDuration(short)} must be shorter than ${longer}, ${formatDuration(long)}`)
 }
 
+function checkOrigin(origin: string): void {
+  try {
+    normalOriginPattern(origin)
+  } catch (error) {
+    throw new ConfigError(`client.allowed_origins: ${origin}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function checkTokens(token: Config['client']['token']): void {
+  for (const name of ['audience', 'issuer'] as const) {
+    checkRegex(`client.token.${name}_regex`, token[`${name}_regex`])
+    if (token[name] !== '' && token[`${name}_regex`] !== '') {
+      throw new ConfigError(`client.token.${name}_regex: set it or client.token.${name}, not both`)
+    }
+  }
+}
+
+function checkRegex(key: string, text: string): void {
+  try {
+    if (text !== '') compilePattern(text)
+  } catch (error) {
+    throw new ConfigError(`${key}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
 function checkChannelOptions(path: string, options: Config['channel']['without_namespace']): void {
+  checkRegex(`${path}.channel_regex`, options.channel_regex)
   const { force_recovery, history_size, history_ttl } = options
   if (force_recovery && (history_size === 0 || history_ttl === 0)) {
     throw new ConfigError(`${path}.force_recovery: needs history_size and history_ttl above 0`)

@@ -13,8 +13,10 @@ directory, or the one that \`--config FILE\` names, in YAML or JSON. Every key b
 - Lists in the environment are JSON; lists of texts may also be separated by commas.
 - Secrets are never flags and never printed. For each, and for \`log\` and \`store\`, \`NAME_FILE\` in the environment names a
   file that holds the value.
-- A key in a file that nobody knows is an error that names the nearest one. A key that only Centrifugo v6 knows is a
-  warning, so a file of Centrifugo loads. A variable \`HOLDFAST_…\` that nobody knows is a warning.
+- A file that Centrifugo v6 runs is read. Keys that we lack, whether Centrifugo has them or nobody, are warnings, as they
+  are there; one that looks like a slip of the hand is an error that names the nearest. A key of Centrifugo that restricts
+  what clients may do, or tells who they are, is honoured or is an error, never ignored (TLS, public keys, proxies that
+  ask a backend, connection limits). A variable \`HOLDFAST_…\` that nobody knows is a warning.
 - \`holdfast config check\` tells what is wrong, \`holdfast config print\` what is in force.
 
 Under \`holdfast dev\` without a file, channels without a namespace let authenticated clients subscribe, and subscribers

@@ -27,6 +27,7 @@ export interface Leaf {
   enum?: readonly unknown[]
   minimum?: number
   maximum?: number
+  pattern?: string
   properties?: Record<string, Leaf>
   items?: Leaf
   duration?: boolean
@@ -68,6 +69,9 @@ const everyKey = keysOf(configSchema.properties)
 
 /** All that a person can set. */
 export const configKeys = everyKey.filter((key) => !key.schema.internal)
+
+/** Paths of what the program sets by itself. */
+export const internalPaths = everyKey.filter((key) => key.schema.internal).map(({ path }) => path)
 
 /** A tree of the keys' defaults. */
 export function defaultsOf(keys: readonly ConfigKey[]): Record<string, unknown> {

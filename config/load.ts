@@ -4,7 +4,7 @@ import { checkConfig } from './check.ts'
 import { cleanText, readTextFile } from './clean-text.ts'
 import type { Config } from './config.ts'
 import { contradictions } from './contradictions.ts'
-import { ConfigError } from './error.ts'
+import { ConfigError, oneLine } from './error.ts'
 import { configKeys, defaultConfig, setPath } from './keys.ts'
 import type { ConfigKey } from './keys.ts'
 import { nearest } from './nearest.ts'
@@ -58,7 +58,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
         weak.set(key.path, `${key.path} (${source}) is shorter than ${secretBytesMin} bytes`)
       }
     },
-    warn: (message) => warnings.push(message),
+    warn: (message) => warnings.push(oneLine(message)),
   }
   const weak = new Map<string, string>()
 

@@ -11,10 +11,29 @@ function distance(from: string, to: string): number {
   return row[to.length]!
 }
 
-/** The candidate that takes the fewest edits; there must be one. A name alone is compared with the last part of a path. */
-export function nearest(name: string, candidates: readonly string[]): string {
-  const lastPart = (path: string) => path.slice(path.lastIndexOf('.') + 1)
-  const edits = (candidate: string) =>
-    Math.min(distance(name, candidate), distance(lastPart(name), lastPart(candidate)) + 0.5)
-  return candidates.reduce((best, candidate) => (edits(candidate) < edits(best) ? candidate : best))
+/** Edits that turn a name into a candidate. A name alone is compared with the last part of a path. */
+function edits(name: string, candidate: string): number {
+  return Math.min(distance(name, candidate), distance(lastPart(name), lastPart(candidate)) + 0.5)
 }
+
+const lastPart = (path: string): string => path.slice(path.lastIndexOf('.') + 1)
+
+/** The candidate that takes the fewest edits; there must be one. */
+export function nearest(name: string, candidates: readonly string[]): string {
+  return candidates.reduce((best, each) => (edits(name, each) < edits(name, best) ? each : best))
+}
+
+/**
+ * The candidate that a name was most likely meant to be: a slip of the hand, or the right name in another place.
+ * Undefined when it is like none.
+ */
+export function slipFrom(name: string, candidates: readonly string[]): string | undefined {
+  const { length } = lastPart(name)
+  if (length > nameLengthMax) return undefined
+  const near = nearest(name, candidates)
+  const slips = length < 4 ? 1 : length < 13 ? 2 : 3
+  return edits(name, near) <= slips + 0.5 ? near : undefined
+}
+
+/** A longer name was never meant to be a key. */
+const nameLengthMax = 100

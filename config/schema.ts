@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { parseDuration } from './duration.ts'
+import { patternLengthMax } from '../platform/pattern.ts'
 
 /**
  * The one description of every setting: types, defaults, bounds, environment names, flags, help and docs all come from
@@ -21,6 +22,15 @@ const secret = (description: string) => Type.String({ default: '', description, 
 
 /** Empty stands for `embedded:` and the data directory. Only the password in it is a secret. */
 const url = (description: string) => Type.String({ default: '', description, url: true })
+
+/** A regular expression of Go's syntax. */
+const regex = (description: string) =>
+  Type.String({
+    default: '',
+    description: `${description} A regular expression (RE2); \`^\` and \`$\` for the whole of it.`,
+    maxLength: patternLengthMax,
+    allowed: `a regular expression (RE2) of at most ${patternLengthMax} characters`,
+  })
 
 const toggle = (initial: boolean, description: string) => Type.Boolean({ default: initial, description })
 
@@ -58,6 +68,18 @@ const channelOptions = {
     'Clients may ask to be told when they miss a publication; who may read history may anyway.',
   ),
   force_recovery: toggle(false, 'Every subscription can recover what it missed; needs history_size and history_ttl.'),
+  allow_user_limited_channels: toggle(
+    true,
+    'A name with channel.user_boundary is for the users that stand behind it (`dialog#42,43`): they may subscribe, nobody else may subscribe, publish or read there. Off: an ordinary name.',
+  ),
+  channel_regex: regex('What the rest of a name must contain a match of, or error 107. Empty: any name.'),
+  subscription_type: Type.String({
+    default: '',
+    description:
+      'Kind of subscription that the namespace offers. Only streams exist here: with another kind nobody may subscribe.',
+    pattern: '^(|stream|map|map_clients|map_users|shared_poll)$',
+    allowed: 'stream, map, map_clients, map_users or shared_poll; empty for stream',
+  }),
   force_positioning: toggle(false, 'Every subscription is told when it misses a publication.'),
 }
 
@@ -127,13 +149,33 @@ export const configSchema = Type.Object({
   client: Type.Object({
     token: Type.Object({
       hmac_secret_key: secret(
-        'Secret of HS256 connection tokens; 32 bytes or more. `holdfast dev` makes one when empty.',
+        'Secret of connection and subscription tokens (HS256); 32 bytes or more. `holdfast dev` makes one when empty.',
       ),
+      leeway: duration(
+        '10s',
+        ['0s', '10m'],
+        'Difference between the clocks of whoever signs tokens and of a proxy; `exp`, `nbf` and `iat` may be off by it.',
+      ),
+      audience: text('', 'What `aud` of every token must be or contain. Empty: any.'),
+      audience_regex: regex('What one of `aud` must contain a match of. Excludes audience. Empty: any.'),
+      issuer: text('', 'What `iss` of every token must be. Empty: any.'),
+      issuer_regex: regex('What `iss` must contain a match of. Excludes issuer. Empty: any.'),
+      user_id_claim: Type.String({
+        default: '',
+        description: 'Claim that holds the user id, a text or a whole number. Empty: `sub`.',
+        pattern: '^[a-zA-Z_]{0,64}$',
+        allowed: 'letters and "_", at most 64',
+      }),
     }),
-    insecure: toggle(false, 'Let clients in without a token and allow them everything. For experiments only.'),
+    insecure: toggle(
+      false,
+      'Let clients in without a token and allow them everything. For experiments only: `Host` must name this machine, or `Origin` be in allowed_origins.',
+    ),
+    disallow_anonymous_connection_tokens: toggle(false, 'Refuse connection tokens that name no user, with 3507.'),
     allowed_origins: Type.Array(Type.String({ minLength: 1 }), {
       default: [],
-      description: 'Origins whose pages may connect; `*` is any. Empty: only the origin that the proxy itself serves.',
+      description:
+        'Origins whose pages may connect, such as `https://chat.example.com` or `https://*.example.com`; `*` is any. Empty: only the origin that the proxy itself serves.',
     }),
     ping_interval: duration(
       '25s',
@@ -143,6 +185,11 @@ export const configSchema = Type.Object({
     pong_timeout: duration('8s', ['500ms', '1h'], 'Time to answer a ping; shorter than client.ping_interval.'),
     stale_close_delay: duration('10s', ['100ms', '1h'], 'Time that a connection has to authenticate itself.'),
     expired_close_delay: duration('25s', ['0s', '1h'], 'Time that a client has to refresh an expired token.'),
+    expired_sub_close_delay: duration(
+      '25s',
+      ['0s', '1h'],
+      'Time that a subscription outlives the end of its token; then the client is told to subscribe anew (2501).',
+    ),
     channel_limit: integer(128, [1, 100_000], 'Channels that one client may be subscribed to.'),
     queue_max_size: integer(
       1_048_576,
@@ -181,9 +228,21 @@ export const configSchema = Type.Object({
       [1, 100_000],
       'Publications that one recovery may bring, and that one history reply holds at most.',
     ),
+    history_max_publication_limit: integer(
+      300,
+      [1, 100_000],
+      'Publications that one history reply holds at most, where recovery_max_publication_limit allows more.',
+    ),
   }),
   channel: Type.Object({
     max_length: integer(255, [1, 255], 'Characters of a channel name, counted as UTF-16 code units.'),
+    private_prefix: text('$', 'What names of channels begin with that need a subscription token. Empty: none do.'),
+    namespace_boundary: text(':', 'What parts the namespace from the rest of a name. Empty: no channel has one.'),
+    user_boundary: text(
+      '#',
+      'What stands in a name before the users that it is limited to (allow_user_limited_channels). Empty: no name is.',
+    ),
+    user_separator: text(',', 'What parts these users. Empty: there is one.'),
     without_namespace: Type.Object(channelOptions),
     namespaces: Type.Array(namespace, {
       default: [],

@@ -1,9 +1,9 @@
 import { ConfigError } from './error.ts'
-import { isCentrifugoKey } from './centrifugo-keys.ts'
+import { isCentrifugoKey, isNothing, restrictingKeys } from './centrifugo-keys.ts'
 import { decode, refuse } from './decode.ts'
-import { configKeys, defaultsOf, keysOf } from './keys.ts'
+import { configKeys, defaultsOf, internalPaths, keysOf } from './keys.ts'
 import type { ConfigKey } from './keys.ts'
-import { nearest } from './nearest.ts'
+import { slipFrom } from './nearest.ts'
 import { WrittenNumber, parseJson } from './written.ts'
 
 /** Where decoded values and warnings go. */
@@ -17,7 +17,8 @@ const isMapping = (value: unknown): value is Record<string, unknown> =>
 
 /**
  * Reads a nested mapping of keys. `prefix` stands before the paths in messages, `source` names the file. A key that
- * only Centrifugo has is a warning, any other unknown one throws ConfigError with the nearest that exists.
+ * we lack is a warning, whether Centrifugo has it or nobody, as it is there; but one that restricts what clients may do
+ * throws ConfigError, and so does one that looks like a slip of the hand, with the nearest that exists.
  */
 function readTree(
   tree: Record<string, unknown>,
@@ -30,30 +31,45 @@ function readTree(
   const sections = new Set(
     keys.flatMap(({ path }) => path.split('.').map((_, i, names) => names.slice(0, i).join('.'))),
   )
+  const names = [...byPath.keys(), ...sections].filter((name) => name !== '')
 
   const visit = (path: string, value: unknown): void => {
     const key = byPath.get(path)
     const ours = key !== undefined || sections.has(path)
     // A section left empty, and a key without a value, set nothing.
-    if (ours && value === null) return
-    if (isMapping(value) && (sections.has(path) || hasCentrifugoBelow(path, value))) {
+    if (ours && (value === null || (value === '' && isEmptyNothing(key)))) return
+    if (isMapping(value) && (sections.has(path) || (ours && isCentrifugoKey(prefix + path)))) {
       for (const [name, below] of Object.entries(value)) visit(`${path}.${name}`, below)
     } else if (key) {
       sink.set(key, decodeKey(key, value, prefix + path, source, sink), source)
     } else if (ours) {
       throw new ConfigError(`${prefix}${path} (${source}): a section of keys, not a value`)
-    } else if (isCentrifugoKey(prefix + path)) {
-      sink.warn(`${prefix}${path} (${source}) is a key of Centrifugo that Holdfast does not have: ignored`)
-    } else {
-      const near = prefix + nearest(path, [...byPath.keys()])
-      throw new ConfigError(`${prefix}${path} (${source}): unknown key; the nearest is ${near}`)
+    } else lacked(path, value)
+  }
+  const lacked = (path: string, value: unknown): void => {
+    const whole = prefix + path
+    if (internalPaths.includes(whole)) throw new ConfigError(`${whole} (${source}): the program sets it by itself`)
+    const isTheirs = isCentrifugoKey(whole)
+    const near = isTheirs ? undefined : slipFrom(path, names)
+    if (near !== undefined) {
+      throw new ConfigError(`${whole} (${source}): unknown key; the nearest is ${prefix}${near}`)
+    }
+    const [restricting] = restrictingKeys(whole, value)
+    if (restricting !== undefined) {
+      const why = 'restricts or identifies clients in Centrifugo, and Holdfast does not have it'
+      throw new ConfigError(`${restricting} (${source}) ${why}: remove it, or do not put Holdfast in its place`)
+    }
+    if (!isTheirs) sink.warn(`${whole} (${source}) is no key of Holdfast or Centrifugo: ignored`)
+    else if (!isNothing(value)) {
+      sink.warn(`${whole} (${source}) is a key of Centrifugo that Holdfast does not have: ignored`)
     }
   }
-  const hasCentrifugoBelow = (path: string, value: Record<string, unknown>) =>
-    !isCentrifugoKey(prefix + path) && Object.keys(value).some((name) => isCentrifugoKey(`${prefix}${path}.${name}`))
 
   for (const [name, value] of Object.entries(tree)) visit(name, value)
 }
+
+/** Centrifugo's own default file writes the ports that it leaves open as empty texts. */
+const isEmptyNothing = (key: ConfigKey | undefined): boolean => key?.kind === 'integer' || key?.kind === 'duration'
 
 function decodeKey(key: ConfigKey, raw: unknown, path: string, source: string, sink: Sink): unknown {
   if (key.kind !== 'namespaces') return decode({ ...key, path }, raw, source)

@@ -74,14 +74,25 @@ function allowed(key: ConfigKey): fc.Arbitrary<unknown> {
     case 'texts':
       return key.path.endsWith('trusted')
         ? fc.array(fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('10.0.0.0/8', 'fd00::/8')))
-        : fc.array(anyText)
+        : fc.array(
+            fc.oneof(
+              fc.domain().map((name) => `https://${name}:443/`),
+              fc.constantFrom('*', 'http://*.example'),
+            ),
+          )
     case 'namespaces':
       return fc.uniqueArray(namespace, { selector: ({ name }) => name, maxLength: 4 })
     case 'text':
       if (key.url) return fc.constantFrom('', 'embedded:here and there')
-      return key.path === 'worker.version' ? fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,62}$/) : anyText
+      if (key.path.endsWith('advertise_address')) return fc.domain()
+      if (key.path.endsWith('_regex')) return fc.constantFrom('', '^[a-z]+$', '(?i)room', 'x{1,10}')
+      return key.schema.pattern === undefined ? anyText : fc.stringMatching(new RegExp(key.schema.pattern))
   }
 }
+
+/** A text that is not just any. */
+const isConstrained = ({ path, url, schema }: ConfigKey) =>
+  url || /_regex$|advertise_address$/.test(path) || schema.pattern !== undefined
 
 const namespaceKeys = keysOf(configKeys.find(({ kind }) => kind === 'namespaces')!.schema.items!.properties!)
 const namespace: fc.Arbitrary<{ name: string }> = fc
@@ -94,7 +105,17 @@ const namespace: fc.Arbitrary<{ name: string }> = fc
   .map((options) => ({ ...options, force_recovery: false }))
 
 /** Keys whose values have to fit to those of another, or lead elsewhere. */
-const paired = ['client.ping', 'client.pong', 'heartbeat_interval', 'death_time', 'force_recovery', 'log', 'store']
+const paired = [
+  'client.ping',
+  'client.pong',
+  'heartbeat_interval',
+  'death_time',
+  'force_recovery',
+  'log',
+  'store',
+  'client.token.audience',
+  'client.token.issuer',
+]
 const alone = configKeys.filter(
   (key) => !paired.some((part) => key.path === part || key.path.includes(part)) || key.path.startsWith('log_'),
 )
@@ -125,7 +146,7 @@ void t.test('any allowed values are read, printed, and read back as the same', a
 })
 
 void t.test('texts come through every source unchanged', async (t) => {
-  const keys = alone.filter(({ kind, path, url }) => kind === 'text' && path !== 'worker.version' && !url)
+  const keys = alone.filter((key) => key.kind === 'text' && !isConstrained(key))
   holds(
     t,
     fc.property(fc.constantFrom(...keys), anyText, (key, text) => {

@@ -2,6 +2,7 @@
  * Proves how a configuration comes to be: the order of the sources, what each source may hold, that whatever is wrong
  * is one line naming the key, the place and the way out, and that a file written for Centrifugo loads.
  */
+import { writeFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { stringify } from 'yaml'
@@ -109,12 +110,13 @@ void t.test('what is wrong is one line', async (t) => {
 void t.test("Centrifugo's file loads; keys that only it has are warnings", async (t) => {
   const cwd = t.testdir({
     'holdfast.yaml': stringify({
-      http_server: { port: '9000', tls: { enabled: true } },
+      http_server: { port: '9000', internal_port: '', http3: { enabled: true } },
       log: { level: 'info' },
       engine: { type: 'redis', redis: { address: 'redis:6379' } },
       admin: { enabled: true },
+      health: { enabled: false },
       client: {
-        token: { hmac_secret_key: 'a'.repeat(32), audience: 'me' },
+        token: { hmac_secret_key: 'a'.repeat(32), audience: 'me', hmac_previous_secret_key: '' },
         allowed_origins: ['http://localhost:3000'],
       },
       channel: {
@@ -125,16 +127,138 @@ void t.test("Centrifugo's file loads; keys that only it has are warnings", async
   })
   const { config, warnings } = load({ cwd })
   t.equal(config.http_server.port, 9000)
+  t.equal(config.http_server.internal_port, 0, 'an empty port is none')
   t.equal(config.log, '')
+  t.equal(config.client.token.audience, 'me')
   t.match(config.channel.namespaces, [{ name: 'chat', history_size: 10, history_ttl: 300_000, force_recovery: true }])
-  const named = ['http_server.tls ', 'log.level', 'engine.type', 'engine.redis ', 'admin ', 'client.token.audience']
+  const named = ['http_server.http3 ', 'log.level', 'engine.type', 'engine.redis ', 'admin ']
   for (const key of [...named, 'channel.without_namespace.presence', 'channel.namespaces[0].join_leave']) {
     t.ok(
       warnings.some((warning) => warning.startsWith(key)),
       `warns of ${key}`,
     )
   }
-  t.equal(warnings.length, 8)
+  t.equal(warnings.length, 7)
+})
+
+/** A file that sets one key, in Centrifugo's way. */
+function setting(cwd: string, path: string, value: unknown): Partial<LoadOptions> {
+  const [section, option] = path.split('[].')
+  const tree = {}
+  if (option === undefined) setPath(tree, path, value)
+  else setPath(tree, section!, [{ name: 'staff', [option]: value }])
+  writeFileSync(`${cwd}/a.json`, JSON.stringify(tree))
+  return { cwd, file: 'a.json' }
+}
+
+void t.test('a key of Centrifugo that restricts or identifies is honoured or refused, never ignored', async (t) => {
+  const cwd = t.testdir({ empty: {} })
+  const refused: [path: string, values: unknown[]][] = [
+    ['http_server.tls.enabled', [true, 'true']],
+    ['http_server.tls_autocert.enabled', [true]],
+    ['http_server.tls_external', [true]],
+    ['http_server.internal_tls.enabled', [true]],
+    ['websocket.disabled', [true]],
+    ['client.token.rsa_public_key', ['-----BEGIN']],
+    ['client.token.ecdsa_public_key', ['-----BEGIN']],
+    ['client.token.jwks_public_endpoint', ['https://keys.example']],
+    ['client.token.hmac_previous_secret_key', ['x'.repeat(32)]],
+    ['client.subscription_token.enabled', [true]],
+    ['client.user_id_http_header', ['X-User-Id']],
+    ['client.proxy.connect.enabled', [true]],
+    ['client.proxy.refresh.enabled', [true]],
+    ['client.connection_limit', [10, '10']],
+    ['client.user_connection_limit', [1]],
+    ['client.connection_rate_limit', [1]],
+    ['client.subscribe_to_user_personal_channel.single_connection', [true]],
+    ['channel.publication_data_format', ['json_object']],
+    ...['channel.without_namespace.', 'channel.namespaces[].'].flatMap((path): [string, unknown[]][] => [
+      [`${path}publication_data_format`, ['json_object']],
+      [`${path}subscribe_proxy_enabled`, [true]],
+      [`${path}publish_proxy_enabled`, [true]],
+      [`${path}sub_refresh_proxy_enabled`, [true]],
+      [`${path}subscribe_stream_proxy_enabled`, [true]],
+    ]),
+  ]
+  for (const [path, values] of refused) {
+    for (const value of values) {
+      const found = errorOf(setting(cwd, path, value))
+      t.ok(found.startsWith(path.replace('[]', '[0]')), found)
+      t.match(found, /restricts or identifies/)
+      t.notMatch(found, /BEGIN|xxx/)
+    }
+    for (const nothing of [false, '', 0, null]) {
+      t.same(load(setting(cwd, path, nothing)).warnings, [], `${path}: ${String(nothing)} asks for nothing`)
+    }
+  }
+  t.same(load(setting(cwd, 'channel.namespaces[].publication_data_format', 'json')).warnings.length, 1)
+  const honoured: [path: string, value: unknown][] = [
+    ['client.token.audience', 'me'],
+    ['client.token.audience_regex', '^me$'],
+    ['client.token.issuer', 'them'],
+    ['client.token.issuer_regex', '^them$'],
+    ['client.token.user_id_claim', 'uid'],
+    ['client.disallow_anonymous_connection_tokens', true],
+    ['client.history_max_publication_limit', 5],
+    ['channel.private_prefix', '!'],
+    ['channel.namespace_boundary', '/'],
+    ['channel.user_boundary', '@'],
+    ['channel.user_separator', ';'],
+    ['channel.without_namespace.allow_user_limited_channels', false],
+    ['channel.without_namespace.channel_regex', '^[a-z]+$'],
+    ['channel.without_namespace.subscription_type', 'map'],
+  ]
+  for (const [path, value] of honoured) {
+    const { config, warnings } = load(setting(cwd, path, value))
+    t.same([getPath(config, path), warnings], [value, []], path)
+    t.not(getPath(defaultConfig(), path), value)
+  }
+})
+
+void t.test('what neither knows is a warning, what looks like a slip of the hand an error', async (t) => {
+  const cwd = t.testdir({ empty: {} })
+  const unknown = [
+    'client_publish_debounce_interval',
+    'user_status',
+    'client.something_of_theirs',
+    'channel.namespaces[].client_publish_debounce_interval',
+    'x'.repeat(10_000),
+    'line\nbreak',
+  ]
+  for (const path of unknown) {
+    const { warnings } = load(setting(cwd, path, { enabled: true }))
+    t.match(warnings, [/^[^\n]+ is no key of Holdfast or Centrifugo: ignored$/], path.slice(0, 60))
+  }
+  const slips: [written: string, meant: string][] = [
+    ['http_server.prt', 'http_server.port'],
+    ['http_server.prot', 'http_server.port'],
+    ['cleint', 'client'],
+    ['client.tokne.hmac_secret_key', 'client.token'],
+    ['client.token.audiance', 'client.token.audience'],
+    ['client.allowed_origin', 'client.allowed_origins'],
+    ['allowed_origins', 'client.allowed_origins'],
+    ['client.hmac_secret_key', 'client.token.hmac_secret_key'],
+    ['channel.namespaces[].alow_subscribe_for_clients', 'channel.namespaces[0].allow_subscribe_for_client'],
+    ['channel.namespaces[].histroy_size', 'channel.namespaces[0].history_size'],
+    ['channel.namespaces[].channel_regexp', 'channel.namespaces[0].channel_regex'],
+  ]
+  for (const [written, meant] of slips) {
+    t.match(errorOf(setting(cwd, written, {})), new RegExp(`the nearest is ${RegExp.escape(meant)}$`))
+  }
+})
+
+void t.test('patterns and origins are checked at start', async (t) => {
+  const cwd = t.testdir({ empty: {} })
+  for (const path of ['client.token.audience_regex', 'channel.without_namespace.channel_regex']) {
+    for (const pattern of ['(', '(?=a)', '(a)\\1', 'x'.repeat(1_001)]) {
+      t.match(errorOf(setting(cwd, path, pattern)), new RegExp(`^${RegExp.escape(path)}`), pattern.slice(0, 20))
+    }
+  }
+  const both = { HOLDFAST_CLIENT_TOKEN_ISSUER: 'a', HOLDFAST_CLIENT_TOKEN_ISSUER_REGEX: 'b' }
+  t.match(errorOf({ env: both }), /^client\.token\.issuer_regex: set it or client\.token\.issuer, not both$/)
+  t.match(errorOf(setting(cwd, 'client.token.user_id_claim', 'a.b')), /^client\.token\.user_id_claim /)
+  const origin = errorOf(setting(cwd, 'client.allowed_origins', ['https://good.example', 'chat.example.com']))
+  t.match(origin, /^client\.allowed_origins: chat\.example\.com: an origin begins with its scheme/)
 })
 
 void t.test('texts and lists in the environment', async (t) => {
@@ -203,7 +327,6 @@ void t.test('file, environment and flags agree on every value of every key', asy
   )
   const setting = fc.constantFrom(...keys).chain((key) => written(key).map((value) => ({ key, ...value })))
   const cwd = t.testdir({ empty: {} })
-  const { writeFileSync } = await import('node:fs')
   fc.assert(
     fc.property(setting, ({ key, text, value }) => {
       const tree = {}
