@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { impatient } from '../platform/http-limits.ts'
 import { canonicalAddress, parseNetworks } from '../platform/networks.ts'
+import { normalOriginPattern } from '../platform/origin-pattern.ts'
 import type { Env } from '../platform/env.ts'
 import { disconnects } from '../protocol/codes.ts'
 import { asksForWebSocket, handshakeProblem, subprotocolList } from './handshake.ts'
@@ -74,7 +75,8 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
     // The proxy closes its sessions itself, with a code that tells clients to come back.
     preClose: (done: () => void) => done(),
   })
-  const origins = new AllowedOrigins(config.client.allowed_origins)
+  const { allowed_origins: allowed, insecure } = config.client
+  const origins = new AllowedOrigins(allowed.map(normalOriginPattern), insecure)
   const events: SocketEvents = {
     message(session, data, isBinary) {
       if (isBinary && session.phase !== 'closed') proxy.sessions.close(session, disconnects.badRequest)
@@ -98,8 +100,8 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
         const { origin, host } = request.headers
         const address = addressOf(request)
         if (!origins.allows(origin, host)) {
-          logger.info({ origin, address }, 'origin refused')
-          return refuse(403, 'origin', 'origin is not in client.allowed_origins')
+          logger.info({ origin, host, address }, 'origin refused')
+          return refuse(403, 'origin', originRefused)
         }
         const reason = proxy.refuses(address)
         if (reason === 'connection_limit') return refuse(503, reason, 'this proxy has as many clients as it takes')
@@ -129,6 +131,9 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
   )
   return app
 }
+
+const originRefused =
+  'Origin is not in client.allowed_origins; without a list it must be that of Host, which under client.insecure must be a name of this machine'
 
 /** Made once: every connection keeps them. */
 const ignore = (): void => {}

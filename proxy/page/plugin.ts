@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SignJWT } from 'jose'
+import { isLoopbackHost } from '../loopback.ts'
 
 export interface PageOptions {
   /** The HMAC secret that the proxy verifies connection tokens with. */
@@ -34,18 +35,19 @@ const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8)
 loopback.addAddress('::1', 'ipv6')
 
-const loopbackHost = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i
+/** What reverse proxies add: then the request was made elsewhere, whatever `Host` they set. */
+const forwardingHeader = /^(x-forwarded-.*|forwarded|via|x-real-ip)$/
 
 /**
  * True for a request that a program on this machine made, for a page that this machine serves. The peer's address
- * alone would not do: a foreign site whose name is re-pointed to 127.0.0.1 comes from loopback too, but under its own
- * name, and a foreign page that merely calls us names itself in Origin.
+ * alone would not do: a page of another name that leads here says so in Host, a foreign page that merely calls us names
+ * itself in Origin, and a reverse proxy leaves its marks.
  */
 function isLocal(request: FastifyRequest): boolean {
   const { host, origin } = request.headers
   const peer = request.socket.remoteAddress
   if (peer === undefined || !loopback.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')) return false
-  if (host === undefined || !loopbackHost.test(host)) return false
+  if (!isLoopbackHost(host) || Object.keys(request.headers).some((name) => forwardingHeader.test(name))) return false
   return origin === undefined || URL.parse(origin)?.host === host.toLowerCase()
 }
 

@@ -83,6 +83,20 @@ void t.test('the token endpoint', async (t) => {
     t.strictSame(Object.keys(answer.json()).toSorted(), ['code', 'message'])
   })
 
+  void t.test('answers nobody through another server, whatever Host that sets', async (t) => {
+    const through = ['X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'Forwarded', 'Via', 'X-Real-IP']
+    for (const name of through) {
+      const answer = await app.inject({
+        method: 'POST',
+        url: '/page/token',
+        remoteAddress: '127.0.0.1',
+        headers: { host: '127.0.0.1:8000', [name]: '', 'content-type': 'application/json' },
+        payload: '{"name":"Ada"}',
+      })
+      t.strictSame([answer.statusCode, answer.json().code], [403, 'not_local'], name)
+    }
+  })
+
   void t.test('answers this machine, under its own name, and its own page', async (t) => {
     const allowed: TokenRequest[] = [
       { remoteAddress: '127.8.9.10' },
