@@ -23,7 +23,6 @@ const restricting = new Set([
   'client.user_id_http_header',
   'client.proxy.connect.enabled',
   'client.proxy.refresh.enabled',
-  'client.connection_limit',
   'client.user_connection_limit',
   'client.connection_rate_limit',
   'client.subscribe_to_user_personal_channel.single_connection',

@@ -33,6 +33,10 @@ export function createMetrics(registry = new Registry()) {
     connectionsRefused: counter('connections_refused_total', 'Connections refused before they were a session', [
       'reason',
     ]),
+    tokensRefused: counter('tokens_refused_total', 'Tokens refused, by the command that brought them and the reason', [
+      'command',
+      'reason',
+    ]),
     commands: counter('commands_total', 'Commands answered, by the version that handled them', [
       'method',
       'destination_version',

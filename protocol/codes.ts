@@ -36,6 +36,7 @@ export interface CloseReason {
 export const unsubscribes = {
   server: { code: 2000, reason: 'server unsubscribe' },
   insufficient: { code: 2500, reason: 'insufficient state' },
+  expired: { code: 2501, reason: 'expired' },
   invalidated: { code: 2502, reason: 'state invalidated' },
 } as const satisfies Record<string, CloseReason>
 
@@ -53,5 +54,6 @@ export const disconnects = {
   badRequest: { code: 3501, reason: 'bad request' },
   stale: { code: 3502, reason: 'stale' },
   inappropriateProtocol: { code: 3506, reason: 'inappropriate protocol' },
+  permissionDenied: { code: 3507, reason: 'permission denied' },
   notAvailable: { code: 3508, reason: 'not available' },
 } as const satisfies Record<string, CloseReason>

@@ -13,7 +13,9 @@ import type { Output } from './output.ts'
 import { wantAgain } from './session.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
-import type { TokenVerifier, Verdict } from './tokens.ts'
+import { TokenRefusals } from './token-refusals.ts'
+import type { TokenMisfit } from './token-refusals.ts'
+import type { Grant, TokenVerifier } from './tokens.ts'
 import type { Outcome, Uplink } from './uplink.ts'
 
 type CommandOf<M extends ClientCommand['method']> = Extract<ClientCommand, { method: M }>
@@ -23,6 +25,9 @@ const rpcs: Record<string, { permission: Permission; isRead: boolean }> = {
   'chat.send': { permission: 'publish', isRead: false },
   'chat.messages': { permission: 'history', isRead: true },
 }
+
+/** The longest that a client is told to wait before it refreshes, as Centrifugo has it: its timers hold a year. */
+const ttlSecondsMax = 365 * 24 * 3600
 
 export interface CommandsDeps {
   env: Env
@@ -40,9 +45,11 @@ export interface CommandsDeps {
 export class Commands {
   readonly #deps: CommandsDeps
   readonly #namespaces: Namespaces
+  readonly #refusals: TokenRefusals
 
   constructor(deps: CommandsDeps) {
     this.#deps = deps
+    this.#refusals = new TokenRefusals(deps.env)
     this.#namespaces = new Namespaces(deps.config)
   }
 
@@ -63,9 +70,9 @@ export class Commands {
       case 'send':
         return this.#deps.sessions.close(session, disconnects.notAvailable)
       case 'connect':
-        return void this.#connect(session, command)
+        return this.#connect(session, command)
       case 'refresh':
-        return void this.#refresh(session, command)
+        return this.#refresh(session, command)
       case 'subscribe':
         return this.#subscribe(session, command)
       case 'unsubscribe':
@@ -88,19 +95,22 @@ export class Commands {
     this.#deps.output.send(session, errorText(id, error))
   }
 
-  async #connect(session: Session, { id, token }: CommandOf<'connect'>): Promise<void> {
-    const { config, env, sessions, output, intake } = this.#deps
+  #connect(session: Session, { id, token }: CommandOf<'connect'>): void {
+    const { config, env, sessions, output, intake, tokens } = this.#deps
     if (token === '' && !config.client.insecure) return sessions.close(session, disconnects.badRequest)
-    session.phase = 'authenticating'
     if (token !== '') {
-      const verdict = await this.#verify(session, token)
-      if (session.phase !== 'authenticating' || verdict === null) return
+      const verdict = tokens.verify(token, env.clock.now())
       if ('refused' in verdict) {
+        this.#refusals.refused('connect', session.id, verdict.fault)
         if (verdict.refused === 'invalid') return sessions.close(session, disconnects.invalidToken)
         // The connection is of no use any more; the client comes back with a new token.
         session.phase = 'refused'
         this.#refuse(session, id, errors.tokenExpired)
         return intake.drop(session)
+      }
+      if (verdict.identity.user === '' && config.client.disallow_anonymous_connection_tokens) {
+        this.#refusals.refused('connect', session.id, 'no user')
+        return sessions.close(session, disconnects.permissionDenied)
       }
       Object.assign(session, verdict.identity)
     }
@@ -110,51 +120,47 @@ export class Commands {
     result.ping = Math.ceil(config.client.ping_interval / 1000)
     result.pong = true
     output.send(session, replyText(id, 'connect', JSON.stringify(result)))
-    intake.goOn(session)
     env.logger.debug({ session: session.id, address: session.address, user: session.user }, 'connected')
   }
 
-  async #refresh(session: Session, { id, token }: CommandOf<'refresh'>): Promise<void> {
-    const { sessions, output } = this.#deps
+  #refresh(session: Session, { id, token }: CommandOf<'refresh'>): void {
+    const { env, sessions, output, tokens } = this.#deps
     if (token === '') return sessions.close(session, disconnects.badRequest)
-    const verdict = await this.#verify(session, token)
-    if (session.phase !== 'connected' || verdict === null) return
+    const verdict = tokens.verify(token, env.clock.now())
     if ('refused' in verdict) {
+      this.#refusals.refused('refresh', session.id, verdict.fault)
       // SDKs take an error here for final; a connection that expired they open anew, with a new token.
       return sessions.close(session, verdict.refused === 'invalid' ? disconnects.invalidToken : disconnects.expired)
-    } else if (verdict.identity.user !== session.user) {
-      return sessions.close(session, disconnects.invalidToken)
-    } else {
-      session.expiresAt = verdict.identity.expiresAt
-      session.connInfo = verdict.identity.connInfo
-      const result: ConnectResult = { client: session.id, version: this.#deps.version, ...this.#ttl(session) }
-      output.send(session, replyText(id, 'refresh', JSON.stringify(result)))
     }
+    const { user, expiresAt, connInfo } = verdict.identity
+    if (user !== session.user) return this.#misfit(session, 'refresh', 'another user')
+    Object.assign(session, { expiresAt, connInfo })
+    const result: ConnectResult = { client: session.id, version: this.#deps.version, ...this.#ttl(session) }
+    output.send(session, replyText(id, 'refresh', JSON.stringify(result)))
   }
 
-  /** Null when checking itself failed; the session is closed then. */
-  async #verify(session: Session, token: string): Promise<Verdict | null> {
-    const { env, sessions, tokens } = this.#deps
-    try {
-      return await tokens.verify(token, env.clock.now())
-    } catch (error) {
-      env.logger.error({ err: error }, 'token could not be checked')
-      sessions.close(session, disconnects.serverError)
-      return null
-    }
+  /** A good token in the wrong hands, or in the wrong place. */
+  #misfit(session: Session, command: string, reason: TokenMisfit): void {
+    this.#refusals.refused(command, session.id, reason)
+    this.#deps.sessions.close(session, disconnects.invalidToken)
   }
 
   #ttl(session: Session): { expires?: true; ttl?: number } {
     if (session.expiresAt === 0) return {}
-    return { expires: true, ttl: Math.max(1, Math.ceil((session.expiresAt - this.#deps.env.clock.now()) / 1000)) }
+    const seconds = Math.ceil((session.expiresAt - this.#deps.env.clock.now()) / 1000)
+    return { expires: true, ttl: Math.min(Math.max(1, seconds), ttlSecondsMax) }
   }
 
   #subscribe(session: Session, command: CommandOf<'subscribe'>): void {
     const { config, hub, output, sessions } = this.#deps
-    const { id, channel } = command
+    const { id, channel, token } = command
     if (channel === '' || !deltas.has(command.delta)) return sessions.close(session, disconnects.badRequest)
     session.wanted.delete(channel)
-    const refusal = this.#namespaces.refusal(session, channel, 'subscribe') ?? kindRefusal(command)
+    const invalid = this.#namespaces.invalid(channel)
+    if (invalid) return this.#refuse(session, id, invalid)
+    const grant = token === '' ? null : this.#grant(session, command)
+    if (grant === 'refused') return
+    const refusal = this.#namespaces.refusal(session, channel, 'subscribe', grant !== null) ?? kindRefusal(command)
     if (refusal) return this.#refuse(session, id, refusal)
     if (session.channels.has(channel)) return this.#refuse(session, id, errors.alreadySubscribed)
     if (session.channels.size >= config.client.channel_limit) return this.#refuse(session, id, errors.limitExceeded)
@@ -179,10 +185,28 @@ export class Commands {
           if (outcome.error.temporary) wantAgain(session, channel, config.client.channel_limit)
           else session.wanted.delete(channel)
           this.#refuse(session, id, outcome.error)
-        } else output.send(session, outcome.text(id))
+        } else {
+          endWith(session, channel, grant)
+          output.send(session, outcome.text(id))
+        }
         this.#measure('subscribe', '', 'error' in outcome ? outcome.error : null, started)
       },
     })
+  }
+
+  /** What the token of a subscribe allows; one that is refused has been answered. */
+  #grant(session: Session, { id, channel, token }: CommandOf<'subscribe'>): Grant | 'refused' {
+    const { env, tokens } = this.#deps
+    const verdict = tokens.verifySubscription(token, env.clock.now())
+    if ('refused' in verdict) {
+      this.#refusals.refused('subscribe', session.id, verdict.fault)
+      this.#refuse(session, id, verdict.refused === 'invalid' ? errors.permissionDenied : errors.tokenExpired)
+      return 'refused'
+    }
+    const misfit = misfitOf(verdict.grant, session, channel)
+    if (misfit === null) return verdict.grant
+    this.#misfit(session, 'subscribe', misfit)
+    return 'refused'
   }
 
   #unsubscribe(session: Session, { id, channel }: CommandOf<'unsubscribe'>): void {
@@ -208,7 +232,8 @@ export class Commands {
     const refusal = this.#namespaces.refusal(session, channel, 'history')
     if (refusal) return this.#refuse(session, id, refusal)
     if (!isHistoryOn(this.#namespaces.optionsOf(channel)!)) return this.#refuse(session, id, errors.notAvailable)
-    const most = this.#deps.config.client.recovery_max_publication_limit
+    const { recovery_max_publication_limit: recovered, history_max_publication_limit: shown } = this.#deps.config.client
+    const most = Math.min(recovered, shown)
     const query = { limit: limit < 0 ? most : Math.min(limit, most), since, reverse }
     this.#forward(session, id, 'history', 'history', channel, JSON.stringify(query), true)
   }
@@ -268,6 +293,19 @@ export class Commands {
     metrics.commands.inc(labels)
     output.whenWritten(() => metrics.commandDuration.observe(labels, (clock.monotonic() - started) / 1000))
   }
+}
+
+function misfitOf(grant: Grant, session: Session, channel: string): TokenMisfit | null {
+  if (grant.channel !== channel) return 'another channel'
+  if (grant.user !== session.user) return 'another user'
+  return grant.client === '' || grant.client === session.id ? null : 'another client'
+}
+
+/** The subscription lasts as long as what granted it. */
+function endWith(session: Session, channel: string, grant: Grant | null): void {
+  if (grant === null || grant.expiresAt === 0) return void session.subscriptionEnds?.delete(channel)
+  session.subscriptionEnds ??= new Map()
+  session.subscriptionEnds.set(channel, grant.expiresAt)
 }
 
 function result(reply: 'publish' | 'history' | 'rpc', { body }: Outcome): string {

@@ -114,6 +114,13 @@ export class Hub {
     if (channel) this.#catchUp.add(channel, session, channel.top - waits)
   }
 
+  /** Ends the subscription of a session, which is told why, and what came with it. */
+  end(session: Session, name: string, reason: CloseReason): void {
+    session.channels.delete(name)
+    this.leave(session, name)
+    this.#output.send(session, unsubscribeText(name, reason))
+  }
+
   /** Ends subscribes that got no answer in time, and tries again what could not be read. */
   expire(): void {
     this.#catchUp.sweep()

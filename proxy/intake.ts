@@ -64,7 +64,6 @@ export class Intake {
   readonly #perform: (session: Session, command: ClientCommand) => void
   readonly #close: (session: Session, reason: CloseReason) => void
   readonly #held = new Set<Session>()
-  #serving: Session | null = null
   /** Runs while any session is held back. */
   #timer: Timer | null = null
 
@@ -108,16 +107,10 @@ export class Intake {
     return session.intake.tokens >= 0 && session.socket.bufferedBytes <= pongBacklogMax
   }
 
-  /** The session is connected: what it sent meanwhile has its turn. */
-  goOn(session: Session): void {
-    if (this.#serving !== session) this.#serve(session)
-  }
-
   /** What the session sent so far comes to nothing. */
   drop(session: Session): void {
     session.intake.messages = []
     session.intake.place = 0
-    this.goOn(session)
   }
 
   stop(): void {
@@ -132,10 +125,8 @@ export class Intake {
 
   #serve(session: Session): void {
     const { intake } = session
-    this.#serving = session
     this.#refill(intake)
-    while (intake.messages.length > 0 && session.phase !== 'authenticating' && this.#next(session));
-    this.#serving = null
+    while (intake.messages.length > 0 && this.#next(session));
     this.#settle(session)
   }
 
@@ -202,9 +193,8 @@ export class Intake {
   #settle(session: Session): void {
     const { intake, socket } = session
     if (session.phase === 'closed') return
-    const isAhead = intake.tokens < 0 || (intake.messages.length > 0 && session.phase !== 'authenticating')
-    if (isAhead) this.#hold(session)
-    const isPaused = isAhead || session.phase === 'authenticating'
+    const isPaused = intake.tokens < 0 || intake.messages.length > 0
+    if (isPaused) this.#hold(session)
     if (isPaused === intake.isPaused) return
     intake.isPaused = isPaused
     if (isPaused) socket.pause()

@@ -85,7 +85,9 @@ export class Proxy {
         pingIntervalMs: config.client.ping_interval,
         pongTimeoutMs: config.client.pong_timeout,
         staleCloseDelayMs: config.client.stale_close_delay,
-        expiredCloseDelayMs: config.client.expired_close_delay,
+        // What a token may be late by when it is shown, it may be late by afterwards.
+        expiredCloseDelayMs: config.client.expired_close_delay + config.client.token.leeway,
+        expiredSubCloseDelayMs: config.client.expired_sub_close_delay + config.client.token.leeway,
       },
       this.#limits,
       () => this.#hub,
@@ -125,7 +127,7 @@ export class Proxy {
       output: this.#output,
       sessions: this.sessions,
       intake: this.#intake,
-      tokens: new TokenVerifier(config.client.token.hmac_secret_key, config.client.insecure),
+      tokens: new TokenVerifier(config.client),
     })
     this.#inbox = new Inbox(env, {
       instance: this.id,

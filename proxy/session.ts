@@ -8,16 +8,18 @@ export interface Session {
   readonly socket: ClientSocket
   /** IP address of the client, canonical. */
   readonly address: string
-  phase: 'new' | 'authenticating' | 'connected' | 'refused' | 'closed'
+  phase: 'new' | 'connected' | 'refused' | 'closed'
   user: string
   /** JSON that the token carries about the connection, or null. */
   connInfo: string | null
-  /** When the token ends, ms since 1970; 0 for never. */
+  /** When what the token gave ends, ms since 1970; 0 for never. */
   expiresAt: number
   /** Subscriptions asked for and given; what is pending counts for permissions, since commands take effect in order. */
   channels: Set<string>
   /** Channels whose subscription ended without the client's doing, and that it is about to subscribe to again. */
   wanted: Set<string>
+  /** Subscriptions that end with their token, ms since 1970; null without any. */
+  subscriptionEnds: Map<string, number> | null
   intake: SessionIntake
   /** Monotonic ms; when the next ping goes, and by when its pong must be there (0: none outstanding). */
   pingAt: number
@@ -43,6 +45,7 @@ export function newSession(start: SessionStart): Session {
     expiresAt: 0,
     channels: new Set(),
     wanted: new Set(),
+    subscriptionEnds: null,
     pingAt: 0,
     pongBy: 0,
     out: [],

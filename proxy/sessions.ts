@@ -1,6 +1,6 @@
 import type { Env } from '../platform/env.ts'
 import { disconnectText } from '../protocol/client-frame.ts'
-import { disconnects } from '../protocol/codes.ts'
+import { disconnects, unsubscribes } from '../protocol/codes.ts'
 import type { CloseReason } from '../protocol/codes.ts'
 import type { AddressLimits } from './address-limits.ts'
 import { writeAll } from './backlog.ts'
@@ -15,7 +15,9 @@ export interface SessionsOptions {
   pingIntervalMs: number
   pongTimeoutMs: number
   staleCloseDelayMs: number
+  /** How long after its end an expired connection, and an expired subscription, is ended. */
   expiredCloseDelayMs: number
+  expiredSubCloseDelayMs: number
 }
 
 /** How often pings, pongs and expiries are looked at; what a session's deadlines are precise to. */
@@ -112,11 +114,26 @@ export class Sessions {
       this.close(session, disconnects.noPong)
     } else if (session.expiresAt !== 0 && session.expiresAt + this.#options.expiredCloseDelayMs <= wallNow) {
       this.close(session, disconnects.expired)
-    } else if (session.pingAt <= now) {
-      session.pingAt = now + this.#options.pingIntervalMs
-      session.pongBy = now + this.#options.pongTimeoutMs
-      this.#output().ping(session)
+    } else {
+      if (session.subscriptionEnds) this.#endSubscriptions(session, session.subscriptionEnds, wallNow)
+      if (session.pingAt <= now) this.#ping(session, now)
     }
+  }
+
+  #ping(session: Session, now: number): void {
+    session.pingAt = now + this.#options.pingIntervalMs
+    session.pongBy = now + this.#options.pongTimeoutMs
+    this.#output().ping(session)
+  }
+
+  #endSubscriptions(session: Session, ends: Map<string, number>, wallNow: number): void {
+    for (const [channel, end] of ends) {
+      if (end + this.#options.expiredSubCloseDelayMs > wallNow) continue
+      ends.delete(channel)
+      // What was unsubscribed since then has nothing to end.
+      if (session.channels.has(channel)) this.#hub().end(session, channel, unsubscribes.expired)
+    }
+    if (ends.size === 0) session.subscriptionEnds = null
   }
 
   #leaveChannels(session: Session): void {

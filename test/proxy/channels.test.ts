@@ -146,7 +146,10 @@ void t.test('permissions', async (t) => {
 void t.test('the defaults without dev deny everything', async (t) => {
   const { loadConfig } = await import('../../config/load.ts')
   const { config } = loadConfig({ env: {}, cwd: import.meta.dirname, flags: {} })
-  t.notOk(Object.values(config.channel.without_namespace).some((value) => value !== false && value !== 0))
+  // It allows nothing but what a channel's own name says.
+  const { allow_user_limited_channels: isLimited, ...options } = config.channel.without_namespace
+  t.equal(isLimited, true)
+  t.notOk(Object.values(options).some((value) => value !== false && value !== 0 && value !== ''))
 })
 
 void t.test('a permission that a subscription gives ends with it', async (t) => {

@@ -27,12 +27,25 @@ void t.test('tokens', async (t) => {
 
   void t.test('an expired one is error 109, and the connection of no more use', async (t) => {
     const wire = await served.open()
-    t.match(await wire.connect(await tokenFor('ada', { expiresIn: -1 })), {
+    t.match(await wire.connect(await tokenFor('ada', { expiresIn: -60 })), {
       error: { code: 109, message: 'token expired' },
     })
     t.equal(wire.closed, null)
     wire.send({ connect: { token: await tokenFor('ada') } })
     t.equal((await wire.close()).code, 3501)
+  })
+
+  void t.test('clocks may differ by ten seconds; what is not valid yet is 109, and no final close', async (t) => {
+    const seconds = Date.now() / 1000
+    for (const claims of [{ nbf: seconds + 2 }, { iat: seconds + 8 }, { exp: seconds - 5 }]) {
+      const wire = await served.open()
+      t.ok((await wire.connect(await tokenFor('ada', { claims }))).connect, JSON.stringify(claims))
+    }
+    for (const claims of [{ nbf: seconds + 60 }, { iat: seconds + 60 }, { exp: seconds - 60 }]) {
+      const wire = await served.open()
+      t.equal((await wire.connect(await tokenFor('ada', { claims }))).error?.code, 109, JSON.stringify(claims))
+      t.equal(wire.closed, null)
+    }
   })
 
   void t.test('what is no token of ours is 3500', async (t) => {
