@@ -1,16 +1,10 @@
-import { accessSync, chmodSync, constants, mkdirSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { logMigrations } from '../log/embedded/tables.ts'
 import { Sql, integer, sqliteCode } from '../store/embedded/sql.ts'
 import { NewerTablesError, applicationId, migrate, storeMigrations } from '../store/embedded/tables.ts'
+import { openDatabase, type Sync } from './database.ts'
 import { EngineStartError, type FileErrorCode } from './errors.ts'
-
-/**
- * How hard a commit is made. `normal` survives the death of any process, the engine's included; `full` survives a
- * loss of power too, at the price of waiting for the disk at each commit.
- */
-export type Sync = 'normal' | 'full'
 
 /** A larger file is opened without looking through all of its pages first. */
 export const quickCheckBytesMax = 256 * 1024 * 1024
@@ -20,15 +14,6 @@ export const quickCheckBytesMax = 256 * 1024 * 1024
  * pages write a quarter of what the usual ones do.
  */
 const pageBytes = 1_024
-
-/**
- * Pages that the write-ahead log grows to, 4 MB, before it is worked into the file. Everybody waits for that, on the
- * disk: with more the stops are fewer and longer, and the slowest one in a hundred commands waits twice as long.
- */
-const checkpointPages = 4_000
-
-/** Memory for pages, in KB. */
-const cacheKilobytes = 64 * 1_024
 
 /** One database holds both: log and store step through versions together. */
 const migrations = storeMigrations.map((tables, version) => `${tables}\n${logMigrations[version] ?? ''}`)
@@ -54,19 +39,37 @@ export function databasePath(dataDir: string): string {
   return join(dataDir, 'holdfast.db')
 }
 
-/** Opens the one file of a data directory, exclusively, and brings its tables up to date. */
-export function openFile(dataDir: string, sync: Sync): Sql {
+/** The one file of a data directory, open. Nobody else can open it before it is closed. */
+export interface EngineFile {
+  readonly path: string
+  readonly sync: Sync
+  readonly sql: Sql
+  close(): void
+}
+
+/** Directories whose file this process has open: SQLite takes all connections of a process for one owner. */
+const open = new Set<string>()
+
+/** Opens the file of a data directory, exclusively, and brings its tables up to date. */
+export function openFile(dataDir: string, sync: Sync): EngineFile {
   openDirectory(dataDir)
   const path = databasePath(dataDir)
+  const place = realpathSync(dataDir)
+  if (open.has(place)) throw fileError('in_use', path, null)
   let sql: Sql | undefined
   try {
-    sql = new Sql(new DatabaseSync(path))
-    prepareFile(sql, path, sync)
-    return sql
+    sql = new Sql(openDatabase(path, sync))
+    prepareFile(sql, path)
   } catch (error) {
     sql?.close()
     throw startError(path, error)
   }
+  open.add(place)
+  const close = (): void => {
+    open.delete(place)
+    sql.close()
+  }
+  return { path, sync, sql, close }
 }
 
 export function fileError(code: FileErrorCode, path: string, cause: unknown): EngineStartError {
@@ -89,12 +92,10 @@ function openDirectory(dataDir: string): void {
   }
 }
 
-function prepareFile(sql: Sql, path: string, sync: Sync): void {
+function prepareFile(sql: Sql, path: string): void {
   const { database } = sql
-  // Exclusive before the first access: then SQLite keeps the index of the write-ahead log in its own memory.
-  database.exec('PRAGMA locking_mode = EXCLUSIVE')
   // Takes effect in a file that is new.
-  database.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA cache_size = -${cacheKilobytes}`)
+  database.exec(`PRAGMA page_size = ${pageBytes}`)
   const version = integer(sql.get('PRAGMA user_version')?.['user_version'])
   const tables = integer(sql.get('SELECT count(*) AS count FROM sqlite_schema')?.['count'])
   const application = integer(sql.get('PRAGMA application_id')?.['application_id'])
@@ -103,9 +104,7 @@ function prepareFile(sql: Sql, path: string, sync: Sync): void {
   }
   // The write-ahead log is made with the mode of the file.
   chmodSync(path, 0o600)
-  database.exec(
-    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync}; PRAGMA wal_autocheckpoint = ${checkpointPages}`,
-  )
+  database.exec('PRAGMA journal_mode = WAL')
   if (statSync(path).size <= quickCheckBytesMax) {
     const verdict = sql.get('PRAGMA quick_check(1)')?.['quick_check']
     if (verdict !== 'ok') throw fileError('damaged', path, new Error(String(verdict)))

@@ -15,6 +15,8 @@ export interface GroupCommitOptions {
   sql: Sql
   runner: RequestRunner
   disk: Disk
+  /** Called after each transaction. */
+  written: () => void
   /** Called after the commit with what it appended, in order. */
   committed: (appended: Appended[]) => void
   /** The file cannot be used any more. */
@@ -30,6 +32,7 @@ export class GroupCommit {
   #waiting: Request[] = []
   #scheduled = false
   #over = false
+  #isHeld = false
 
   constructor(options: GroupCommitOptions) {
     this.#options = options
@@ -40,6 +43,12 @@ export class GroupCommit {
     this.#schedule()
   }
 
+  /** While held, requests wait. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+
   /** Takes no more requests; those that wait are left unanswered. */
   end(): void {
     this.#over = true
@@ -47,17 +56,18 @@ export class GroupCommit {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#over) return
+    if (this.#scheduled || this.#over || this.#isHeld) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
+      if (this.#isHeld) return
       this.#commit(this.#waiting.splice(0, groupRequestsMax))
       if (this.#waiting.length > 0) this.#schedule()
     })
   }
 
   #commit(group: Request[]): void {
-    const { sql, runner, disk, committed } = this.#options
+    const { sql, runner, disk, written, committed } = this.#options
     const appended: Appended[] = []
     const replies: (() => void)[] = []
     const isRead = group.every((request) => runner.isRead(request))
@@ -82,6 +92,7 @@ export class GroupCommit {
     if (!isRead) disk.accepted()
     for (const reply of replies) reply()
     committed(appended)
+    if (!isRead) written()
   }
 
   /** The common case at low rates: a request that has the transaction for itself needs no savepoint. */

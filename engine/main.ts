@@ -3,11 +3,12 @@ import { resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { SqliteLog } from '../log/embedded/sqlite-log.ts'
 import { SqliteStore } from '../store/embedded/sqlite-store.ts'
-import type { Sql } from '../store/embedded/sql.ts'
+import { Checkpoints } from './checkpoints.ts'
+import type { Sync } from './database.ts'
 import { Disk } from './disk.ts'
 import { Door } from './door.ts'
 import { EngineStartError } from './errors.ts'
-import { databasePath, fileError, fileErrorCode, openFile, type Sync } from './file.ts'
+import { fileError, fileErrorCode, openFile, type EngineFile } from './file.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Peer } from './peer.ts'
 import { RequestRunner } from './requests.ts'
@@ -49,8 +50,11 @@ export async function runEngine({ sync, ...options }: EngineOptions): Promise<Ru
 }
 
 /** Serves an open file of a data directory, and closes it. */
-export async function serveFile(sql: Sql, { dataDir, logger, onFatal, onDisk }: ServeOptions): Promise<RunningEngine> {
-  const file = databasePath(dataDir)
+export async function serveFile(
+  open: EngineFile,
+  { dataDir, logger, onFatal, onDisk }: ServeOptions,
+): Promise<RunningEngine> {
+  const file = open.path
   const disk: Disk = new Disk(dataDir, {
     full() {
       logger.error({ file, freeBytes: disk.freeBytes }, 'the disk is full: nothing is stored until there is room')
@@ -61,7 +65,7 @@ export async function serveFile(sql: Sql, { dataDir, logger, onFatal, onDisk }: 
       onDisk?.(false)
     },
   })
-  const engine = new Engine(sql, { dataDir, logger, disk }, (cause) => {
+  const engine = new Engine(open, { dataDir, logger, disk }, (cause) => {
     const error = fileError(fileErrorCode(cause) ?? 'unwritable', file, cause)
     logger.fatal({ err: error }, 'engine cannot go on')
     onFatal(error)
@@ -87,7 +91,8 @@ export async function serveFile(sql: Sql, { dataDir, logger, onFatal, onDisk }: 
 }
 
 class Engine {
-  #sql: Sql
+  #file: EngineFile
+  #checkpoints: Checkpoints
   #door: Door
   #peers = new Set<Peer>()
   #clients = new Map<string, Peer>()
@@ -98,18 +103,25 @@ class Engine {
   /** Called when a client is gone, while the engine stops. */
   #gone: (() => void) | null = null
 
-  constructor(sql: Sql, at: { dataDir: string; logger: Logger; disk: Disk }, failed: (error: unknown) => void) {
-    this.#sql = sql
+  constructor(file: EngineFile, at: { dataDir: string; logger: Logger; disk: Disk }, failed: (error: unknown) => void) {
+    this.#file = file
     this.#logger = at.logger
     this.#failed = failed
     this.#door = new Door({ ...at, accept: (socket) => this.#accept(socket) })
+    const { sql } = file
     const log = new SqliteLog(sql)
     this.#tails = new Tails(log)
     this.#group = new GroupCommit({
       sql,
       runner: new RequestRunner(log, new SqliteStore(sql, Date.now)),
       disk: at.disk,
+      written: () => this.#checkpoints.committed(),
       committed: (appended) => appended.forEach((records) => this.#tails.appended(records)),
+      failed: (error) => this.#fail(error),
+    })
+    this.#checkpoints = new Checkpoints({
+      ...file,
+      hold: (isHeld) => this.#group.hold(isHeld),
       failed: (error) => this.#fail(error),
     })
   }
@@ -127,7 +139,8 @@ class Engine {
     const impatient = setTimeout(() => this.#peers.forEach((peer) => peer.destroy()), stopGraceMs)
     while (this.#peers.size > 0) await new Promise<void>((gone) => (this.#gone = gone))
     clearTimeout(impatient)
-    this.#sql.close()
+    await this.#checkpoints.end()
+    this.#file.close()
   }
 
   #accept(socket: Socket): void {

@@ -1,8 +1,9 @@
 /**
  * An engine that is killed at any time keeps what it answered: acknowledged means present after the restart, anything
- * else is there as a whole or not at all, and readers go on without a skip or a repeat.
+ * else is there as a whole or not at all, and readers go on without a skip or a repeat. Also while its thread works the
+ * write-ahead log into the file.
  */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { LogError, type Log, type LogRecord } from '../../log/log.ts'
 import { StoreError, type Store } from '../../store/store.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../contract/store.ts'
@@ -73,9 +74,14 @@ async function leaseWhenUp(store: Store): ReturnType<Store['lease']> {
   }
 }
 
-void t.test('kill -9 in mid append and commit, again and again', async (t) => {
+void t.test('kill -9 in mid append and commit, again and again', (t) => underKills(t, []))
+
+for (const sync of ['normal', 'full'])
+  void t.test(`kill -9 in mid checkpoint, sync ${sync}`, (t) => underKills(t, [sync, 'busy']))
+
+async function underKills(t: Test, options: readonly string[]): Promise<void> {
   const dataDir = await temporaryDirectory(t)
-  let engine = await EngineChild.start(t, dataDir)
+  let engine = await EngineChild.start(t, dataDir, options)
   const logs = [openEmbeddedLog(t, dataDir), openEmbeddedLog(t, dataDir)]
   const store = openEmbeddedStore(t, dataDir)
   const tail = openEmbeddedLog(t, dataDir)
@@ -113,7 +119,7 @@ void t.test('kill -9 in mid append and commit, again and again', async (t) => {
   await Promise.race([flows(), work])
   for (let kill = 0; kill < kills; kill += 1) {
     await engine.end('SIGKILL')
-    engine = await EngineChild.start(t, dataDir)
+    engine = await EngineChild.start(t, dataDir, options)
     await Promise.race([flows(), work])
   }
   stopped = true
@@ -161,4 +167,4 @@ void t.test('kill -9 in mid append and commit, again and again', async (t) => {
     'the reader skipped and repeated nothing',
   )
   reader.close()
-})
+}

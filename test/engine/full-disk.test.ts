@@ -16,12 +16,13 @@ const kilobytes = (count: number): { key: null; value: Buffer }[] => [{ key: nul
 /** An engine whose disk the test fills and empties. */
 async function engine(t: Test) {
   const dataDir = await temporaryDirectory(t)
-  const sql = openFile(dataDir, 'normal')
+  const file = openFile(dataDir, 'normal')
+  const { sql } = file
   const pages = (): number => Number(sql.get('PRAGMA page_count')?.['page_count'])
   const limit = (to: number): void => sql.database.exec(`PRAGMA max_page_count = ${to}`)
   const lines: Record<string, unknown>[] = []
   const changes: boolean[] = []
-  const served = await serveFile(sql, {
+  const served = await serveFile(file, {
     dataDir,
     logger: pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) }),
     onFatal: (error) => t.fail(error.message),

@@ -31,8 +31,9 @@ export class EngineChild {
     this.#child = child
   }
 
-  static async start(t: Test, dataDir: string): Promise<EngineChild> {
-    const child = spawn(process.execPath, [program, dataDir], {
+  /** `options` are those of engine-process.ts. */
+  static async start(t: Test, dataDir: string, options: readonly string[] = []): Promise<EngineChild> {
+    const child = spawn(process.execPath, [program, dataDir, ...options], {
       env: cleanEnvironment(),
       stdio: ['ignore', 'pipe', 'inherit'],
     })
