@@ -139,6 +139,7 @@ export class SimulatedClient {
   #connect(): void {
     if (this.#connection !== null) return
     const connection = this.#world.connect({
+      user: this.name,
       opened: () => this.#connection === connection && this.#ask({ kind: 'connect' }),
       message: (message) => this.#connection === connection && this.#message(message),
       closed: (code, reason) => this.#connection === connection && this.#closed(code, reason),

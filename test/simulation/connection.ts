@@ -9,6 +9,8 @@ import type { Seeded } from './seeded.ts'
 
 /** The client's end of a connection. */
 export interface ConnectionEvents {
+  /** Who connects, as a token would say. */
+  user: string
   opened(): void
   message(message: Message): void
   /** 1006 when no reason was given. */
@@ -76,6 +78,7 @@ export class Connection {
     if (this.#isOver) return
     if (this.#proxy.ready !== true) return this.cut()
     this.#session = this.#proxy.open(this.#socket(), '127.0.0.1')
+    this.#session.user = this.#events.user
     this.#events.opened()
   }
 
