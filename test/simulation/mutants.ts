@@ -24,10 +24,10 @@ export const mutants: Record<string, Edit[]> = {
     {
       file: 'worker/slot.ts',
       from: `    this.#outbox.prepare(plan.commit)
-    if ((await this.#commit(plan.commit))`,
+    if ((await this.#commitIfFits(plan.commit))`,
       to: `    this.#outbox.prepare(plan.commit)
     this.#outbox.emit(plan.commit.outbox)
-    if ((await this.#commit(plan.commit))`,
+    if ((await this.#commitIfFits(plan.commit))`,
     },
     {
       file: 'worker/slot.ts',
@@ -66,15 +66,10 @@ export const mutants: Record<string, Edit[]> = {
   'two appends outstanding': [
     {
       file: 'log/append-lane.ts',
-      from: `      const first = await this.#appendUntilAcknowledged(this.#sending.map((item) => item.entry))
-      if (first === null) break
-      const sent = this.#sending
-      this.#sending = []
-      sent.forEach((item, index) => item.appended?.(first + index))
-`,
+      from: '      if (!(await this.#deliver())) break\n',
       to: `      const sent = this.#sending
       const ended = this.#appendUntilAcknowledged(sent.map((item) => item.entry)).then((first) => {
-        if (first !== null) sent.forEach((item, index) => item.appended?.(first + index))
+        if (typeof first === 'number') sent.forEach((item, index) => item.appended?.(first + index))
       })
       await this.#options.before
       this.#options.before = ended
