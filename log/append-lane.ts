@@ -10,6 +10,12 @@ export const appendRetryMs = { first: 20, max: 500 }
 /** What one append carries at most; an entry that is larger goes alone. */
 export const appendBatchMax = { entries: 500, bytes: laneBatchBytesMax }
 
+/**
+ * What may wait goes when nothing else does, so many bytes at a time that what comes meanwhile is not kept long; and
+ * after so many appends that went first, so that it goes at all.
+ */
+export const appendLaterMax = { bytes: 200_000, passedBy: 8 }
+
 export interface LaneItem {
   entry: LogEntry
   /** Called once the log has acknowledged the entry. */
@@ -36,13 +42,18 @@ export interface LaneOptions {
 
 /**
  * A FIFO into one partition with one append outstanding, retries included: the next goes only after the last was
- * acknowledged, so whatever a retry repeats is never overtaken. What is pushed meanwhile forms the next append.
+ * acknowledged, so whatever a retry repeats is never overtaken. What is pushed meanwhile forms the next append. A second
+ * queue holds what is of less weight and bound to no order.
  */
 export class AppendLane<Item extends LaneItem = LaneItem> {
   readonly #options: LaneOptions
   #queue: Item[] = []
+  #later: Item[] = []
   #sending: Item[] = []
   #queuedBytes = 0
+  #laterBytes = 0
+  /** Appends since something waits in `#later`. */
+  #passedBy = 0
   /** From the push that starts it to the end of the queue. */
   #isDraining = false
   #stopped = false
@@ -59,14 +70,35 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
     return this.#queuedBytes
   }
 
+  /** Bytes that wait until nothing else does. */
+  get laterBytes(): number {
+    return this.#laterBytes
+  }
+
   get isIdle(): boolean {
-    return this.#queue.length === 0 && this.#sending.length === 0
+    return !this.#hasMore && this.#sending.length === 0
+  }
+
+  get #hasMore(): boolean {
+    return this.#queue.length > 0 || this.#later.length > 0
   }
 
   push(item: Item): void {
     if (this.#stopped) return
     this.#queue.push(item)
     this.#queuedBytes += recordBytes(item.entry)
+    this.#schedule()
+  }
+
+  /** Whatever is pushed the other way goes first, as long as this is not passed by for too long. */
+  pushLater(item: Item): void {
+    if (this.#stopped) return
+    this.#later.push(item)
+    this.#laterBytes += recordBytes(item.entry)
+    this.#schedule()
+  }
+
+  #schedule(): void {
     // At the end of this turn, so that what is pushed together goes together.
     if (!this.#isDraining) {
       this.#isDraining = true
@@ -81,7 +113,7 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
     for (const item of this.#queue) (fits(item) ? removed : kept).push(item)
     if (removed.length > 0) {
       this.#queue = kept
-      for (const item of removed) this.#queuedBytes -= recordBytes(item.entry)
+      this.#queuedBytes -= bytesOf(removed)
       this.#notifyIdle()
     }
     return removed
@@ -97,7 +129,8 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
   stop(): void {
     this.#stopped = true
     this.#queue = []
-    this.#queuedBytes = 0
+    this.#later = []
+    this.#queuedBytes = this.#laterBytes = 0
     this.#retry?.cancel()
     this.#wakeRetry?.()
     this.#notifyIdle()
@@ -105,10 +138,10 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
 
   async #drain(): Promise<void> {
     const { log, topic, partition } = this.#options
-    while (this.#queue.length > 0) {
+    while (this.#hasMore) {
       if (log.turn) await log.turn(topic, partition)
       // All may have been taken back, or the lane stopped.
-      if (this.#queue.length === 0) break
+      if (!this.#hasMore) break
       this.#sending = this.#take()
       for (const item of this.#sending) item.sending?.()
       if (!(await this.#deliver())) break
@@ -148,15 +181,17 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
   }
 
   #take(): Item[] {
-    let bytes = 0
-    let count = 0
-    for (const item of this.#queue) {
-      bytes += recordBytes(item.entry)
-      if (count > 0 && (bytes > appendBatchMax.bytes || count === appendBatchMax.entries)) break
-      count++
-      this.#queuedBytes -= recordBytes(item.entry)
+    const isLaterDue = this.#queue.length === 0 || this.#passedBy === appendLaterMax.passedBy
+    if (this.#later.length > 0 && isLaterDue) {
+      this.#passedBy = 0
+      const taken = takeFrom(this.#later, appendLaterMax.bytes)
+      this.#laterBytes -= bytesOf(taken)
+      return taken
     }
-    return this.#queue.splice(0, count)
+    this.#passedBy = this.#later.length > 0 ? this.#passedBy + 1 : 0
+    const taken = takeFrom(this.#queue, appendBatchMax.bytes)
+    this.#queuedBytes -= bytesOf(taken)
+    return taken
   }
 
   /** The offset of the first; an error when they are too large; null when the lane was stopped meanwhile. */
@@ -194,4 +229,20 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
     this.#idleWaiters = []
     for (const resolve of waiters) resolve()
   }
+}
+
+/** The first of a queue that fit into one append, one at least. */
+function takeFrom<Item extends LaneItem>(queue: Item[], bytesMax: number): Item[] {
+  let bytes = 0
+  let count = 0
+  for (const { entry } of queue) {
+    bytes += recordBytes(entry)
+    if (count > 0 && (bytes > bytesMax || count === appendBatchMax.entries)) break
+    count++
+  }
+  return queue.splice(0, count)
+}
+
+function bytesOf(items: LaneItem[]): number {
+  return items.reduce((sum, { entry }) => sum + recordBytes(entry), 0)
 }

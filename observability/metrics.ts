@@ -93,6 +93,7 @@ export function createMetrics(registry = new Registry()) {
     fenced: counter('fenced_total', 'Slots lost to another owner while at work', ['stage']),
     deadLetters: counter('dead_letters_total', 'Records set aside', ['reason']),
     laneBacklogBytes: gauge('lane_backlog_bytes', 'Bytes waiting to be appended to the inbox topic'),
+    laneAnswerBytes: gauge('lane_answer_bytes', 'Bytes of answers to reads that wait until no event does'),
     laneResyncs: counter('lane_resyncs_total', 'Inboxes told to recover because their backlog was full'),
     readsWaiting: gauge('reads_waiting', 'Reads waiting for the store'),
     storesWentBack: counter('store_went_back_total', 'Slots found behind what their owner had announced'),

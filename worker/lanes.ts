@@ -20,12 +20,16 @@ interface RowItem extends LaneItem {
 
 const nothing = Buffer.alloc(0)
 
+/** Answers of reads that wait in one lane: beyond, none is begun for its inboxes. */
+export const answersMaxBytes = 4_000_000
+
 /** How often the backlog metric is taken. */
 const backlogSampleMs = 1_000
 
 /**
  * The worker's way out: one FIFO lane per partition of the inbox topic, shared by all its slots. Rows of the outbox
- * are put in after their commit, in order; a row is done when every lane it went into has it in the log.
+ * are put in after their commit, in order; a row is done when every lane it went into has it in the log. Answers of
+ * reads go when no row waits.
  */
 export class Lanes {
   readonly #env: Env
@@ -39,9 +43,13 @@ export class Lanes {
     this.#partitions = partitions
     this.#backlogMaxBytes = backlogMaxBytes
     this.#timer = env.clock.every(backlogSampleMs, () => {
-      let bytes = 0
-      for (const lane of this.#lanes.values()) bytes += lane.queuedBytes
-      env.metrics.laneBacklogBytes.set(bytes)
+      let [events, answers] = [0, 0]
+      for (const lane of this.#lanes.values()) {
+        events += lane.queuedBytes
+        answers += lane.laterBytes
+      }
+      env.metrics.laneBacklogBytes.set(events)
+      env.metrics.laneAnswerBytes.set(answers)
     })
   }
 
@@ -71,15 +79,22 @@ export class Lanes {
     }
   }
 
-  /** Out of band: no row stands behind it, the proxy asks again if it is lost. One that is too large is an error. */
-  answer(answer: AnswerRecord): void {
+  /** False while many answers wait on the way to this inbox. */
+  hasRoomFor(inbox: string): boolean {
+    return this.#lane(this.#partitionOf(inbox)).laterBytes < answersMaxBytes
+  }
+
+  /**
+   * Out of band: no row stands behind it, the proxy asks again if it is lost. One that is too large is an error. `done`
+   * is called once the log has it.
+   */
+  answer(answer: AnswerRecord, done: () => void): void {
     const value = encodeAnswer(answer)
     const tooLarge = { ...answer, error: errors.limitExceeded, body: nothing }
-    if (value.length + recordOverheadBytes > recordBytesMax) return this.answer(tooLarge)
+    if (value.length + recordOverheadBytes > recordBytesMax) return this.answer(tooLarge, done)
+    const item = (value: Buffer): RowItem => ({ entry: { key: null, value }, owner: '', row: null, appended: done })
     const lane = this.#lane(this.#partitionOf(answer.to))
-    if (lane.queuedBytes > this.#backlogMaxBytes) return this.#env.metrics.readsDropped.inc()
-    const item = (value: Buffer): RowItem => ({ entry: { key: null, value }, owner: '', row: null })
-    lane.push({ ...item(value), refused: () => item(encodeAnswer(tooLarge)) })
+    lane.pushLater({ ...item(value), refused: () => item(encodeAnswer(tooLarge)) })
   }
 
   /**

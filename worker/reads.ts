@@ -7,8 +7,11 @@ import type { App } from './app/app.ts'
 import type { AnsweredRead } from './batch.ts'
 import type { Lanes } from './lanes.ts'
 
-/** Reads that wait for their turn at most; the next one is answered with "too many requests". */
-export const readsWaitingMax = 2_000
+/** Reads that wait for their turn at most, of all and of one session; the next is answered with "too many requests". */
+export const readsWaitingMax = { all: 2_000, session: 32 }
+
+/** Reads of one slot at the same time: a room that everybody reads leaves room for other rooms' reads. */
+export const readsPerSlotMax = 4
 
 const nothing = Buffer.alloc(0)
 
@@ -16,15 +19,35 @@ export interface ReadsOptions {
   worker: string
   version: string
   concurrency: number
+  /** Nobody waits for an answer any more after this time. */
+  deadlineMs: number
 }
 
-/** Answers reads after their batch is committed, from committed rows, a few at a time. */
+interface Waiting {
+  read: AnsweredRead
+  /** Monotonic ms. */
+  since: number
+}
+
+interface SlotReads {
+  running: number
+  /** By session, in whose turn it is. */
+  sessions: Map<string, Waiting[]>
+}
+
+/**
+ * Answers reads after their batch is committed, from committed rows, a few at a time: slot by slot, and session by
+ * session in a slot, so that whoever asks for much waits for itself. None is begun while much waits to go where it
+ * would go.
+ */
 export class Reads {
   readonly #env: StoreEnv
   readonly #app: App
   readonly #lanes: Lanes
   readonly #options: ReadsOptions
-  readonly #waiting: { slot: SlotId; read: AnsweredRead }[] = []
+  /** In whose turn it is. */
+  readonly #slots = new Map<SlotId, SlotReads>()
+  #waiting = 0
   #running = 0
 
   constructor(env: StoreEnv, app: App, lanes: Lanes, options: ReadsOptions) {
@@ -35,21 +58,67 @@ export class Reads {
   }
 
   add(slot: SlotId, read: AnsweredRead): void {
-    if (this.#waiting.length >= readsWaitingMax) return this.#answer(slot, read, { error: errors.tooManyRequests })
-    this.#waiting.push({ slot, read })
+    const ofSlot = this.#slots.getOrInsertComputed(slot, () => ({ running: 0, sessions: new Map<string, Waiting[]>() }))
+    const ofSession = ofSlot.sessions.getOrInsertComputed(sessionOf(read), () => [])
+    if (this.#waiting >= readsWaitingMax.all || ofSession.length >= readsWaitingMax.session) {
+      if (ofSession.length === 0) ofSlot.sessions.delete(sessionOf(read))
+      return this.#answer(slot, read, { error: errors.tooManyRequests })
+    }
+    ofSession.push({ read, since: this.#env.clock.monotonic() })
+    this.#waiting++
     this.#next()
   }
 
   #next(): void {
-    while (this.#running < this.#options.concurrency && this.#waiting.length > 0) {
-      const { slot, read } = this.#waiting.shift()!
+    while (this.#running < this.#options.concurrency) {
+      const next = this.#take()
+      if (next === null) break
       this.#running++
-      void this.#run(slot, read).finally(() => {
+      void this.#run(next.slot, next.read).finally(() => {
         this.#running--
+        this.#ended(next.slot)
         this.#next()
       })
     }
-    this.#env.metrics.readsWaiting.set(this.#waiting.length)
+    this.#env.metrics.readsWaiting.set(this.#waiting)
+  }
+
+  /** The next one whose turn it is and whose answer has a way to go. */
+  #take(): { slot: SlotId; read: AnsweredRead } | null {
+    for (const [slot, ofSlot] of this.#slots) {
+      if (ofSlot.running >= readsPerSlotMax) continue
+      for (const [session, reads] of ofSlot.sessions) {
+        this.#dropLate(reads)
+        const [first] = reads
+        if (first && !this.#lanes.hasRoomFor(first.read.instance)) continue
+        reads.shift()
+        // The next time it is the turn of the others first.
+        ofSlot.sessions.delete(session)
+        if (reads.length > 0) ofSlot.sessions.set(session, reads)
+        if (!first) continue
+        this.#slots.delete(slot)
+        this.#slots.set(slot, ofSlot)
+        this.#waiting--
+        ofSlot.running++
+        return { slot, read: first.read }
+      }
+    }
+    return null
+  }
+
+  #dropLate(reads: Waiting[]): void {
+    const oldest = this.#env.clock.monotonic() - this.#options.deadlineMs
+    while (reads.length > 0 && reads[0]!.since < oldest) {
+      reads.shift()
+      this.#waiting--
+      this.#env.metrics.readsDropped.inc()
+    }
+  }
+
+  #ended(slot: SlotId): void {
+    const ofSlot = this.#slots.get(slot)!
+    ofSlot.running--
+    if (ofSlot.running === 0 && ofSlot.sessions.size === 0) this.#slots.delete(slot)
   }
 
   async #run(slot: SlotId, read: AnsweredRead): Promise<void> {
@@ -71,6 +140,11 @@ export class Reads {
     const { worker, version } = this.#options
     const error = 'error' in result ? result.error : null
     const body = 'body' in result ? Buffer.from(result.body) : nothing
-    this.#lanes.answer({ type: 'answer', slot, to: instance, n, worker, version, error, body })
+    const answer = { type: 'answer' as const, slot, to: instance, n, worker, version, error, body }
+    this.#lanes.answer(answer, () => this.#next())
   }
+}
+
+function sessionOf({ instance, read: { command } }: AnsweredRead): string {
+  return `${instance} ${command.session}`
 }

@@ -70,7 +70,11 @@ export class Worker {
       env,
       app,
       lanes: this.#lanes,
-      reads: new Reads(env, app, this.#lanes, { ...as, concurrency: config.worker.reads_max }),
+      reads: new Reads(env, app, this.#lanes, {
+        ...as,
+        concurrency: config.worker.reads_max,
+        deadlineMs: config.client.reply_deadline,
+      }),
       batchMax: config.worker.batch_max,
       careful: new Mutex(),
       steppedDown: new Map(),

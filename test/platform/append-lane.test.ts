@@ -1,12 +1,12 @@
 /**
  * Proves what everything above the log builds on: a lane has one append outstanding, retries included; what it was
  * given reaches the log in order, whatever fails, and is acknowledged once, in order, at the place of its last copy; what
- * the log can never take is dropped, and holds nobody up.
+ * the log can never take is dropped, and holds nobody up; what may wait goes after everything else, and goes.
  */
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { AppendLane, appendBatchMax, appendRetryMs } from '../../log/append-lane.ts'
+import { AppendLane, appendBatchMax, appendLaterMax, appendRetryMs } from '../../log/append-lane.ts'
 import type { LaneItem } from '../../log/append-lane.ts'
 import { LogError } from '../../log/log.ts'
 import type { Log, LogEntry } from '../../log/log.ts'
@@ -75,6 +75,7 @@ interface Rig {
   /** Names of entries that the log would not take, and what went in the place of some. */
   refused: string[]
   push: (name: string, more?: { bytes?: number; appended?: () => void; instead?: string }) => void
+  pushLater: Rig['push']
   /** Ends the append under way and lets the lane go on. */
   end: (fate: Fate) => Promise<void>
 }
@@ -117,6 +118,7 @@ function rig(log = new HeldLog()): Rig {
     tried,
     refused,
     push: (name, more = {}) => lane.push(itemOf(name, more)),
+    pushLater: (name, more = {}) => lane.pushLater(itemOf(name, more)),
     async end(fate) {
       const held = log.held.shift()
       assert.ok(held, 'an append is under way')
@@ -185,6 +187,51 @@ void t.test('a lane waits for its turn: what is pushed until then goes too, what
   push('e')
   await settled()
   t.strictSame(log.held[0]?.texts, ['e'])
+})
+
+void t.test('what may wait goes when nothing else does, and a little at a time', async (t) => {
+  const { log, lane, push, pushLater, end } = rig()
+  const bytes = appendLaterMax.bytes / 2
+  for (const name of ['x', 'y', 'z']) pushLater(name, { bytes: bytes - recordOverheadBytes })
+  push('a')
+  t.equal(lane.laterBytes, 3 * bytes)
+  t.equal(lane.queuedBytes, recordOverheadBytes + 1)
+  const names = () => log.held[0]?.texts.map((text) => text[0])
+  await settled()
+  t.strictSame(names(), ['a'])
+  await end('stored')
+  t.strictSame(names(), ['x', 'y'], 'as much as goes together')
+  push('b')
+  await end('stored')
+  t.strictSame(names(), ['b'], 'again something comes first')
+  t.notOk(lane.isIdle)
+  await end('stored')
+  t.strictSame(names(), ['z'])
+  await end('stored')
+  t.ok(lane.isIdle)
+  t.equal(lane.laterBytes, 0)
+  pushLater('huge', { bytes: 2 * appendLaterMax.bytes, instead: 'w' })
+  await settled()
+  await end('stored')
+  t.strictSame(names(), ['w'], 'one that is refused has its place taken')
+  lane.stop()
+  t.equal(lane.laterBytes, 0)
+})
+
+void t.test('what may wait is not passed by for ever', async (t) => {
+  const { log, push, pushLater, end } = rig()
+  pushLater('x')
+  pushLater('y')
+  const order: string[] = []
+  push('a')
+  await settled()
+  for (let count = 0; count < 2 * appendLaterMax.passedBy + 3; count++) {
+    push('a')
+    order.push(...log.held[0]!.texts)
+    await end('stored')
+  }
+  t.strictSame(order.indexOf('x'), appendLaterMax.passedBy)
+  t.strictSame(order.indexOf('y'), appendLaterMax.passedBy + 1, 'what fits goes with it')
 })
 
 void t.test('a failed append is retried before anything else, with a growing pause', async (t) => {
