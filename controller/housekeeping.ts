@@ -6,7 +6,7 @@ import type { ProxyBeat } from '../protocol/status-record.ts'
 import { clusterTopics } from '../protocol/topics.ts'
 import type { Lease } from '../store/store.ts'
 import { heardKept, trimHeard } from './heard.ts'
-import { Retention } from './retention.ts'
+import { Retention, handledCommands, keptMs, readInboxes } from './retention.ts'
 import { TopicsWatch, topicsLookMs } from './topics-watch.ts'
 
 /** What the leader sees at the moment. */
@@ -20,7 +20,9 @@ export interface ClusterNow {
 export class Housekeeping {
   readonly topics: TopicsWatch
   readonly #env: StoreEnv
-  readonly #retention: Retention
+  readonly #commands: Retention
+  readonly #inboxes: Retention
+  readonly #inboxPartitions: number
   readonly #now: () => ClusterNow
   readonly #failed: (error: unknown) => void
   #timers: Timer[] = []
@@ -30,7 +32,10 @@ export class Housekeeping {
     this.#env = env
     this.#now = now
     this.#failed = failed
-    this.#retention = new Retention(env, config)
+    const kept = keptMs(config)
+    this.#commands = new Retention(env, kept.commands)
+    this.#inboxes = new Retention(env, kept.inboxes)
+    this.#inboxPartitions = config.topics.inbox_partitions
     this.topics = new TopicsWatch(env, clusterTopics(slotCount(config), config.topics.inbox_partitions))
   }
 
@@ -38,9 +43,13 @@ export class Housekeeping {
     const stopped = () => this.#isStopped
     this.#every(heardKept.everyMs, () => trimHeard(this.#env, stopped))
     this.#every(topicsLookMs, () => this.topics.look(stopped))
-    this.#every(this.#retention.everyMs, async ({ leases, proxies }) => {
+    this.#every(this.#commands.everyMs, async ({ leases }) => {
       // None before the first look at the store.
-      if (leases.length > 0) await this.#retention.look(leases, proxies, stopped)
+      if (leases.length > 0) await this.#commands.look(handledCommands(leases), stopped)
+    })
+    this.#every(this.#inboxes.everyMs, async ({ proxies }) => {
+      const places = await readInboxes(this.#env, this.#inboxPartitions, proxies, stopped)
+      await this.#inboxes.look(places, stopped)
     })
   }
 
