@@ -222,6 +222,16 @@ export const configSchema = Type.Object({
       [1, 1_000_000],
       'Commands that one client may send at once, beside the subscribes with which it comes back: those may be client.channel_limit.',
     ),
+    read_rate: integer(
+      1_000_000,
+      [1_000, 1_000_000_000],
+      'Bytes per second of history and messages that one client may read in the long run; what goes beyond waits, then gets error 111.',
+    ),
+    read_burst: integer(
+      4_000_000,
+      [1_000, 1_000_000_000],
+      'Bytes of history and messages that one client may read at once.',
+    ),
     reply_deadline: duration('4500ms', ['50ms', '1h'], 'Time after which a command without a reply gets error 100.'),
     recovery_max_publication_limit: integer(
       300,
@@ -310,7 +320,7 @@ export const configSchema = Type.Object({
     retention: duration(
       '1h',
       ['30s', '8760h'],
-      'Time that records are kept after every reader has passed them; `holdfast dev` keeps them for 1m. A store that goes back in time by less loses nothing.',
+      'Time that commands are kept after they were handled; `holdfast dev` keeps them for 1m. A store that goes back in time by less loses nothing. What proxies have read is kept for twice controller.proxy_death_time at most.',
     ),
   }),
   engine: Type.Object({

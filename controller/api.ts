@@ -2,7 +2,9 @@ import { timingSafeEqual } from 'node:crypto'
 import { hash } from 'node:crypto'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
+import { authority } from '../platform/addresses.ts'
 import type { StoreEnv } from '../platform/env.ts'
+import { httpConnectionsMax, httpPatienceMs, impatient } from '../platform/http-limits.ts'
 import type { Config } from '../config/config.ts'
 import { commandTopic, parseSlot } from '../protocol/topics.ts'
 import { StoreError } from '../store/store.ts'
@@ -25,12 +27,13 @@ const paramsId = { type: 'object', required: ['id'], properties: { id: { type: '
 /** The controller's HTTP interface. Everything but service discovery needs the bearer token. Does not listen yet. */
 export function buildApi(controller: Controller, env: StoreEnv, config: Config, token: string): FastifyInstance {
   const app = fastify({
-    forceCloseConnections: true,
+    ...impatient(httpPatienceMs),
     bodyLimit: 64 * 1024,
     // What does not fit is refused, not bent into shape.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   })
 
+  app.server.maxConnections = httpConnectionsMax
   app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {
     if (error instanceof ApiError) return reply.code(error.status).send({ code: error.code, message: error.message })
     const isAway = error instanceof StoreError && error.code === 'unavailable'
@@ -83,7 +86,7 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
       generation,
       state,
       sessions,
-      address: clients && `${clients.host}:${clients.port}`,
+      address: clients && authority(clients.host, clients.port),
     })),
   )
 
@@ -190,7 +193,7 @@ function bySlot(a: { slot: string }, b: { slot: string }): number {
 function targets({ members }: Controller): { targets: string[]; labels: Record<string, string> }[] {
   return [...members.workers(), ...members.proxies(), ...members.controllers(), ...members.engines()].map(
     ({ beat }) => ({
-      targets: [`${beat.internal.host}:${beat.internal.port}`],
+      targets: [authority(beat.internal.host, beat.internal.port)],
       labels: { role: beat.role, version: beat.version, id: beat.id },
     }),
   )

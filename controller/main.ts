@@ -28,6 +28,7 @@ export async function runController(config: Config): Promise<void> {
     const internal = await startInternalListener({
       host: config.http_server.internal_address,
       port: config.http_server.internal_port,
+      advertised: config.http_server.advertise_address,
       registry: metrics.registry,
       ready: () => services.waitsFor ?? (controller ? true : 'starting'),
     })

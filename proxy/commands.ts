@@ -11,12 +11,13 @@ import { Namespaces, isHistoryOn } from './namespaces.ts'
 import type { Permission } from './namespaces.ts'
 import type { Output } from './output.ts'
 import { wantAgain } from './session.ts'
+import type { ReadGate } from './read-gate.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import { TokenRefusals } from './token-refusals.ts'
 import type { TokenMisfit } from './token-refusals.ts'
 import type { Grant, TokenVerifier } from './tokens.ts'
-import type { Outcome, Uplink } from './uplink.ts'
+import type { Outcome, Request, Uplink } from './uplink.ts'
 
 type CommandOf<M extends ClientCommand['method']> = Extract<ClientCommand, { method: M }>
 
@@ -35,6 +36,7 @@ export interface CommandsDeps {
   version: string
   hub: Hub
   uplink: Uplink
+  reads: ReadGate
   output: Output
   sessions: Sessions
   intake: Intake
@@ -259,12 +261,12 @@ export class Commands {
     payload: string,
     isRead: boolean,
   ): void {
-    const { env, uplink, output } = this.#deps
+    const { env, uplink, reads, output } = this.#deps
     // Nothing is read for one who does not take what was read before.
     if (isRead && output.isFull(session)) return this.#refuse(session, id, errors.tooManyRequests)
     const options = this.#namespaces.optionsOf(channel)!
     const started = env.clock.monotonic()
-    const n = uplink.send({
+    const request: Request = {
       method,
       channel,
       session: session.id,
@@ -281,8 +283,9 @@ export class Commands {
         output.send(session, error ? errorText(id, clientError(error)) : replyText(id, reply, result(reply, outcome)))
         this.#measure(method, outcome.version, error, started)
       },
-    })
-    if (typeof n !== 'number') this.#refuse(session, id, n)
+    }
+    const refused = isRead ? reads.send(session, request) : uplink.send(request)
+    if (refused !== null && typeof refused !== 'number') this.#refuse(session, id, refused)
   }
 
   /** To be called after the reply was sent. */

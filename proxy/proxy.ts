@@ -20,6 +20,7 @@ import { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Intake } from './intake.ts'
 import { Output } from './output.ts'
+import { ReadGate } from './read-gate.ts'
 import { Sessions, closeGraceMs, sessionSweepMs } from './sessions.ts'
 import { wantAgain } from './session.ts'
 import type { Session } from './session.ts'
@@ -53,6 +54,7 @@ export class Proxy {
   readonly #env: Env
   readonly #options: ProxyOptions
   readonly #uplink: Uplink
+  readonly #reads: ReadGate
   readonly #hub: Hub
   readonly #output: Output
   readonly #intake: Intake
@@ -74,6 +76,11 @@ export class Proxy {
       replyDeadlineMs: config.client.reply_deadline,
     })
     this.capacity = new Capacity(env, config.client.connection_limit, options.files)
+    this.#reads = new ReadGate(env, this.#uplink, {
+      rate: config.client.read_rate,
+      burst: config.client.read_burst,
+      deadlineMs: config.client.reply_deadline,
+    })
     this.#limits = new AddressLimits(env.clock, {
       connections: config.client.address_connection_limit,
       rate: config.client.address_connection_rate,
@@ -124,6 +131,7 @@ export class Proxy {
       version: options.version,
       hub: this.#hub,
       uplink: this.#uplink,
+      reads: this.#reads,
       output: this.#output,
       sessions: this.sessions,
       intake: this.#intake,
@@ -249,6 +257,7 @@ export class Proxy {
     this.#isStopped = true
     for (const timer of this.#timers) timer.cancel()
     this.#intake.stop()
+    this.#reads.stop()
     this.#uplink.stop()
     this.#inbox.stop()
     this.#echo.stop()

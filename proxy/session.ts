@@ -1,5 +1,6 @@
 import type { Backlog } from './backlog.ts'
 import type { SessionIntake } from './intake.ts'
+import type { SessionReads } from './read-gate.ts'
 import type { ClientSocket } from './socket.ts'
 
 /** One live connection of a client: plain values, nothing about it lives in a closure or a timer of its own. */
@@ -26,6 +27,8 @@ export interface Session {
   pongBy: number
   /** Monotonic ms by which the session must be connected. */
   connectBy: number
+  /** Null before the first read. */
+  reads: SessionReads | null
   /** Messages for the next frame, and their bytes. */
   out: string[]
   outBytes: number
@@ -48,6 +51,7 @@ export function newSession(start: SessionStart): Session {
     subscriptionEnds: null,
     pingAt: 0,
     pongBy: 0,
+    reads: null,
     out: [],
     outBytes: 0,
     backlog: null,
