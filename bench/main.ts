@@ -7,6 +7,7 @@ import { idle } from './idle.ts'
 import { keep, readKept } from './kept.ts'
 import { latency } from './latency.ts'
 import { memory } from './memory.ts'
+import { neighbours } from './neighbours.ts'
 import { pauses } from './pause.ts'
 import { reconnect } from './reconnect.ts'
 import { table } from './report.ts'
@@ -31,11 +32,18 @@ const suites: Record<string, (cluster: BenchCluster) => Promise<Figure[]>> = {
   fanout,
   memory,
   reconnect,
+  neighbours,
 }
 
 const settings: Record<string, Record<string, string>> = {
   // Who publishes while everybody is away is in no room.
   reconnect: { HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_PUBLISH_FOR_CLIENT: 'true' },
+  // As many commands as by default: who sends more is what it is about.
+  neighbours: {
+    HOLDFAST_CLIENT_COMMAND_RATE: '100',
+    HOLDFAST_CLIENT_COMMAND_BURST: '200',
+    HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_PUBLISH_FOR_CLIENT: 'true',
+  },
 }
 
 const { values } = parseArgs({

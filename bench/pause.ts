@@ -77,7 +77,8 @@ async function drain(cluster: BenchCluster, id: string, left: number): Promise<v
   await gone(cluster, id, left)
 }
 
-async function killOne(cluster: BenchCluster): Promise<void> {
+/** Kills one of two workers and waits until another one stands in for it. */
+export async function killOne(cluster: BenchCluster): Promise<void> {
   const [{ id, pid }] = (await settled(cluster, 2)) as [WorkerRow]
   process.kill(pid, 'SIGKILL')
   await gone(cluster, id, 2)
