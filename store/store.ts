@@ -96,6 +96,11 @@ export interface Commit {
   fingerprint: string | null
   /** Made or advanced. */
   channels: { name: string; epoch: string; top: number; lastTime: number }[]
+  /**
+   * Channels that nobody has any more and that never had a message: their rows go, and what interest is left of instances
+   * that are retired. None of them is among `channels`.
+   */
+  channelsRemoved: string[]
   messages: Message[]
   /** (channel, instance) pairs, in this order: added ones after removed ones never name the same pair. */
   interestAdded: [channel: string, instance: string][]
@@ -205,7 +210,10 @@ export interface Store {
    * outcome is unknown.
    */
   commit(commit: Commit): Promise<CommitResult>
-  /** Removes up to `limit` interest rows of a retired instance; true when none is left (the tombstone says so then). */
+  /**
+   * Removes up to `limit` interest rows of a retired instance, and the channels without a message that nobody else has;
+   * `done` when none is left (the tombstone says so then).
+   */
   pruneInterest(slot: SlotId, token: string, instance: string, limit: number): Promise<'more' | 'done' | 'fenced'>
 
   /** Channels that exist among `names`, with their interest. */

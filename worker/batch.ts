@@ -63,9 +63,17 @@ function topsAsked(command: CommandRecord): string[] {
   return JSON.parse(command.payload.toString()) as string[]
 }
 
-/** A channel that nobody has used before; its epoch derives from the command that makes it. */
+/**
+ * A channel that is not there. Its epoch, should it be kept by what the batch does, derives from the first command that
+ * names it.
+ */
 export function newChannel(command: CommandRecord): Channel {
   return { name: command.channel, epoch: command.seed.slice(0, 8), top: 0, lastTime: 0, interest: new Set() }
+}
+
+/** Somebody has it, or it has messages. What is neither leaves no trace. */
+function isPresent({ top, interest }: Channel): boolean {
+  return top > 0 || interest.size > 0
 }
 
 export interface AnsweredRead {
@@ -80,6 +88,8 @@ export interface BatchPlan {
   commit: Commit
   /** Channels as they are once the commit is through. */
   channels: Map<string, Channel>
+  /** Channels that were needed and are none: nobody has them, and they never had a message. */
+  absent: string[]
   reads: AnsweredRead[]
   gone: string[]
 }
@@ -91,7 +101,6 @@ export interface PlanInput {
   items: BatchItem[]
   /** Every channel that the batch needs and that exists, or was made by newChannel. */
   channels: Map<string, Channel>
-  created: Set<string>
   /** Per app command, in order. */
   effects: Effect[][]
   /** Offsets of commands that made the app fail, and why. */
@@ -106,7 +115,10 @@ export function planBatch(input: PlanInput): BatchPlan {
 class Planner {
   readonly #input: PlanInput
   readonly #channels: Map<string, Channel>
-  readonly #changed: Set<string>
+  /** Channels whose rows are written. */
+  readonly #changed = new Set<string>()
+  /** Channels that an instance closed. */
+  readonly #left = new Set<string>()
   readonly #messages: Message[] = []
   readonly #added = new Map<string, [string, string]>()
   readonly #removed = new Map<string, [string, string]>()
@@ -121,7 +133,6 @@ class Planner {
   constructor(input: PlanInput) {
     this.#input = input
     this.#channels = new Map(input.channels)
-    this.#changed = new Set(input.created)
   }
 
   plan(): BatchPlan {
@@ -139,7 +150,12 @@ class Planner {
       if (isAppCommand(item)) this.#app(item.command, effects[app++]!)
       else this.#runtime(item.command)
     }
-    return { commit: this.#commit(), channels: this.#channels, reads: this.#reads, gone: this.#gone }
+    const [present, absent] = [new Map<string, Channel>(), new Array<string>()]
+    for (const [name, channel] of this.#channels) {
+      if (isPresent(channel)) present.set(name, channel)
+      else absent.push(name)
+    }
+    return { commit: this.#commit(), channels: present, absent, reads: this.#reads, gone: this.#gone }
   }
 
   #runtime(command: CommandRecord): void {
@@ -216,6 +232,9 @@ class Planner {
     if (channel.interest.has(instance) === wants) return channel
     const interest = new Set(channel.interest)
     const key = JSON.stringify([name, instance])
+    // Without a message only those who have it keep a channel, and its row: it is there from the first one on.
+    if (wants && channel.top === 0) this.#changed.add(name)
+    if (!wants) this.#left.add(name)
     if (wants) {
       interest.add(instance)
       if (!this.#removed.delete(key)) this.#added.set(key, [name, instance])
@@ -250,10 +269,12 @@ class Planner {
       expected: memory.nextOffset,
       next,
       fingerprint: fingerprintOf(lastItem.value),
-      channels: [...this.#changed].map((name) => {
-        const { epoch, top, lastTime } = this.#channels.get(name)!
-        return { name, epoch, top, lastTime }
+      channels: [...this.#changed].flatMap((name) => {
+        const channel = this.#channels.get(name)!
+        const { epoch, top, lastTime } = channel
+        return isPresent(channel) ? [{ name, epoch, top, lastTime }] : []
       }),
+      channelsRemoved: [...this.#left].filter((name) => !isPresent(this.#channels.get(name)!)),
       messages: this.#messages,
       interestAdded: [...this.#added.values()],
       interestRemoved: [...this.#removed.values()],

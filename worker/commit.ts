@@ -39,6 +39,7 @@ export function emptyCommit(slot: SlotId, token: string, nextOffset: number, fin
     next: nextOffset,
     fingerprint,
     channels: [],
+    channelsRemoved: [],
     messages: [],
     interestAdded: [],
     interestRemoved: [],

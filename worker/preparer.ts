@@ -50,7 +50,7 @@ export class BatchPreparer {
   async prepare(items: BatchItem[], aside: SetAside | null): Promise<BatchPlan> {
     const { app, worker, version } = this.#deps
     this.#countDropped(items)
-    const { channels, created } = await this.#loadChannels(items)
+    const channels = await this.#loadChannels(items)
     const handled = items.filter(isAppCommand)
     const shown = handled.filter(({ offset }) => offset !== aside?.offset)
     const state = await this.#appState(shown, channels)
@@ -64,10 +64,10 @@ export class BatchPreparer {
       poisoned.set(aside.offset, aside.reason)
     }
     this.#countHandled(handled, poisoned)
-    return planBatch({ memory: this.#memory, worker, version, items, channels, created, effects, poisoned })
+    return planBatch({ memory: this.#memory, worker, version, items, channels, effects, poisoned })
   }
 
-  async #loadChannels(items: BatchItem[]): Promise<{ channels: Map<string, Channel>; created: Set<string> }> {
+  async #loadChannels(items: BatchItem[]): Promise<Map<string, Channel>> {
     const { env } = this.#deps
     const channels = new Map<string, Channel>()
     const missing: string[] = []
@@ -80,13 +80,11 @@ export class BatchPreparer {
       const loaded = await this.#untilAnswered(() => env.store.channels(this.#slot, missing))
       for (const state of loaded) channels.set(state.name, channelFrom(state, this.#memory.tombstones))
     }
-    const created = new Set<string>()
     for (const { command, dropped } of items) {
       if (!command || dropped || command.channel === '' || channels.has(command.channel)) continue
       channels.set(command.channel, newChannel(command))
-      created.add(command.channel)
     }
-    return { channels, created }
+    return channels
   }
 
   async #appState(

@@ -316,13 +316,14 @@ export class Slot {
     await this.#untilAnswered(() => env.store.release(this.id, token))
   }
 
-  #remember({ commit, channels, gone }: BatchPlan): void {
+  #remember({ commit, channels, absent, gone }: BatchPlan): void {
     const memory = this.#memory
     memory.nextOffset = commit.next
     this.#noteProgress(commit.next)
     memory.fingerprint = commit.fingerprint
     for (const [producer, n] of commit.producers) memory.producers.set(producer, n)
     for (const channel of channels.values()) this.#cache.set(channel)
+    for (const name of absent) this.#cache.delete(name)
     for (const instance of gone) {
       memory.tombstones.add(instance)
       for (const producer of memory.producers.keys())

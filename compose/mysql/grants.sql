@@ -5,7 +5,7 @@ GRANT SELECT, INSERT, UPDATE ON `holdfast`.`lease` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `holdfast`.`producer` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE ON `holdfast`.`tombstone` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `holdfast`.`outbox` TO 'holdfast'@'%';
-GRANT SELECT, INSERT, UPDATE ON `holdfast`.`channel` TO 'holdfast'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `holdfast`.`channel` TO 'holdfast'@'%';
 GRANT SELECT, INSERT ON `holdfast`.`message` TO 'holdfast'@'%';
 GRANT SELECT, INSERT ON `holdfast`.`message_key` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `holdfast`.`interest` TO 'holdfast'@'%';

@@ -16,6 +16,7 @@ export class Commits {
     if (!this.#advance(commit)) return 'fenced'
     this.#writeChannels(commit)
     this.#writeInterest(commit)
+    this.#removeChannels(commit)
     this.#writeProducers(commit)
     this.#writeOutbox(commit)
     for (const { offset, reason, record } of commit.deadLetters) {
@@ -32,13 +33,25 @@ export class Commits {
 
   pruneInterest(slot: SlotId, token: string, instance: string, limit: number): 'more' | 'done' | 'fenced' {
     if (this.#leases.lease(slot).token !== token) return 'fenced'
-    this.#sql.run(
-      `DELETE FROM interest WHERE instance = ?1 AND slot = ?2 AND channel_id IN
-         (SELECT channel_id FROM interest WHERE instance = ?1 AND slot = ?2 LIMIT ?3)`,
+    const rows = this.#sql.all(
+      'SELECT channel_id FROM interest WHERE instance = ? AND slot = ? LIMIT ?',
       instance,
       slot,
       limit,
     )
+    for (const { channel_id: id } of rows) {
+      this.#sql.run(
+        'DELETE FROM interest WHERE instance = ? AND slot = ? AND channel_id = ?',
+        instance,
+        slot,
+        integer(id),
+      )
+      this.#sql.run(
+        `DELETE FROM channel WHERE id = ?1 AND top = 0
+           AND NOT EXISTS (SELECT 1 FROM interest WHERE channel_id = ?1)`,
+        integer(id),
+      )
+    }
     const left = this.#sql.get('SELECT 1 FROM interest WHERE instance = ? AND slot = ? LIMIT 1', instance, slot)
     if (left !== undefined) return 'more'
     this.#sql.run('UPDATE tombstone SET pruned = 1 WHERE slot = ? AND instance = ?', slot, instance)
@@ -113,6 +126,17 @@ export class Commits {
     }
     for (const instance of gone) {
       this.#sql.run('INSERT INTO tombstone (slot, instance) VALUES (?, ?) ON CONFLICT DO NOTHING', slot, instance)
+    }
+  }
+
+  #removeChannels({ slot, channelsRemoved }: Commit): void {
+    for (const name of channelsRemoved) {
+      const row = this.#sql.get('SELECT id FROM channel WHERE slot = ? AND name = ?', slot, name)
+      if (row === undefined) continue
+      const id = integer(row['id'])
+      // The next channel may get this id.
+      this.#sql.run('DELETE FROM interest WHERE channel_id = ?', id)
+      this.#sql.run('DELETE FROM channel WHERE id = ?', id)
     }
   }
 

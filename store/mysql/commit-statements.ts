@@ -22,6 +22,7 @@ export function commitStatements(commits: readonly Commit[]): Sql[] {
   return fencedTransaction(fence(ordered), ordered.length, [
     ...channelStatements(ordered),
     ...interestStatements(ordered),
+    ...removedStatements(ordered),
     ...producerStatements(ordered),
     ...outboxStatements(ordered),
     ...insert(
@@ -105,6 +106,24 @@ function interestStatements(commits: readonly Commit[]): Sql[] {
       sql`INSERT INTO tombstone (slot, instance_id) VALUES`,
       gone,
       sql`ON DUPLICATE KEY UPDATE slot = VALUES(slot)`,
+    ),
+  ]
+}
+
+function removedStatements(commits: readonly Commit[]): Sql[] {
+  const removed = commits.flatMap(({ slot, channelsRemoved }) =>
+    channelsRemoved.map((name) => ({ slot: sql`${slot}`, id: channelId(slot, name) })),
+  )
+  return [
+    ...remove(
+      sql`interest`,
+      [sql`slot`, sql`channel_id`],
+      removed.map(({ slot, id }) => [slot, id]),
+    ),
+    ...remove(
+      sql`channel`,
+      [sql`id`],
+      removed.map(({ id }) => [id]),
     ),
   ]
 }

@@ -8,7 +8,7 @@ const runtimePrivileges = {
   producer: 'SELECT, INSERT, UPDATE, DELETE',
   tombstone: 'SELECT, INSERT, UPDATE',
   outbox: 'SELECT, INSERT, UPDATE, DELETE',
-  channel: 'SELECT, INSERT, UPDATE',
+  channel: 'SELECT, INSERT, UPDATE, DELETE',
   message: 'SELECT, INSERT',
   message_key: 'SELECT, INSERT',
   interest: 'SELECT, INSERT, UPDATE, DELETE',

@@ -19,16 +19,23 @@ export class Prunes {
     instance: string,
     limit: number,
   ): Promise<'more' | 'done' | 'fenced'> {
+    // By way of a list of keys: a DELETE with a limit may read from the table's start, through other slots' rows.
+    const listed = sql`(
+        SELECT channel_id FROM interest FORCE INDEX (interest_instance)
+        WHERE instance_id = ${instance} AND slot = ${slot} LIMIT ${limit}
+      ) AS listed`
     const left = sql`EXISTS (SELECT 1 FROM interest WHERE instance_id = ${instance} AND slot = ${slot})`
     const statements = fencedTransaction(
       sql`UPDATE lease SET next_offset = next_offset WHERE slot = ${slot} AND token = ${token}`,
       1,
       [
-        // By way of a list of keys: a DELETE with a limit may read from the table's start, through other slots' rows.
-        sql`DELETE interest FROM (
-            SELECT channel_id FROM interest FORCE INDEX (interest_instance)
-            WHERE instance_id = ${instance} AND slot = ${slot} LIMIT ${limit}
-          ) AS listed
+        sql`DELETE channel FROM ${listed}
+          STRAIGHT_JOIN channel ON channel.id = listed.channel_id
+          WHERE channel.top = 0 AND NOT EXISTS (
+            SELECT 1 FROM interest WHERE interest.slot = ${slot} AND interest.channel_id = channel.id
+              AND interest.instance_id <> ${instance}
+          )`,
+        sql`DELETE interest FROM ${listed}
           STRAIGHT_JOIN interest ON interest.slot = ${slot} AND interest.channel_id = listed.channel_id
             AND interest.instance_id = ${instance}`,
         sql`UPDATE tombstone SET pruned = 1 WHERE slot = ${slot} AND instance_id = ${instance} AND NOT ${left}`,

@@ -1,5 +1,5 @@
 import { messageBytes, publicationJson } from '../../protocol/publication.ts'
-import type { ChannelState, Message } from '../../store/store.ts'
+import type { ChannelState, Commit, Message } from '../../store/store.ts'
 import { channelOf, commitOf, messageOf, own, refused, slot, token, type Check } from './store-rows.ts'
 
 const sorted = (states: ChannelState[]): ChannelState[] =>
@@ -112,6 +112,61 @@ export function channelsContract(check: Check): void {
       refused('damaged'),
     )
     t.match(await store.lease(slot), { nextOffset: 2 })
+  })
+
+  check('a channel that is removed leaves nothing, and comes back as another', async (t, store) => {
+    await own(store)
+    await own(store, { slot: 'default/1' })
+    const elsewhere: Partial<Commit> = {
+      slot: 'default/1',
+      channels: [channelOf('room 1')],
+      interestAdded: [['room 1', 'p']],
+    }
+    await store.commit(commitOf(elsewhere))
+    const names = ['room 0', 'room 1', 'room 2']
+    const interestAdded = names.map((name): [string, string] => [name, 'p'])
+    await store.commit(
+      commitOf({
+        channels: names.map((name) => channelOf(name)),
+        interestAdded: [...interestAdded, ['room 1', 'dead']],
+      }),
+    )
+    const channelsRemoved = ['room 1', 'room 2', 'nowhere']
+    await store.commit(commitOf({ expected: 1, next: 2, interestRemoved: interestAdded.slice(1), channelsRemoved }))
+    t.same(
+      (await store.channels(slot, names)).map(({ name }) => name),
+      ['room 0'],
+    )
+    t.equal((await store.channels('default/1', ['room 1'])).length, 1, 'of its slot alone')
+    const again = { ...channelOf('room 1'), epoch: 'another' }
+    await store.commit(commitOf({ expected: 2, next: 3, channels: [again], interestAdded: [['room 1', 'p']] }))
+    t.same(await store.channels(slot, ['room 1']), [{ ...again, interest: ['p'] }])
+  })
+
+  check('channels without a message go with the last instance that had them', async (t, store) => {
+    await own(store)
+    const [empty, shared, used] = [channelOf('empty'), channelOf('shared'), channelOf('used', 1)]
+    await store.commit(
+      commitOf({
+        channels: [empty, shared, used],
+        messages: [messageOf('used', 1)],
+        interestAdded: [
+          ['empty', 'p'],
+          ['shared', 'p'],
+          ['shared', 'q'],
+          ['used', 'p'],
+        ],
+        gone: ['p'],
+      }),
+    )
+    while ((await store.pruneInterest(slot, token, 'p', 1)) === 'more');
+    t.same(
+      (await store.channels(slot, ['empty', 'shared', 'used'])).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      [
+        { ...shared, interest: ['q'] },
+        { ...used, interest: [] },
+      ],
+    )
   })
 
   check('a retired instance leaves a tombstone, and its interest goes in chunks', async (t, store) => {

@@ -17,6 +17,7 @@ export function commitOf(changes: Partial<Commit>): Commit {
     next: 1,
     fingerprint: 'fingerprint',
     channels: [],
+    channelsRemoved: [],
     messages: [],
     interestAdded: [],
     interestRemoved: [],

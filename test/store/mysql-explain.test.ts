@@ -106,13 +106,14 @@ void t.test('what a commit changes or removes is found by its primary key, howev
       interestRemoved: rooms.map((room) => [room, 'proxy 7']),
       outboxNarrowed: [{ batchEnd: 4, part: 0, inboxes: [] }],
       gone: ['proxy 8', 'proxy 9'],
+      channelsRemoved: rooms,
     }),
   )
   const changes = [...commitStatements(commits), ...commitStatements(commits.slice(0, 1))].filter(({ text }) =>
     /^(UPDATE|DELETE)/.test(text),
   )
-  // Fence, interest, outbox; the producers of two instances and one narrowed row for each slot.
-  t.equal(changes.length, 3 + 3 * 3 + (3 + 3))
+  // Fence, interest (twice), channel, outbox; the producers of two instances and one narrowed row for each slot.
+  t.equal(changes.length, 5 + 3 * 3 + (5 + 3))
   for (const change of changes) {
     const plan = await explain(change)
     const changed = plan.filter(({ table }) => table !== null && !String(table).startsWith('<'))

@@ -41,11 +41,9 @@ const from = (instance: string, given: Partial<CommandRecord> = {}) =>
 function plan(values: Buffer[], channels: Channel[] = [], given: Partial<SlotMemory> = {}) {
   const items = readBatch(memory(given), records(...values))
   const known = new Map(channels.map((channel) => [channel.name, channel]))
-  const created = new Set<string>()
   for (const { command, dropped } of items) {
     if (!command || dropped || command.channel === '' || known.has(command.channel)) continue
     known.set(command.channel, newChannel(command))
-    created.add(command.channel)
   }
   const state = { worker: 'w', version: 'v', channels: known, known: new Map() }
   const effects = chat.handle(
@@ -58,7 +56,6 @@ function plan(values: Buffer[], channels: Channel[] = [], given: Partial<SlotMem
     version: 'v',
     items,
     channels: known,
-    created,
     effects,
     poisoned: new Map(),
   })
@@ -132,6 +129,43 @@ t.test('interest that a batch takes away and gives back', async (t) => {
   t.same(planned.commit.interestAdded, [])
   t.same(planned.commit.interestRemoved, [])
   t.same([...room.interest], ['p1'], 'the channel it started from is untouched')
+})
+
+t.test('a channel without a message is there as long as somebody has it', async (t) => {
+  const subscribe = from('a', { method: 'subscribe' })
+  const opened = plan([subscribe])
+  t.match(opened.commit.channels, [{ name: 'room', top: 0 }])
+  t.same(opened.commit.interestAdded, [['room', 'a']])
+  const [channel] = [...opened.channels.values()]
+
+  const shared = plan([from('b', { method: 'subscribe' }), from('a', { method: 'close' })], [channel!])
+  t.same(shared.commit.channelsRemoved, [])
+  t.same(shared.commit.channels, [{ name: 'room', epoch: channel!.epoch, top: 0, lastTime: 0 }], 'its row is there')
+
+  const left = plan([from('a', { method: 'close' })], [channel!])
+  t.same([left.commit.channels, left.commit.channelsRemoved], [[], ['room']])
+  t.same([[...left.channels], left.absent], [[], ['room']])
+
+  const used = plan(
+    [from('a', { method: 'publish', payload: Buffer.from('1') }), from('a', { method: 'close' })],
+    [channel!],
+  )
+  t.same(used.commit.channelsRemoved, [], 'with a message it stays')
+  t.match(used.commit.channels, [{ epoch: channel!.epoch, top: 1 }])
+
+  const both = plan([from('a', { method: 'subscribe' }), from('a', { method: 'close' })])
+  t.same([both.commit.channels, both.commit.interestAdded], [[], []], 'at once')
+})
+
+t.test('what only looks at a channel makes none', async (t) => {
+  const history = Buffer.from(JSON.stringify({ limit: 10, since: null, reverse: false }))
+  const looked = plan([
+    from('a', { method: 'history', payload: history }),
+    from('a', { method: 'chat.send', payload: Buffer.from('{"channel":"room"}') }),
+    from('a', { method: 'close' }),
+  ])
+  t.same([looked.commit.channels, looked.absent], [[], ['room']])
+  t.match(eventsFor('a', looked), [{ error: { code: 107 } }, { error: null }])
 })
 
 t.test('positions', async (t) => {
