@@ -191,6 +191,11 @@ export const configSchema = Type.Object({
       'Time that a subscription outlives the end of its token; then the client is told to subscribe anew (2501).',
     ),
     channel_limit: integer(128, [1, 100_000], 'Channels that one client may be subscribed to.'),
+    user_channel_limit: integer(
+      2_000,
+      [0, 10_000_000],
+      'Subscriptions that all connections of one user have at one proxy, never fewer than one connection may; 0 for any number.',
+    ),
     queue_max_size: integer(
       1_048_576,
       [1_024, 1_073_741_824],

@@ -14,6 +14,7 @@ import { wantAgain } from './session.ts'
 import type { ReadGate } from './read-gate.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
+import type { Subscriptions } from './subscriptions.ts'
 import { TokenRefusals } from './token-refusals.ts'
 import type { TokenMisfit } from './token-refusals.ts'
 import type { Grant, TokenVerifier } from './tokens.ts'
@@ -35,6 +36,7 @@ export interface CommandsDeps {
   config: Config
   version: string
   hub: Hub
+  subscriptions: Subscriptions
   uplink: Uplink
   reads: ReadGate
   output: Output
@@ -154,7 +156,7 @@ export class Commands {
   }
 
   #subscribe(session: Session, command: CommandOf<'subscribe'>): void {
-    const { config, hub, output, sessions } = this.#deps
+    const { config, hub, output, sessions, subscriptions } = this.#deps
     const { id, channel, token } = command
     if (channel === '' || !deltas.has(command.delta)) return sessions.close(session, disconnects.badRequest)
     session.wanted.delete(channel)
@@ -165,9 +167,8 @@ export class Commands {
     const refusal = this.#namespaces.refusal(session, channel, 'subscribe', grant !== null) ?? kindRefusal(command)
     if (refusal) return this.#refuse(session, id, refusal)
     if (session.channels.has(channel)) return this.#refuse(session, id, errors.alreadySubscribed)
-    if (session.channels.size >= config.client.channel_limit) return this.#refuse(session, id, errors.limitExceeded)
     const options = this.#namespaces.optionsOf(channel)!
-    session.channels.add(channel)
+    if (!subscriptions.add(session, channel)) return this.#refuse(session, id, errors.limitExceeded)
     // As in Centrifugo: whoever may read the history could find out all of it anyway.
     const mayRead = this.#namespaces.refusal(session, channel, 'history') === null
     const isRecoverable =
@@ -183,7 +184,7 @@ export class Commands {
       history: { size: options.history_size, ttlMs: options.history_ttl },
       done: (outcome) => {
         if ('error' in outcome) {
-          session.channels.delete(channel)
+          subscriptions.delete(session, channel)
           if (outcome.error.temporary) wantAgain(session, channel, config.client.channel_limit)
           else session.wanted.delete(channel)
           this.#refuse(session, id, outcome.error)
@@ -212,10 +213,10 @@ export class Commands {
   }
 
   #unsubscribe(session: Session, { id, channel }: CommandOf<'unsubscribe'>): void {
-    const { hub, output, sessions } = this.#deps
+    const { hub, output, sessions, subscriptions } = this.#deps
     if (channel === '') return sessions.close(session, disconnects.badRequest)
     if (!this.#namespaces.isName(channel)) return this.#refuse(session, id, errors.badRequest)
-    if (session.channels.delete(channel)) hub.leave(session, channel)
+    if (subscriptions.delete(session, channel)) hub.leave(session, channel)
     session.wanted.delete(channel)
     output.send(session, replyText(id, 'unsubscribe', '{}'))
   }

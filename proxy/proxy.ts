@@ -25,6 +25,7 @@ import { Sessions, closeGraceMs, sessionSweepMs } from './sessions.ts'
 import { wantAgain } from './session.ts'
 import type { Session } from './session.ts'
 import type { ClientSocket } from './socket.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { TokenVerifier } from './tokens.ts'
 import { Uplink } from './uplink.ts'
 
@@ -86,6 +87,7 @@ export class Proxy {
       rate: config.client.address_connection_rate,
       burst: config.client.address_connection_burst,
     })
+    const subscriptions = new Subscriptions(config.client.channel_limit, config.client.user_channel_limit)
     this.sessions = new Sessions(
       env,
       {
@@ -97,6 +99,7 @@ export class Proxy {
         expiredSubCloseDelayMs: config.client.expired_sub_close_delay + config.client.token.leeway,
       },
       this.#limits,
+      subscriptions,
       () => this.#hub,
       () => this.#output,
     )
@@ -110,7 +113,7 @@ export class Proxy {
       replyDeadlineMs: config.client.reply_deadline,
       recoveryLimit: config.client.recovery_max_publication_limit,
       dropped: (session, channel) => {
-        session.channels.delete(channel)
+        subscriptions.delete(session, channel)
         wantAgain(session, channel, config.client.channel_limit)
       },
     })
@@ -130,6 +133,7 @@ export class Proxy {
       config,
       version: options.version,
       hub: this.#hub,
+      subscriptions,
       uplink: this.#uplink,
       reads: this.#reads,
       output: this.#output,

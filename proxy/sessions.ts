@@ -10,6 +10,7 @@ import type { Output } from './output.ts'
 import { newSession } from './session.ts'
 import type { Session } from './session.ts'
 import type { ClientSocket } from './socket.ts'
+import type { Subscriptions } from './subscriptions.ts'
 
 export interface SessionsOptions {
   pingIntervalMs: number
@@ -31,13 +32,22 @@ export class Sessions {
   readonly #options: SessionsOptions
   readonly #limits: AddressLimits
   readonly #all = new Set<Session>()
+  readonly #subscriptions: Subscriptions
   readonly #hub: () => Hub
   readonly #output: () => Output
 
-  constructor(env: Env, options: SessionsOptions, limits: AddressLimits, hub: () => Hub, output: () => Output) {
+  constructor(
+    env: Env,
+    options: SessionsOptions,
+    limits: AddressLimits,
+    subscriptions: Subscriptions,
+    hub: () => Hub,
+    output: () => Output,
+  ) {
     this.#env = env
     this.#options = options
     this.#limits = limits
+    this.#subscriptions = subscriptions
     this.#hub = hub
     this.#output = output
   }
@@ -138,7 +148,7 @@ export class Sessions {
 
   #leaveChannels(session: Session): void {
     for (const channel of session.channels) this.#hub().leave(session, channel)
-    session.channels.clear()
+    this.#subscriptions.clear(session)
   }
 
   #end(session: Session, code: string): void {
