@@ -114,9 +114,8 @@ export class Hub {
     if (channel) this.#catchUp.add(channel, session, channel.top - waits)
   }
 
-  /** Ends the subscription of a session, which is told why, and what came with it. */
+  /** The subscription of a session has ended: it is told why. */
   end(session: Session, name: string, reason: CloseReason): void {
-    session.channels.delete(name)
     this.leave(session, name)
     this.#output.send(session, unsubscribeText(name, reason))
   }

@@ -141,7 +141,7 @@ export class Sessions {
       if (end + this.#options.expiredSubCloseDelayMs > wallNow) continue
       ends.delete(channel)
       // What was unsubscribed since then has nothing to end.
-      if (session.channels.has(channel)) this.#hub().end(session, channel, unsubscribes.expired)
+      if (this.#subscriptions.delete(session, channel)) this.#hub().end(session, channel, unsubscribes.expired)
     }
     if (ends.size === 0) session.subscriptionEnds = null
   }
