@@ -52,6 +52,9 @@ export class Served implements AsyncDisposable {
   static async start(flags: Record<string, string> = {}, logger?: Logger, files = Infinity): Promise<Served> {
     const cluster = new InProcessCluster({
       'client.insecure': 'false',
+      // On a busy machine a proxy that misses three of the cluster's quick ones would take no clients.
+      'proxy.heartbeat_interval': '1s',
+      'controller.proxy_death_time': '10s',
       'client.token.hmac_secret_key': secret,
       ...flags,
     })
