@@ -1,8 +1,6 @@
-import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import { parseKafkaUrl } from '../log/kafka/url.ts'
 import { parseMysqlUrl } from '../store/mysql/url.ts'
-import { isWildcard } from '../platform/addresses.ts'
 import { parseNetworks } from '../platform/networks.ts'
 import { normalOriginPattern } from '../platform/origin-pattern.ts'
 import { compilePattern } from '../platform/pattern.ts'
@@ -23,7 +21,6 @@ export const shorterDurations: readonly (readonly [string, string])[] = [
 export function checkConfig(config: Config): void {
   checkUrls(config)
   checkNetworks('http_server.proxy_protocol_trusted', config.http_server.proxy_protocol_trusted)
-  checkAdvertised(config.http_server.advertise_address)
   for (const [shorter, longer] of shorterDurations) mustBeShorter(config, shorter, longer)
   config.client.allowed_origins.forEach(checkOrigin)
   checkTokens(config.client.token)
@@ -53,12 +50,6 @@ function checkUrl(key: string, url: string, scheme: string, parse: (url: string)
   } catch (error) {
     throw new ConfigError(`${key}: ${(error as Error).message}; an example: ${example}`, { cause: error })
   }
-}
-
-function checkAdvertised(address: string): void {
-  const isName = /^[A-Za-z0-9._-]+$/.test(address) || isIPv6(address)
-  if (address === '' || (isName && !isWildcard(address))) return
-  throw new ConfigError(`http_server.advertise_address: ${address} is no name or address that others can reach`)
 }
 
 function checkNetworks(key: string, networks: string[]): void {

@@ -120,10 +120,13 @@ export const configSchema = Type.Object({
       description:
         'Addresses and networks of the balancers. Whoever is in it can claim any client address; others are refused.',
     }),
-    advertise_address: text(
-      '',
-      'Host that others are told to reach this process at, in `holdfast proxies` and to Prometheus. Empty: what it listens on; where that is every interface, the address of the first.',
-    ),
+    advertise_address: Type.String({
+      default: '',
+      description:
+        'Host that others are told to reach this process at, in `holdfast proxies` and to Prometheus. Empty: what it listens on; where that is every interface, the address of the first.',
+      pattern: String.raw`^(?!0\.0\.0\.0$|::$)([A-Za-z0-9._-]*|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$`,
+      allowed: 'a host name or an address that others can reach, without a port',
+    }),
     internal_address: text(
       '127.0.0.1',
       'Interface of the internal listener (health, readiness, metrics) of any process.',

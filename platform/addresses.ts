@@ -26,7 +26,7 @@ export function hostToAnnounce(
 }
 
 /** True for an address that stands for every interface of the machine it is used on. */
-export function isWildcard(address: string): boolean {
+function isWildcard(address: string): boolean {
   return /^(?:0\.0\.0\.0|::|)$/.test(address)
 }
 

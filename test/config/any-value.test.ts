@@ -84,7 +84,7 @@ function allowed(key: ConfigKey): fc.Arbitrary<unknown> {
       return fc.uniqueArray(namespace, { selector: ({ name }) => name, maxLength: 4 })
     case 'text':
       if (key.url) return fc.constantFrom('', 'embedded:here and there')
-      if (key.path.endsWith('advertise_address')) return fc.domain()
+      if (key.path.endsWith('advertise_address')) return fc.oneof(fc.domain(), fc.constantFrom('10.0.0.7', 'fd00::7'))
       if (key.path.endsWith('_regex')) return fc.constantFrom('', '^[a-z]+$', '(?i)room', 'x{1,10}')
       return key.schema.pattern === undefined ? anyText : fc.stringMatching(new RegExp(key.schema.pattern))
   }

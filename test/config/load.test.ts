@@ -80,7 +80,7 @@ void t.test('what is wrong is one line', async (t) => {
     ],
     [
       { env: { HOLDFAST_HTTP_SERVER_ADVERTISE_ADDRESS: '0.0.0.0' } },
-      /^http_server\.advertise_address: 0\.0\.0\.0 is no name/,
+      /^http_server\.advertise_address \(.*"0\.0\.0\.0" is not allowed; allowed: a host name or an address/,
     ],
     [{ env: { HOLDFAST_LOG_LEVEL: 'loud' } }, /allowed: silent, error, warn, info, debug$/],
     [{ env: { HOLDFAST_CHANNEL_NAMESPACES: '{' } }, /^channel\.namespaces \(HOLDFAST_CHANNEL_NAMESPACES\)/],
