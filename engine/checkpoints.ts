@@ -15,11 +15,11 @@ export const checkpointPages = {
    * A log so long is to begin anew, for which writing waits until all of it is in the file and the disk has it: some 20 ms.
    * With this length that meets far less than one command in a hundred.
    */
-  restart: 32_000,
+  restart: 64_000,
   /** Writing waits for that only when so few are left to do. */
   tail: 1_000,
   /** A log so long makes writing wait whatever is left: writers are faster than the disk. */
-  bound: 128_000,
+  bound: 192_000,
 }
 
 const full = 13
