@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { Config } from '../config/config.ts'
 import { logUrl } from '../config/config.ts'
+import { ownClaims } from '../config/own-claims.ts'
 import { openLog } from '../log/open.ts'
 import { kafkaEvents } from '../observability/kafka-events.ts'
 import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
@@ -46,7 +47,9 @@ export async function runProxy(config: Config): Promise<void> {
     const listener = await buildListener(proxy, config, env)
     if (config.dev.active) {
       const { page } = await import('./page/plugin.ts')
-      await listener.register(page, { secret: config.client.token.hmac_secret_key, dev: true })
+      const { token } = config.client
+      const claims = (user: string) => ownClaims(user, token)
+      await listener.register(page, { secret: token.hmac_secret_key, claims, dev: true })
     }
     await services.needed(['log'], () => proxy.start())
     await listener.listen({ host: config.http_server.address, port: config.http_server.port })

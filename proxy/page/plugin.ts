@@ -3,11 +3,14 @@ import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SignJWT } from 'jose'
+import type { JWTPayload } from 'jose'
 import { isLoopbackHost } from '../loopback.ts'
 
 export interface PageOptions {
   /** The HMAC secret that the proxy verifies connection tokens with. */
   secret: string
+  /** What its tokens say of whoever signs in; `sub` alone unless it is set. */
+  claims?: (user: string) => JWTPayload
   /** Said aloud by the caller, because whoever reaches this page may call themselves anything. */
   dev: true
 }
@@ -65,6 +68,7 @@ function readName(body: unknown): string | null {
  */
 export async function page(app: FastifyInstance, options: PageOptions): Promise<void> {
   const secret = new TextEncoder().encode(options.secret)
+  const claimsOf = options.claims ?? ((sub) => ({ sub }))
 
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(securityHeaders)
@@ -89,9 +93,8 @@ export async function page(app: FastifyInstance, options: PageOptions): Promise<
         const message = `a name has 1 to ${nameLengthMax} characters and no control characters`
         return reply.code(400).send({ code: 'bad_name', message })
       }
-      const token = await new SignJWT()
+      const token = await new SignJWT(claimsOf(name))
         .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-        .setSubject(name)
         .setIssuedAt()
         .setExpirationTime(`${tokenLifetimeSeconds}s`)
         .sign(secret)

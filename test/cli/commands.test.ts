@@ -11,6 +11,8 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Test } from 'tap'
+import { loadConfig } from '../../config/load.ts'
+import { TokenVerifier } from '../../proxy/tokens.ts'
 import { holdfast } from './helpers.ts'
 
 const workers = [
@@ -144,6 +146,15 @@ void t.test('token prints a token and nothing else', async (t) => {
   const { payload, protectedHeader } = await jwtVerify(stdout.trim(), new TextEncoder().encode(secret))
   t.match({ ...payload, alg: protectedHeader.alg }, { sub: 'alice', alg: 'HS256' })
   t.equal(payload.exp! - payload.iat!, 600)
+
+  const asked = { AUDIENCE: 'chat', ISSUER: 'https://id.example', USER_ID_CLAIM: 'uid' }
+  const more = Object.fromEntries(
+    Object.entries(asked).map(([name, value]) => [`HOLDFAST_CLIENT_TOKEN_${name}`, value]),
+  )
+  const fitting = await holdfast(['token', 'alice'], cwd, { ...env, ...more })
+  const { client } = loadConfig({ env: { ...env, ...more }, flags: {}, cwd }).config
+  const verdict = new TokenVerifier(client).verify(fitting.stdout.trim(), Date.now())
+  t.match(verdict, { identity: { user: 'alice' } }, 'one that a proxy of this configuration takes')
 
   t.match(await holdfast(['token', 'alice'], cwd), { code: 78, stdout: '', stderr: /there is no secret/ })
   mkdirSync(`${cwd}/.holdfast`)

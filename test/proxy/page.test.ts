@@ -51,6 +51,15 @@ void t.test('the token endpoint', async (t) => {
     t.equal((payload.exp ?? 0) - (payload.iat ?? 0), tokenLifetimeSeconds)
   })
 
+  void t.test('says what the configuration asks of tokens', async (t) => {
+    const other = fastify()
+    t.teardown(() => other.close())
+    await other.register(page, { secret, dev: true, claims: (user) => ({ uid: user, aud: 'chat' }) })
+    const headers = { host: '127.0.0.1:8000', 'content-type': 'application/json' }
+    const answer = await other.inject({ method: 'POST', url: '/page/token', headers, payload: '{"name":"Ada"}' })
+    t.match((await jwtVerify(answer.json().token, key)).payload, { uid: 'Ada', aud: 'chat', sub: undefined })
+  })
+
   void t.test('takes names of 1 to 64 characters without control characters', async (t) => {
     for (const name of ['a', 'x'.repeat(nameLengthMax), ` ${'x'.repeat(nameLengthMax)} `, 'Zoë 🦊', '<b>']) {
       t.equal((await post({ body: { name } })).statusCode, 200, JSON.stringify(name))

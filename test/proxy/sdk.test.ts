@@ -374,3 +374,25 @@ void t.test('when the proxy stops, it comes back by itself and has missed nothin
   t.strictSame(room.offsets, [1, 2, 3])
   t.strictSame(room.events.at(-1), ['subscribed', 'recovered'])
 })
+
+void t.test('a subscription whose token ends is made anew with another one', async (t) => {
+  await using brief = await Served.start({ 'client.expired_sub_close_delay': '0s', 'client.token.leeway': '0s' })
+  const client = new Centrifuge(brief.url, { websocket: WebSocket, token: await tokenFor('ada') })
+  using leaving = new DisposableStack()
+  leaving.defer(() => client.disconnect())
+  let asked = 0
+  const getToken = async ({ channel }: { channel: string }) => {
+    asked++
+    return tokenFor('ada', { claims: { channel, ...(asked === 1 && { exp: Date.now() / 1000 + 1 }) } })
+  }
+  const events: Noted[] = []
+  const room = client.newSubscription('$room', { getToken, minResubscribeDelay: 10, maxResubscribeDelay: 50 })
+  room.on('subscribing', ({ code }) => events.push(['subscribing', code]))
+  room.on('subscribed', () => events.push(['subscribed']))
+  room.on('unsubscribed', ({ code }) => events.push(['unsubscribed', code]))
+  room.subscribe()
+  client.connect()
+  await until('it is subscribed again', () => events.length === 4)
+  t.strictSame(events, [['subscribing', 0], ['subscribed'], ['subscribing', 2501], ['subscribed']])
+  t.equal(asked, 2)
+})
