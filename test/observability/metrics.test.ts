@@ -13,6 +13,7 @@ interface Described {
 /** Labels whose values are few by their nature; never a channel, user, session or message. */
 const bounded = [
   'code',
+  'command',
   'destination_version',
   'error',
   'kind',

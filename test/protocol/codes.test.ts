@@ -24,7 +24,7 @@ void t.test('unsubscribes: up to 2499 final, then the client subscribes again', 
 void t.test('disconnects: up to 3499 the client comes back, then it does not', async (t) => {
   const all = Object.entries(disconnects)
   t.ok(isUnique(all.map(([, { code }]) => code)))
-  const final = ['invalidToken', 'badRequest', 'stale', 'inappropriateProtocol', 'notAvailable']
+  const final = ['invalidToken', 'badRequest', 'stale', 'inappropriateProtocol', 'permissionDenied', 'notAvailable']
   for (const [name, { code, reason }] of all) {
     t.ok(final.includes(name) ? code >= 3500 && code < 4000 : code >= 3000 && code < 3500, name)
     t.ok(Buffer.byteLength(reason) <= 123, 'fits a close frame')
