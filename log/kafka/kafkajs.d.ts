@@ -126,9 +126,30 @@ declare module 'kafkajs/src/protocol/error.js' {
 
 declare module 'kafkajs/src/network/requestQueue/index.js' {
   class RequestQueue {
-    pending: unknown[]
+    readonly maxInFlightRequests: number | null
+    readonly requestTimeout: number
+    readonly inflight: Map<number, { requestTimeout: number; timeoutRequest(): void }>
+    readonly pending: unknown[]
     throttledUntil: number
+    throttleCheckTimeoutId: NodeJS.Timeout | null
+    requestTimeoutIntervalId: NodeJS.Timeout | null
+    constructor(options: {
+      instrumentationEmitter: null
+      maxInFlightRequests: number | null
+      requestTimeout: number
+      enforceRequestTimeout: boolean
+      clientId: string
+      broker: string
+      logger: { debug(): void }
+      isConnected: () => boolean
+    })
+    isConnected(): boolean
+    maybeThrottle(ms: number | null): void
+    canSendSocketRequestImmediately(): boolean
+    checkPendingRequests(): void
     scheduleCheckPendingRequests(): void
+    scheduleRequestTimeoutCheck(): void
+    destroy(): void
   }
   export default RequestQueue
 }

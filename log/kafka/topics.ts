@@ -82,18 +82,22 @@ async function create(admin: Admin, specs: TopicSpec[], { replication, minInsync
  */
 function settingsOf(compacted: boolean): Settings {
   const common = { 'unclean.leader.election.enable': 'false' }
-  // More is of no use, and the broker's own default may be less.
-  const bytes = { 'max.message.bytes': String(topicBatchBytesMin) }
+  const given = {
+    // More is of no use, and the broker's own default may be less.
+    'max.message.bytes': String(topicBatchBytesMin),
+    // Records come without a time: who looks at them with Kafka's own tools sees the broker's.
+    'message.timestamp.type': 'LogAppendTime',
+  }
   return compacted
     ? {
         checked: { ...common, 'cleanup.policy': 'compact' },
         // Small, and read from its start by everybody who starts.
-        initial: { ...bytes, 'segment.ms': '3600000', 'min.cleanable.dirty.ratio': '0.1' },
+        initial: { ...given, 'segment.ms': '3600000', 'min.cleanable.dirty.ratio': '0.1' },
       }
     : {
         checked: { ...common, 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
         // What was trimmed goes segment by segment.
-        initial: { ...bytes, 'segment.bytes': '67108864' },
+        initial: { ...given, 'segment.bytes': '67108864' },
       }
 }
 

@@ -9,7 +9,7 @@ import { entries, numbers, numbersOf } from './kafka-tools.ts'
 /** A batch as a broker hands it out. */
 function batch(entries: LogEntry[], base: number, change: (bytes: Buffer) => void = () => {}): Buffer {
   const writer = new ByteWriter(batchRoom(entries))
-  writeBatch(writer, [entries], 0)
+  writeBatch(writer, [entries])
   writer.buffer.writeBigInt64BE(BigInt(base), 0)
   change(writer.written)
   return writer.written

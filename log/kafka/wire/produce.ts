@@ -27,7 +27,6 @@ export function produceRequest(
     size += topic.length + 6
     for (const { entries } of partitions) size += 8 + batchRoom(entries)
   }
-  const now = Date.now()
   const writer = new ByteWriter(size)
   writer.int16(-1) // no transaction
   writer.int16(-1) // all replicas
@@ -40,7 +39,7 @@ export function produceRequest(
       writer.int32(partition)
       const lengthAt = writer.at
       writer.int32(0)
-      writeBatch(writer, [entries], now)
+      writeBatch(writer, [entries])
       writer.buffer.writeInt32BE(writer.at - lengthAt - 4, lengthAt)
     }
   }

@@ -7,6 +7,8 @@ import type { ByteReader, ByteWriter } from './bytes.ts'
 
 const magic = 2
 const headerSize = 61
+/** A record without a time, to Kafka. */
+const noTime = -1
 /** From here on the checksum counts. */
 const attributesAt = 21
 const compressionMask = 0x07
@@ -23,8 +25,12 @@ export function batchRoom(entries: LogEntry[]): number {
   return size
 }
 
-/** Writes the entries of several appends as one batch: their records lie next to each other, in order. */
-export function writeBatch(writer: ByteWriter, appends: LogEntry[][], now: number): void {
+/**
+ * Writes the entries of several appends as one batch: their records lie next to each other, in order. They carry no time:
+ * a broker refuses those that are too far ahead of its own clock (message.timestamp.after.max.ms, an hour by default), and
+ * nobody reads them.
+ */
+export function writeBatch(writer: ByteWriter, appends: LogEntry[][]): void {
   const start = writer.at
   const count = appends.reduce((sum, entries) => sum + entries.length, 0)
   writer.int64(0) // base offset: the broker's to give
@@ -34,8 +40,8 @@ export function writeBatch(writer: ByteWriter, appends: LogEntry[][], now: numbe
   writer.int32(0) // checksum, below
   writer.int16(0) // not compressed, not transactional
   writer.int32(count - 1)
-  writer.int64(now)
-  writer.int64(now)
+  writer.int64(noTime)
+  writer.int64(noTime)
   writer.int64(-1) // no producer id: not idempotent
   writer.int16(-1)
   writer.int32(-1)
