@@ -211,9 +211,11 @@ export class Hub {
     for (const behind of channel.behind.values()) keepLive(behind, text)
     this.#env.metrics.deliveries.inc(channel.sessions.size)
     const { clock, metrics } = this.#env
-    this.#output.whenWritten(() =>
-      metrics.fanOutDelay.observe({ destination_version: version }, (clock.now() - event.time) / 1000),
-    )
+    this.#output.whenWritten(() => {
+      // Another machine's clock, or this one's before it was set, may be ahead.
+      const delayMs = Math.max(0, clock.now() - event.time)
+      metrics.fanOutDelay.observe({ destination_version: version }, delayMs / 1000)
+    })
   }
 
   #subscribed(event: SlotEvent & { kind: 'subscribed' }): void {

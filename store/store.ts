@@ -40,7 +40,7 @@ export interface ChannelState {
   epoch: string
   /** Offset of the newest publication, 0 before the first. */
   top: number
-  /** Milliseconds since 1970; no later message is older. */
+  /** Milliseconds since 1970; no later message is older, unless a clock was wrong: see worker/app/app.ts. */
   lastTime: number
   interest: string[]
 }
@@ -240,9 +240,11 @@ export interface Store {
    * Takes or renews the leadership for `ttlMs` by the store's own clock. Returns who leads now: the caller when it
    * held the term, the term was free or had run out. One that would last for more than `ttlMs` from now on has run out
    * too: the store's clock has gone back since it was taken. A term that begins is above the one before and not below the
-   * store's clock in milliseconds: a store that went back in time gives none out again.
+   * store's clock in milliseconds: a store that went back in time gives none out again. Since its clock may have gone
+   * back too, a term is also above `heard`, the highest that the caller knows to have been used; one that it holds and
+   * that is below that ends.
    */
-  lead(candidate: string, ttlMs: number): Promise<Leadership>
+  lead(candidate: string, ttlMs: number, heard?: number): Promise<Leadership>
 
   close(): Promise<void>
 }

@@ -242,6 +242,7 @@ export class Worker {
     const warmed = await warm(this.#env, id, cacheMax, stopped)
     if (warmed === null) return
     let isTaken = false
+    const startedAt = this.#env.clock.monotonic()
     try {
       let stoppedAt: number | null = null
       if (from !== null && from !== this.id) {
@@ -253,7 +254,7 @@ export class Worker {
       const taken = await take(this.#env, warmed, as, stopped)
       if (taken === null || this.#isStopped) return
       isTaken = true
-      this.#own(new Slot(this.#deps, taken), from, stoppedAt)
+      this.#own(new Slot(this.#deps, taken), from, stoppedAt === null ? null : this.#pauseSince(stoppedAt, startedAt))
     } finally {
       if (!isTaken) warmed.reader.close()
     }
@@ -270,16 +271,21 @@ export class Worker {
     this.#announcer.announce({ type: 'halted', slot: id, worker: this.id, reason })
   }
 
-  #own(slot: Slot, from: string | null, stoppedAt: number | null): void {
+  /** The owner stopped by its own clock, which is none to rely on: not later than now, nor before it was asked to. */
+  #pauseSince(stoppedAt: number, askedAt: number): number {
     const { clock } = this.#env
+    return Math.min(Math.max(0, clock.now() - stoppedAt), clock.monotonic() - askedAt)
+  }
+
+  /** `pauseMs` is null when there was nobody who let it go. */
+  #own(slot: Slot, from: string | null, pauseMs: number | null): void {
     const { id, epoch } = slot
     this.#halted.delete(id)
     this.#slots.get(id)?.crash()
     this.#slots.set(id, slot)
-    const kind = stoppedAt === null ? 'takeover' : 'planned'
-    const pauseMs = stoppedAt === null ? 0 : Math.max(0, clock.now() - stoppedAt)
-    this.#announcer.announce({ type: 'acquired', slot: id, epoch, worker: this.id, from, kind, pauseMs })
-    this.#news.taken({ slot: id, epoch, kind, pauseMs })
+    const taken = { slot: id, epoch, kind: pauseMs === null ? 'takeover' : 'planned', pauseMs: pauseMs ?? 0 } as const
+    this.#announcer.announce({ type: 'acquired', worker: this.id, from, ...taken })
+    this.#news.taken(taken)
     slot
       .run()
       .then((end) => {

@@ -65,7 +65,7 @@ export class Channels {
     for (let rows = Math.min(limit, firstPageRows); rows > 0;) {
       const page = await this.#page(slot, { ...query, after, before, limit: rows })
       for (const message of page) {
-        // Newest first, no older one is newer: the rest needs no look.
+        // Newest first, no older one is newer (unless a clock was wrong): the rest needs no look.
         if (message.time < query.since) return found
         size += messageBytes(message)
         if (found.length > 0 && size > bytesMax) return found

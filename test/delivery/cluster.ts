@@ -32,7 +32,9 @@ const internal = { host: '127.0.0.1', port: 0 }
  */
 export class InProcessCluster implements AsyncDisposable {
   readonly logData = new MemoryLogData()
-  readonly storeData = new MemoryStoreData()
+  /** How far the store's own clock is ahead of the right time, ms. */
+  storeAheadMs = 0
+  readonly storeData = new MemoryStoreData(() => Date.now() + this.storeAheadMs)
   readonly config: Config
   readonly store: MemoryStore
   readonly #stops: (() => void)[] = []

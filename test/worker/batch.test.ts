@@ -2,6 +2,7 @@
 // publications take effect, what each event carries, and where a commit is cut.
 import t from 'tap'
 import { fingerprintOf, newChannel, planBatch, readBatch, channelsOf } from '../../worker/batch.ts'
+import { clockErrorMaxMs, timeAfter } from '../../worker/app/app.ts'
 import { chat } from '../../worker/chat/chat.ts'
 import { isAppCommand } from '../../worker/batch.ts'
 import type { SlotMemory } from '../../worker/slot-state.ts'
@@ -233,4 +234,23 @@ t.test('channels that a batch needs', async (t) => {
     ),
   )
   t.same([...channelsOf(items)], ['a', 'b'])
+})
+
+t.test('the time of a message, by clocks that are wrong', async (t) => {
+  const after = (lastTime: number, time: number) => timeAfter({ epoch: 'e', top: 1, lastTime }, time)
+  t.equal(after(1_000, 999), 1_000, 'no message is older than the one before')
+  t.equal(after(1_000, 86_400_000), 86_400_000)
+  t.equal(after(clockErrorMaxMs + 5, 5), clockErrorMaxMs + 5)
+  t.equal(after(clockErrorMaxMs + 6, 5), 5, 'unless that was sent by a clock that was wrong')
+  const room: Channel = { name: 'room', epoch: 'e', top: 0, lastTime: 0, interest: new Set(['p1']) }
+  const times = [1_000, 4_000_000_000_000, 1_001, 900]
+  const { messages, channels } = plan(
+    times.map((time) => from('p1', { time })),
+    [room],
+  ).commit
+  t.same(
+    messages.map(({ time }) => time),
+    [1_000, 4_000_000_000_000, 1_001, 1_001],
+  )
+  t.match(channels, [{ name: 'room', top: 4, lastTime: 1_001 }])
 })

@@ -36,7 +36,7 @@ export interface AppState {
 }
 
 export type Effect =
-  /** Offset, time and channel must go on from the stream: offset = top + 1, time ≥ lastTime. */
+  /** Offset, time and channel must go on from the stream: offset = top + 1, and time as `timeAfter` has it or later. */
   | { type: 'publish'; message: Message }
   /** JSON text of the method's result. */
   | { type: 'reply'; body: string }
@@ -65,6 +65,18 @@ export function idemKey(channel: string, idem: Buffer): string {
   return `${idem.toString('hex')} ${channel}`
 }
 
+/** A channel's last message whose time is further ahead than this was sent by a clock that was wrong. */
+export const clockErrorMaxMs = 3_600_000
+
+/**
+ * When a message of `time` was sent, after those of its channel: times never go back, so that what is not older than
+ * some age is the end of a channel. But one clock that was wrong, of whatever year, does not give its time to all that
+ * comes after it. Derived from what is in the log alone, like everything that is replayed.
+ */
+export function timeAfter({ lastTime }: Stream, time: number): number {
+  return lastTime - time > clockErrorMaxMs ? time : Math.max(time, lastTime)
+}
+
 /** A copy of the state that `advance` may change in place. */
 export interface AppDraft extends AppState {
   channels: Map<string, Stream>
@@ -85,7 +97,7 @@ export function advance(draft: AppDraft, effects: Effect[]): void {
     const { message } = effect
     const stream = draft.channels.get(message.channel)
     if (!stream) throw new Error('an app must publish in the channel of its command')
-    if (message.offset !== stream.top + 1 || message.time < stream.lastTime) {
+    if (message.offset !== stream.top + 1 || message.time < timeAfter(stream, message.time)) {
       throw new Error('a publication must go on from its channel')
     }
     draft.channels.set(message.channel, { epoch: stream.epoch, top: message.offset, lastTime: message.time })

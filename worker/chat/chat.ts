@@ -2,7 +2,7 @@ import { errors } from '../../protocol/codes.ts'
 import type { CommandRecord } from '../../protocol/command-record.ts'
 import { sliceMember } from '../../protocol/json.ts'
 import type { Message } from '../../store/store.ts'
-import { CommandRefused, fold, idemKey } from '../app/app.ts'
+import { CommandRefused, fold, idemKey, timeAfter } from '../app/app.ts'
 import type { App, AppState, Effect } from '../app/app.ts'
 import { answerRead, readQuery } from './reads.ts'
 import { idemHash, parseSend } from './send.ts'
@@ -80,7 +80,7 @@ function messageOf(
     data,
     info: senderInfo(command),
     tags,
-    time: Math.max(command.time, stream.lastTime),
+    time: timeAfter(stream, command.time),
     idem,
   }
 }
