@@ -5,10 +5,10 @@ import { Announcer } from '../platform/announcer.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { StoreEnv } from '../platform/env.ts'
 import { follow, readable } from '../platform/follow.ts'
-import { decodeStatus } from '../protocol/status-record.ts'
+import { decodeControl, decodeStatus } from '../protocol/status-record.ts'
 import type { Address, ProxyBeat, StatusRecord } from '../protocol/status-record.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
-import { defaultGroup, slotId } from '../protocol/topics.ts'
+import { controlTopic, defaultGroup, slotId } from '../protocol/topics.ts'
 import { StoreError } from '../store/store.ts'
 import type { Lease, SlotId } from '../store/store.ts'
 import { Announced } from './announced.ts'
@@ -56,7 +56,7 @@ export class Controller {
   #adoptedTerm: number | null = null
   readonly #pending = new Map<SlotId, PendingMove>()
   readonly #timers: Timer[] = []
-  #readers: LogReader[] = []
+  readonly #readers: LogReader[] = []
   #startedAt = 0
   #isLooking = false
   /** Something was announced, or somebody died, since the leases were looked at. */
@@ -107,17 +107,18 @@ export class Controller {
       const pinned = await store.createGroup(defaultGroup, slots)
       if (pinned !== slots)
         throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}, for good`)
-      return Promise.all(heard.map(([topic, partition]) => log.range(topic, partition)))
+      const control = await log.range(controlTopic, 0)
+      return { control, ends: await Promise.all(heard.map(([topic, partition]) => log.range(topic, partition))) }
     }
-    const ends = await untilAnswered(this.#env, begin, () => this.#isStopped)
-    if (ends === null) return
+    const places = await untilAnswered(this.#env, begin, () => this.#isStopped)
+    if (places === null) return
     this.#startedAt = clock.monotonic()
-    this.#readers = heard.map(([topic, partition], index) => log.read(topic, partition, ends[index]!.next))
-    for (const reader of this.#readers) {
-      follow(reader, (records) => {
-        for (const record of readable(records, decodeStatus, this.#env.logger)) this.#note(record)
-      }).catch((error: unknown) => this.#end(error))
+    for (const [index, [topic, partition]] of heard.entries()) {
+      this.#follow(log.read(topic, partition, places.ends[index]!.next), decodeStatus, (record) => this.#note(record))
     }
+    // Those before its time too: see Leadership.
+    const hints = log.read(controlTopic, 0, places.control.oldest)
+    this.#follow(hints, decodeControl, ({ term }) => this.#leadership.heard(term))
     this.#announcer.start(config.worker.heartbeat_interval)
     this.#housekeeping.start()
     this.#timers.push(clock.every(lookMs.members, () => this.#look()))
@@ -151,6 +152,13 @@ export class Controller {
     this.#hints.stop()
     for (const reader of this.#readers) reader.close()
     for (const timer of this.#timers) timer.cancel()
+  }
+
+  #follow<T>(reader: LogReader, decode: (value: Buffer) => T, handle: (record: T) => void): void {
+    this.#readers.push(reader)
+    follow(reader, (records) => {
+      for (const record of readable(records, decode, this.#env.logger)) handle(record)
+    }).catch((error: unknown) => this.#end(error))
   }
 
   #end(error: unknown): void {

@@ -17,6 +17,8 @@ export class Leadership {
   readonly #env: StoreEnv
   readonly #candidate: string
   #term = 0
+  /** The highest term that hints were sent in: whoever follows them drops what has a lower one. */
+  #heard = 0
   /** Monotonic ms, by our own clock: counted from before the store was asked, so never longer than the store's. */
   #until = 0
   #holder: Holder | null = null
@@ -43,12 +45,17 @@ export class Leadership {
     return this.#holder
   }
 
+  /** A hint of this term is in the log. */
+  heard(term: number): void {
+    this.#heard = Math.max(this.#heard, term)
+  }
+
   /** Takes or renews the lead when it is time to. */
   async renew(): Promise<void> {
     const { clock, store, logger } = this.#env
     const now = clock.monotonic()
     if (this.#until - leaderMs.ttl + leaderMs.renew > now) return
-    const { term, leader, leftMs } = await store.lead(this.#candidate, leaderMs.ttl)
+    const { term, leader, leftMs } = await store.lead(this.#candidate, leaderMs.ttl, this.#heard)
     if (leader !== this.#candidate) return this.#wait(now, { leader, leftMs })
     this.#holder = null
     this.#waitsSince = null

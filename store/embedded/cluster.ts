@@ -44,7 +44,7 @@ export class Cluster {
     return [...states].filter(([, state]) => state !== 'gone').map(([id, state]) => ({ id, state }))
   }
 
-  lead(candidate: string, ttlMs: number): Leadership {
+  lead(candidate: string, ttlMs: number, heard = 0): Leadership {
     const now = this.#now()
     const row = this.#sql.get('SELECT term, leader, until FROM leader')
     const held = row && { term: integer(row['term']), leader: text(row['leader']), until: integer(row['until']) }
@@ -54,7 +54,8 @@ export class Cluster {
     if (isBelieved && held.leader !== candidate) {
       return { term: held.term, leader: held.leader, leftMs: held.until - now }
     }
-    const term = isHeld && held.leader === candidate ? held.term : Math.max((held?.term ?? 0) + 1, now)
+    const goesOn = isHeld && held.leader === candidate && held.term >= heard
+    const term = goesOn ? held.term : Math.max((held?.term ?? 0) + 1, heard + 1, now)
     this.#sql.run(
       'INSERT OR REPLACE INTO leader (one, term, leader, until) VALUES (1, ?, ?, ?)',
       term,

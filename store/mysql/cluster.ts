@@ -76,13 +76,14 @@ export class Cluster {
     ]
   }
 
-  async lead(candidate: string, ttlMs: number): Promise<Leadership> {
+  async lead(candidate: string, ttlMs: number, heard = 0): Promise<Leadership> {
     const answers = await this.#database.request(
       transaction([
         // From left to right: a term goes on while it is held. One that lasts longer than it can was written before the
         // clock went back.
         sql`UPDATE leader SET
-            term = IF(candidate = ${candidate} AND expires_at > ${now}, term, GREATEST(term + 1, ${now})),
+            term = IF(candidate = ${candidate} AND expires_at > ${now} AND term >= ${heard}, term,
+              GREATEST(term + 1, ${heard + 1}, ${now})),
             candidate = ${candidate}, expires_at = ${now} + ${ttlMs}
           WHERE id = 1 AND (candidate = ${candidate} OR expires_at <= ${now} OR expires_at > ${now} + ${ttlMs})`,
         sql`SELECT term, candidate, expires_at - ${now} AS left_ms FROM leader WHERE id = 1`,

@@ -68,6 +68,21 @@ export function clusterContract(check: Check): void {
     t.ok(next.term > ahead.term)
   })
 
+  check('a term is above what was heard of others, though the store and its clock went back', async (t, store) => {
+    const { term } = await store.lead('a', 60_000)
+    t.equal((await store.lead('a', 60_000, term)).term, term, 'its own is no other')
+    const day = 86_400_000
+    const above = await store.lead('a', 60_000, term + day)
+    t.match(above, { term: term + day + 1, leader: 'a' }, 'while it leads')
+    await store.lead('a', 0)
+    t.match(
+      await store.lead('b', 60_000, above.term + day),
+      { term: above.term + day + 1, leader: 'b' },
+      'as it begins',
+    )
+    t.match(await store.lead('a', 60_000, above.term + 2 * day), { leader: 'b' }, 'and takes the lead from nobody')
+  })
+
   check('a closed handle answers no more', async (t, store, open) => {
     const other = open()
     await other.close()

@@ -40,6 +40,8 @@ export class Cluster {
   readonly problems: string[] = []
   /** Inboxes were told that they missed something, so clients may be too. */
   #resyncs = 0
+  /** How far the store's own clock has been set, ms. */
+  storeAheadMs = 0
   /** Times that the store went back. */
   rollbacks = 0
   readonly #invariants: StoreInvariants
@@ -55,7 +57,8 @@ export class Cluster {
       () => this.storeData.sql,
       (problem) => this.broken(problem),
     )
-    this.storeData = new StoreData(() => epochMs + Math.floor(this.scheduler.now), this.#invariants)
+    const storeNow = () => epochMs + Math.floor(this.scheduler.now + this.scheduler.aheadMs) + this.storeAheadMs
+    this.storeData = new StoreData(storeNow, this.#invariants)
     this.logData.createTopics(clusterTopics(this.config.topics.slots, this.config.topics.inbox_partitions))
     this.faults = new Faults(this)
     this.processes = new Processes({

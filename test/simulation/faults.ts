@@ -11,6 +11,7 @@ import {
 } from '../../protocol/topics.ts'
 import type { Cluster } from './cluster.ts'
 import type { Link } from './host.ts'
+import { dayMs } from './parameters.ts'
 import type { FaultName } from './parameters.ts'
 import type { Seeded } from './seeded.ts'
 import { noFaults } from './network.ts'
@@ -19,6 +20,8 @@ import { noFaults } from './network.ts'
 const lastsMs = 2_500
 /** A lossy failover loses what was committed within this time. */
 const lostMs = 1_500
+/** How far a clock is set at most, ms: as NTP does, as a suspended machine finds itself, as somebody errs. */
+const clockJumpsMs = [2_000, 3_600_000, dayMs]
 /** A person decides about a halted slot after this time, at most. */
 const personMs = 1_000
 
@@ -26,6 +29,7 @@ const personMs = 1_000
 export class Faults {
   readonly #cluster: Cluster
   readonly #random: Seeded
+  readonly #clocks: Seeded
   #isOver = false
   #undo = new Set<() => void>()
   /** Command partition → first offset that was lost and may hold something else now. */
@@ -34,6 +38,7 @@ export class Faults {
   constructor(cluster: Cluster) {
     this.#cluster = cluster
     this.#random = cluster.random.fork('faults')
+    this.#clocks = cluster.random.fork('clocks')
   }
 
   /** True when the run loses what only a person or a recovery can mend. */
@@ -42,7 +47,7 @@ export class Faults {
   }
 
   start(): void {
-    const { faultEveryMs, loss, activeMs } = this.#cluster.parameters
+    const { faultEveryMs, clockEveryMs, loss, activeMs } = this.#cluster.parameters
     const next = () => {
       this.#later(this.#random.between(0, faultEveryMs * 2), 'fault', () => {
         if (this.#isOver) return
@@ -51,6 +56,7 @@ export class Faults {
       })
     }
     next()
+    if (clockEveryMs !== null) this.#setClocks(clockEveryMs)
     if (loss === 'none') return
     for (let left = this.#random.integer(1, 2); left > 0; left--) {
       this.#later(this.#random.between(activeMs / 4, activeMs), `loss of ${loss}`, () => !this.#isOver && this.#lose())
@@ -107,6 +113,24 @@ export class Faults {
       case 'slowClient':
         return this.#random.pick(cluster.clients).slow(this.#random.between(0, lastsMs))
     }
+  }
+
+  /** Now and then a clock is set, and stays so. A controller that dies then is followed all the same. */
+  #setClocks(everyMs: number): void {
+    const { scheduler, processes } = this.#cluster
+    const random = this.#clocks
+    this.#later(random.between(0, everyMs * 2), 'a clock is set', () => {
+      if (this.#isOver) return
+      const ms = Math.round(random.between(-1, 1) * random.pick(clockJumpsMs))
+      const host = processes.pick(random)
+      const whose = random.pick(['all', 'store', 'host'] as const)
+      if (whose === 'all') scheduler.aheadMs = ms
+      else if (whose === 'store') this.#cluster.storeAheadMs = ms
+      else if (host !== null) host.aheadMs = ms
+      this.#cluster.note(`the clock of ${whose === 'host' ? host?.name : whose} is ${ms} ms ahead`)
+      if (random.chance(0.5)) processes.killAll('controller')
+      this.#setClocks(everyMs)
+    })
   }
 
   #for(what: string, undo: () => void): void {

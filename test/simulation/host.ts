@@ -20,6 +20,8 @@ export class Host implements TaskOwner {
   readonly clock: Clock
   readonly cut: Record<Link, boolean> = { log: false, store: false }
   state: 'running' | 'frozen' | 'dead' = 'running'
+  /** How far its own clock has been set, ms. */
+  aheadMs = 0
   /** Called once when the process dies, whatever of. */
   onDeath: () => void = () => {}
   readonly #scheduler: Scheduler
@@ -69,7 +71,7 @@ function hostClock(scheduler: Scheduler, host: Host, random: Seeded): Clock {
     return { cancel: () => (task.run = null) }
   }
   return {
-    now: () => Math.floor(epochMs + scheduler.now + skew),
+    now: () => Math.floor(epochMs + scheduler.now + scheduler.aheadMs + host.aheadMs + skew),
     monotonic: () => start + scheduler.now,
     after,
     every(ms, run) {

@@ -101,4 +101,12 @@ export const mistakes: Record<string, Mistake> = {
       },
     ],
   },
+  'a leader is believed however far ahead its time lies': {
+    seed: 1,
+    edits: [{ file: 'store/embedded/cluster.ts', from: 'isHeld && held.until <= now + ttlMs', to: 'isHeld' }],
+  },
+  'a store and its clock go back: new terms are below those that workers know': {
+    seed: 988,
+    edits: [{ file: 'controller/leadership.ts', from: 'Math.max(this.#heard, term)', to: 'Math.max(this.#heard, 0)' }],
+  },
 }

@@ -7,6 +7,8 @@ import type { Seeded } from './seeded.ts'
 /** What loses data for which a promise was made: at most one kind a run, since two at once are out of scope. */
 export type Loss = 'none' | 'commands' | 'inbox' | 'topics' | 'store'
 
+export const dayMs = 86_400_000
+
 /** What happens how often while faults last; every run draws its own mixture. */
 export interface Parameters {
   config: Config
@@ -26,6 +28,8 @@ export interface Parameters {
   /** Relative weights. */
   faults: Record<FaultName, number>
   loss: Loss
+  /** Mean time between two settings of a clock, ms; null where none is set. */
+  clockEveryMs: number | null
   /** It is waited until nothing is left of dead proxies. */
   checksRemains: boolean
 }
@@ -57,6 +61,7 @@ export function drawParameters(random: Seeded): Parameters {
     faultEveryMs: isCalm ? 1_000_000 : random.pick([150, 400, 1_200]),
     faults: drawFaults(random.fork('faults')),
     loss: random.chance(0.75) ? 'none' : random.pick<Loss>(['commands', 'inbox', 'topics', 'store', 'store']),
+    clockEveryMs: isCalm ? null : random.fork('clocks').pick([null, 300, 1_000]),
     checksRemains: random.fork('remains').chance(0.25),
   }
 }
@@ -83,6 +88,8 @@ function drawConfig(random: Seeded): Config {
   config.client.pong_timeout = 600
   config.client.queue_max_size = random.pick([1_024, 1_048_576])
   config.channel.without_namespace.history_size = random.pick([5, 100])
+  // Longer than clocks are apart: what is older by one clock alone is still promised.
+  config.channel.without_namespace.history_ttl = 8 * dayMs
   config.shutdown.jitter = random.pick([0, 200])
   config.shutdown.timeout = 1_500
   return config

@@ -91,6 +91,10 @@ export class Processes {
     return new Set(all.map((each) => (each.proxy ?? each.worker ?? each.controller)!.id))
   }
 
+  killAll(role: Role): void {
+    for (const host of [...this.#running.keys()]) if (host.role === role) host.kill()
+  }
+
   stop(host: Host): void {
     const running = this.#running.get(host)
     if (!running) return

@@ -29,6 +29,8 @@ const stepsAtOnce = 256
 export class Scheduler {
   /** Virtual ms since the start. */
   now = 0
+  /** What all clocks show beyond that, ms: the machine's clock may be set. Timers and durations know nothing of it. */
+  aheadMs = 0
   /** Steps taken. */
   steps = 0
   /** Whose step is being taken, microtasks included. */
