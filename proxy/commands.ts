@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Env } from '../platform/env.ts'
 import type { ClientCommand } from '../protocol/client-command.ts'
 import { errorText, replyText } from '../protocol/client-frame.ts'
@@ -17,6 +18,7 @@ import type { Sessions } from './sessions.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import { TokenRefusals } from './token-refusals.ts'
 import type { TokenMisfit } from './token-refusals.ts'
+import { endsAt } from './tokens.ts'
 import type { Grant, TokenVerifier } from './tokens.ts'
 import type { Outcome, Request, Uplink } from './uplink.ts'
 
@@ -116,7 +118,8 @@ export class Commands {
         this.#refusals.refused('connect', session.id, 'no user')
         return sessions.close(session, disconnects.permissionDenied)
       }
-      Object.assign(session, verdict.identity)
+      const { expiresAt, ...identity } = verdict.identity
+      Object.assign(session, { ...identity, endsAt: endsAt(env.clock, expiresAt) })
     }
     sessions.connected(session)
     const result: ConnectResult = { client: session.id, version: this.#deps.version, ...this.#ttl(session) }
@@ -138,7 +141,7 @@ export class Commands {
     }
     const { user, expiresAt, connInfo } = verdict.identity
     if (user !== session.user) return this.#misfit(session, 'refresh', 'another user')
-    Object.assign(session, { expiresAt, connInfo })
+    Object.assign(session, { connInfo, endsAt: endsAt(env.clock, expiresAt) })
     const result: ConnectResult = { client: session.id, version: this.#deps.version, ...this.#ttl(session) }
     output.send(session, replyText(id, 'refresh', JSON.stringify(result)))
   }
@@ -150,8 +153,8 @@ export class Commands {
   }
 
   #ttl(session: Session): { expires?: true; ttl?: number } {
-    if (session.expiresAt === 0) return {}
-    const seconds = Math.ceil((session.expiresAt - this.#deps.env.clock.now()) / 1000)
+    if (session.endsAt === 0) return {}
+    const seconds = Math.ceil((session.endsAt - this.#deps.env.clock.monotonic()) / 1000)
     return { expires: true, ttl: Math.min(Math.max(1, seconds), ttlSecondsMax) }
   }
 
@@ -189,7 +192,7 @@ export class Commands {
           else session.wanted.delete(channel)
           this.#refuse(session, id, outcome.error)
         } else {
-          endWith(session, channel, grant)
+          endWith(session, channel, grant, this.#deps.env.clock)
           output.send(session, outcome.text(id))
         }
         this.#measure('subscribe', '', 'error' in outcome ? outcome.error : null, started)
@@ -306,10 +309,10 @@ function misfitOf(grant: Grant, session: Session, channel: string): TokenMisfit 
 }
 
 /** The subscription lasts as long as what granted it. */
-function endWith(session: Session, channel: string, grant: Grant | null): void {
+function endWith(session: Session, channel: string, grant: Grant | null, clock: Clock): void {
   if (grant === null || grant.expiresAt === 0) return void session.subscriptionEnds?.delete(channel)
   session.subscriptionEnds ??= new Map()
-  session.subscriptionEnds.set(channel, grant.expiresAt)
+  session.subscriptionEnds.set(channel, endsAt(clock, grant.expiresAt))
 }
 
 function result(reply: 'publish' | 'history' | 'rpc', { body }: Outcome): string {

@@ -13,13 +13,13 @@ export interface Session {
   user: string
   /** JSON that the token carries about the connection, or null. */
   connInfo: string | null
-  /** When what the token gave ends, ms since 1970; 0 for never. */
-  expiresAt: number
+  /** When what the token gave ends, monotonic ms; 0 for never. */
+  endsAt: number
   /** Subscriptions asked for and given; what is pending counts for permissions, since commands take effect in order. */
   channels: Set<string>
   /** Channels whose subscription ended without the client's doing, and that it is about to subscribe to again. */
   wanted: Set<string>
-  /** Subscriptions that end with their token, ms since 1970; null without any. */
+  /** Subscriptions that end with their token, monotonic ms; null without any. */
   subscriptionEnds: Map<string, number> | null
   intake: SessionIntake
   /** Monotonic ms; when the next ping goes, and by when its pong must be there (0: none outstanding). */
@@ -45,7 +45,7 @@ export function newSession(start: SessionStart): Session {
     phase: 'new',
     user: '',
     connInfo: null,
-    expiresAt: 0,
+    endsAt: 0,
     channels: new Set(),
     wanted: new Set(),
     subscriptionEnds: null,

@@ -109,11 +109,10 @@ export class Sessions {
 
   sweep(): void {
     const now = this.#env.clock.monotonic()
-    const wallNow = this.#env.clock.now()
-    for (const session of this.#all) this.#look(session, now, wallNow)
+    for (const session of this.#all) this.#look(session, now)
   }
 
-  #look(session: Session, now: number, wallNow: number): void {
+  #look(session: Session, now: number): void {
     // Pings and pongs wait behind all that is on its way: whoever takes that is there.
     if (session.backlog !== null && session.pongBy !== 0)
       session.pongBy = Math.max(session.pongBy, session.backlog.tookAt + this.#options.pongTimeoutMs)
@@ -122,10 +121,10 @@ export class Sessions {
     } else if (session.pongBy !== 0 && session.pongBy <= now && session.intake.heldSince === 0) {
       // Of one that is held back the pong may be there, unread.
       this.close(session, disconnects.noPong)
-    } else if (session.expiresAt !== 0 && session.expiresAt + this.#options.expiredCloseDelayMs <= wallNow) {
+    } else if (session.endsAt !== 0 && session.endsAt + this.#options.expiredCloseDelayMs <= now) {
       this.close(session, disconnects.expired)
     } else {
-      if (session.subscriptionEnds) this.#endSubscriptions(session, session.subscriptionEnds, wallNow)
+      if (session.subscriptionEnds) this.#endSubscriptions(session, session.subscriptionEnds, now)
       if (session.pingAt <= now) this.#ping(session, now)
     }
   }
@@ -136,9 +135,9 @@ export class Sessions {
     this.#output().ping(session)
   }
 
-  #endSubscriptions(session: Session, ends: Map<string, number>, wallNow: number): void {
+  #endSubscriptions(session: Session, ends: Map<string, number>, now: number): void {
     for (const [channel, end] of ends) {
-      if (end + this.#options.expiredSubCloseDelayMs > wallNow) continue
+      if (end + this.#options.expiredSubCloseDelayMs > now) continue
       ends.delete(channel)
       // What was unsubscribed since then has nothing to end.
       if (this.#subscriptions.delete(session, channel)) this.#hub().end(session, channel, unsubscribes.expired)

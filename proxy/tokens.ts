@@ -1,6 +1,7 @@
 import { createSecretKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import type { Config } from '../config/config.ts'
+import type { Clock } from '../platform/clock.ts'
 import { compilePattern } from '../platform/pattern.ts'
 import type { Pattern } from '../platform/pattern.ts'
 import { ClaimError, Claims } from './claims.ts'
@@ -40,6 +41,14 @@ export type Verdict = { identity: Identity } | Refusal
 export type SubscriptionVerdict = { grant: Grant } | Refusal
 
 type TokenRules = Pick<Config['client'], 'token' | 'insecure'>
+
+/**
+ * When a token that was taken just now ends, by monotonic time: no clock that is set makes it good for longer or shorter.
+ * `expiresAt` is ms since 1970; 0 is never, for both.
+ */
+export function endsAt(clock: Clock, expiresAt: number): number {
+  return expiresAt === 0 ? 0 : clock.monotonic() + expiresAt - clock.now()
+}
 
 /** Verifies connection and subscription tokens: JWTs that are signed with the configured secret. */
 export class TokenVerifier {

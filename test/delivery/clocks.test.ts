@@ -2,6 +2,8 @@
 // apart, a store whose clock jumps while the controller dies, and what is measured between two clocks.
 import t from 'tap'
 import { systemClock } from '../../platform/clock.ts'
+import { secret, tokenFor } from '../proxy/served.ts'
+import { Client } from './client.ts'
 import { InProcessCluster, until } from './cluster.ts'
 
 const dayMs = 86_400_000
@@ -57,6 +59,35 @@ t.test('messages through proxies a day apart reach all, and no delay is below no
   for (const { env } of handles) {
     const sums = await sumOf(env.metrics.fanOutDelay)
     t.ok(sums.length > 0 && sums.every((sum) => sum >= 0))
+  }
+})
+
+t.test('a session lasts as long as its token said, however the clock is set since', async (t) => {
+  for (const jumpMs of [dayMs, -dayMs]) {
+    await using cluster = new InProcessCluster({
+      'client.insecure': 'false',
+      'client.token.hmac_secret_key': secret,
+      'client.expired_close_delay': '0s',
+      'client.ping_interval': '10m',
+    })
+    await cluster.controller()
+    await cluster.worker()
+    const handles = cluster.handles()
+    const [set, passed] = [{ ms: 0 }, { ms: 0 }]
+    const now = () => systemClock.now() + passed.ms + set.ms
+    handles.env.clock = { ...systemClock, now, monotonic: () => systemClock.monotonic() + passed.ms }
+    const proxy = await cluster.proxy({ handles })
+    const client = new Client(proxy)
+    t.match(await client.command({ connect: { token: await tokenFor('ada', { expiresIn: 60 }) } }), {
+      connect: { expires: true, ttl: 60 },
+    })
+    set.ms = jumpMs
+    passed.ms = 50_000
+    proxy.sessions.sweep()
+    t.equal(client.closed, null, `${jumpMs} ms: not before`)
+    passed.ms = 70_000
+    proxy.sessions.sweep()
+    t.match(client.closed, { code: 3005 }, 'and then')
   }
 })
 
