@@ -1,5 +1,5 @@
-import { DefaultSerializer, deserialize } from 'node:v8'
 import type { ClientMessage, ServerMessage } from './messages.ts'
+import { ValueReader, ValueWriter } from './values.ts'
 
 /**
  * What goes over the engine's socket. A frame is four bytes of length and then a list of messages: all that one side
@@ -10,14 +10,12 @@ import type { ClientMessage, ServerMessage } from './messages.ts'
 export const frameBytesMax = 256 * 1024 * 1024
 
 const lengthBytes = 4
-const lengthSpace = new Uint8Array(lengthBytes)
+const writer = new ValueWriter()
 
 export function encodeFrame(messages: readonly (ClientMessage | ServerMessage)[]): Buffer {
-  const serializer = new DefaultSerializer()
-  serializer.writeRawBytes(lengthSpace)
-  serializer.writeHeader()
-  serializer.writeValue(messages)
-  const frame = serializer.releaseBuffer()
+  writer.begin(lengthBytes)
+  writer.write(messages)
+  const frame = writer.end()
   frame.writeUInt32LE(frame.byteLength - lengthBytes)
   return frame
 }
@@ -43,7 +41,7 @@ export class FrameDecoder<M> {
     this.#chunks.push(chunk)
     this.#bytes += chunk.byteLength
     const frames: M[][] = []
-    for (let frame = this.#take(); frame !== undefined; frame = this.#take()) frames.push(deserialize(frame) as M[])
+    for (let frame = this.#take(); frame !== undefined; frame = this.#take()) frames.push(messagesIn(frame) as M[])
     return frames
   }
 
@@ -68,4 +66,11 @@ export class FrameDecoder<M> {
     this.#chunks = [joined]
     return joined
   }
+}
+
+function messagesIn(frame: Buffer): unknown[] {
+  const reader = new ValueReader(frame)
+  const messages = reader.read()
+  if (!Array.isArray(messages) || !reader.isAtEnd) throw new RangeError('a frame holds one list of messages')
+  return messages
 }

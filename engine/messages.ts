@@ -28,7 +28,7 @@ type Fits = (value: unknown) => boolean
 
 const text: Fits = (value) => typeof value === 'string'
 const count: Fits = Number.isSafeInteger
-/** A list may say that it is longer than memory and hold nothing; no request takes as many values. */
+/** No request takes as many values. */
 const values: Fits = (value) => Array.isArray(value) && value.length <= requestValuesMax
 const side: Fits = (value) => value === 'log' || value === 'store'
 

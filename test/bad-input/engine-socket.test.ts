@@ -131,21 +131,16 @@ void t.test('a frame that is cut, or ends, at every byte', async (t) => {
 })
 
 /** Anything that can be said in a frame, and what nearly makes sense. */
-const anything = fc.anything({
-  withBigInt: true,
-  withDate: true,
-  withMap: true,
-  withSet: true,
-  withTypedArray: true,
-  withSparseArray: true,
-  maxDepth: 3,
-})
+const anything = fc.oneof(
+  { weight: 5, arbitrary: fc.anything({ withSparseArray: true, maxDepth: 3 }) },
+  { weight: 1, arbitrary: fc.uint8Array() },
+)
 const topic = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('other', 'nowhere', '') },
   { weight: 1, arbitrary: anything },
 )
 const number = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, 0.5, NaN, Infinity, 2 ** 53, 7n) },
+  { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, 0.5, NaN, Infinity, 2 ** 53) },
   { weight: 1, arbitrary: anything },
 )
 const count = fc.constantFrom(0, 1, -1, 7, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER)
@@ -233,9 +228,8 @@ const frame = fc.oneof(
   { weight: 5, arbitrary: fc.array(message, { maxLength: 6 }) },
 )
 
-/** A list of holes takes a few bytes, however long it says that it is. */
-const endless: unknown[] = []
-endless.length = 2 ** 32 - 1
+/** A list of nothing takes a byte for each. */
+const endless = Array<unknown>(1_000_000)
 
 const examples: unknown[][] = [
   // Work that would never end, or not fit into memory.
