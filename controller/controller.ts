@@ -104,7 +104,7 @@ export class Controller {
     const slots = slotCount(config)
     const begin = async () => {
       await log.createTopics(this.#housekeeping.topics.wanted)
-      const pinned = await store.createGroup(defaultGroup, slots)
+      const pinned = await store.createGroup(defaultGroup, slots, this.id)
       if (pinned !== slots)
         throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}, for good`)
       const control = await log.range(controlTopic, 0)

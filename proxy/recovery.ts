@@ -9,12 +9,11 @@ export interface StreamTop {
 /**
  * What a subscribe needs, given where the client was: nothing (`fresh`, or `level` with the top), the publications
  * in between (`behind`), or a new start, because the stream is another one or shorter (`lost`). The rule is
- * isStreamRecovered in centrifuge's client.go: an absent epoch matches any. So does that of a client which saw nothing: a
- * channel without a message goes with the last one who has it, and all there is by now came since.
+ * isStreamRecovered in centrifuge's client.go: an absent epoch matches any.
  */
 export function decideRecovery(from: RecoverFrom | null, stream: StreamTop): 'fresh' | 'level' | 'behind' | 'lost' {
   if (from === null) return 'fresh'
-  if (from.offset > 0 && from.epoch !== '' && from.epoch !== stream.epoch) return 'lost'
+  if (from.epoch !== '' && from.epoch !== stream.epoch) return 'lost'
   if (from.offset === stream.top) return 'level'
   return from.offset < stream.top ? 'behind' : 'lost'
 }

@@ -32,6 +32,11 @@ export interface Lease {
   trying: number | null
   /** Unclean take-overs since the slot last made progress. */
   attempts: number
+  /**
+   * Fixed when the slot was made, and other than that of any other store: what derives from it and a name is the same
+   * for good, and means nothing elsewhere. Empty for slots that a version without it made.
+   */
+  origin: string
 }
 
 /** A channel as its slot keeps it; `interest` are the instances that have it open. */
@@ -182,8 +187,11 @@ export interface Leadership {
 export interface Store {
   migrate(): Promise<void>
 
-  /** Pins the number of slots of a group and makes its leases; returns the pinned number, which may be another. */
-  createGroup(group: string, slots: number): Promise<number>
+  /**
+   * Pins the number of slots of a group and makes its leases, of that origin; returns the pinned number, which may be
+   * another. A group that exists stays as it is.
+   */
+  createGroup(group: string, slots: number, origin: string): Promise<number>
   groups(): Promise<{ group: string; slots: number }[]>
   leases(): Promise<Lease[]>
   /** Read so that no commit under way can still change it afterwards: used to learn the outcome of a commit. */

@@ -7,7 +7,7 @@ import { encodeParts } from '../protocol/event-part.ts'
 import type { SlotEvent, Top } from '../protocol/event-record.ts'
 import { publicationJson } from '../protocol/publication.ts'
 import { topsAnswerBytesMax } from '../protocol/sizes.ts'
-import type { Commit, DeadLetter, Message, MessageQuery, OutboxRow } from '../store/store.ts'
+import type { Commit, DeadLetter, Lease, Message, MessageQuery, OutboxRow } from '../store/store.ts'
 import type { Effect, Read } from './app/app.ts'
 import type { Channel, SlotMemory } from './slot-state.ts'
 
@@ -64,11 +64,11 @@ function topsAsked(command: CommandRecord): string[] {
 }
 
 /**
- * A channel that is not there. Its epoch, should it be kept by what the batch does, derives from the first command that
- * names it.
+ * A channel that is not there. Its epoch derives from its name and where its slot comes from: it may go and come back
+ * while it has no message, at any place of the log, and is the same stream however batches are cut when they are replayed.
  */
-export function newChannel(command: CommandRecord): Channel {
-  return { name: command.channel, epoch: command.seed.slice(0, 8), top: 0, lastTime: 0, interest: new Set() }
+export function newChannel(name: string, { origin }: Pick<Lease, 'origin'>): Channel {
+  return { name, epoch: hash('sha256', `${origin}/${name}`).slice(0, 8), top: 0, lastTime: 0, interest: new Set() }
 }
 
 /** Somebody has it, or it has messages. What is neither leaves no trace. */

@@ -82,7 +82,7 @@ export class BatchPreparer {
     }
     for (const { command, dropped } of items) {
       if (!command || dropped || command.channel === '' || channels.has(command.channel)) continue
-      channels.set(command.channel, newChannel(command))
+      channels.set(command.channel, newChannel(command.channel, this.#memory.lease))
     }
     return channels
   }

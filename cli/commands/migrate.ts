@@ -5,6 +5,7 @@ import { LogError } from '../../log/log.ts'
 import { openLog } from '../../log/open.ts'
 import { exitCodes, fatal } from '../../platform/exit-codes.ts'
 import { forAPerson } from '../../platform/for-a-person.ts'
+import { systemRandom } from '../../platform/random.ts'
 import { clusterTopics, defaultGroup } from '../../protocol/topics.ts'
 import { openStore } from '../../store/open.ts'
 import { StoreError } from '../../store/store.ts'
@@ -19,7 +20,7 @@ export async function migrate(config: Config): Promise<void> {
   const [log, store] = await Promise.all([openLog(logUrl(config)), openStore(storeUrl(config))])
   try {
     await patiently(() => store.migrate())
-    const pinned = await store.createGroup(defaultGroup, slots)
+    const pinned = await store.createGroup(defaultGroup, slots, systemRandom.hex(6))
     if (pinned !== slots)
       throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}, for good`)
     process.stdout.write('store: the tables are up to date\n')

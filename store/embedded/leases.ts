@@ -21,12 +21,13 @@ export class Leases {
     this.#sql = sql
   }
 
-  createGroup(group: string, slots: number): number {
+  createGroup(group: string, slots: number, origin: string): number {
     const pinned = this.#sql.get('SELECT slots FROM slot_group WHERE name = ?', group)
     if (pinned !== undefined) return integer(pinned['slots'])
     if (!(slots >= 1 && slots <= slotsMax)) throw new RangeError(`a group has 1 to ${slotsMax} slots, not ${slots}`)
     this.#sql.run('INSERT INTO slot_group (name, slots) VALUES (?, ?)', group, slots)
-    for (let slot = 0; slot < slots; slot += 1) this.#sql.run('INSERT INTO lease (slot) VALUES (?)', `${group}/${slot}`)
+    for (let slot = 0; slot < slots; slot += 1)
+      this.#sql.run('INSERT INTO lease (slot, origin) VALUES (?, ?)', `${group}/${slot}`, origin)
     return slots
   }
 
@@ -162,5 +163,6 @@ function toLease(row: Row): Lease {
     fingerprint: textOrNull(row['fingerprint']),
     trying: integerOrNull(row['trying']),
     attempts: integer(row['attempts']),
+    origin: text(row['origin']),
   }
 }

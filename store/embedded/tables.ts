@@ -101,6 +101,7 @@ export const storeMigrations: readonly string[] = [
 
   CREATE TABLE instance (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  "ALTER TABLE lease ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
 ]
 
 /** The database was written by a program that knows more versions of the tables than this one. */

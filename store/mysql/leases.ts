@@ -24,15 +24,15 @@ export class Leases {
     this.#database = database
   }
 
-  async createGroup(group: string, slots: number): Promise<number> {
+  async createGroup(group: string, slots: number, origin: string): Promise<number> {
     const pinned = await this.#pinned(group)
     if (pinned !== null) return pinned
-    const leases = Array.from({ length: slots }, (_, slot) => sql`(${`${group}/${slot}`})`)
+    const leases = Array.from({ length: slots }, (_, slot) => sql`(${`${group}/${slot}`}, ${origin})`)
     try {
       await this.#database.request(
         transaction([
           sql`INSERT INTO slot_group (name, slots) VALUES (${group}, ${slots})`,
-          sql`INSERT INTO lease (slot) VALUES ${leases}`,
+          sql`INSERT INTO lease (slot, origin) VALUES ${leases}`,
         ]),
       )
       return slots
@@ -165,6 +165,7 @@ function toLease(row: Row): Lease {
     fingerprint: textOrNull(row['fingerprint']),
     trying: integerOrNull(row['trying']),
     attempts: integer(row['attempts']),
+    origin: text(row['origin']),
   }
 }
 

@@ -122,4 +122,8 @@ export const migrations: readonly Migration[] = [
       ) ENGINE=InnoDB`,
     ],
   },
+  {
+    compatibleFrom: 1,
+    statements: ["ALTER TABLE lease ADD COLUMN origin VARBINARY(255) NOT NULL DEFAULT ''"],
+  },
 ]

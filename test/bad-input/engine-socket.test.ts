@@ -233,7 +233,7 @@ const endless = Array<unknown>(1_000_000)
 
 const examples: unknown[][] = [
   // Work that would never end, or not fit into memory.
-  [['request', 1, 'store', 'createGroup', ['endless', 2 ** 53]]],
+  [['request', 1, 'store', 'createGroup', ['endless', 2 ** 53, 'origin']]],
   [['request', 1, 'log', 'createTopics', [[{ name: 'endless', partitions: 2 ** 53, compacted: false }]]]],
   [['request', 1, 'log', 'createTopics', [endless]]],
   [['request', 1, 'log', 'append', ['other', 0, endless]]],

@@ -4,8 +4,8 @@ import { commitOf, own, refused, slot, token, type Check } from './store-rows.ts
 /** Groups, and who owns a slot. */
 export function leasesContract(check: Check): void {
   check('a group pins its number of slots', async (t, store, open) => {
-    t.equal(await store.createGroup('default', 64), 2)
-    t.equal(await open().createGroup('staff', 1), 1)
+    t.equal(await store.createGroup('default', 64, 'origin'), 2)
+    t.equal(await open().createGroup('staff', 1, 'origin'), 1)
     await store.migrate()
     t.same(await store.groups(), [
       { group: 'default', slots: 2 },
@@ -23,6 +23,7 @@ export function leasesContract(check: Check): void {
       fingerprint: null,
       trying: null,
       attempts: 0,
+      origin: 'origin',
     })
     await t.rejects(store.lease('default/2'), refused('unknown_slot'))
     await t.rejects(store.commit(commitOf({ slot: 'nowhere/0' })), refused('unknown_slot'))

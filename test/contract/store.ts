@@ -14,7 +14,7 @@ export function storeContract(t: Test, name: string, make: (t: Test) => Promise<
       const open = await make(t)
       const store = open()
       await store.migrate()
-      await store.createGroup('default', 2)
+      await store.createGroup('default', 2, 'origin')
       await run(t, store, open)
     })
   }

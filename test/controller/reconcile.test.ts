@@ -32,6 +32,7 @@ const lease = (slot: string, owner: string | null, epoch = 1): Lease => ({
   fingerprint: null,
   trying: null,
   attempts: 0,
+  origin: 'o',
 })
 
 const now = 100_000

@@ -15,7 +15,7 @@ export const onlySlot = slotId(defaultGroup, 0)
 export const commands = commandTopic(defaultGroup)
 
 /** A cluster of one slot without a controller: the test says who owns it. */
-export async function clusterByHand(flags: Record<string, string> = {}): Promise<InProcessCluster> {
+export async function clusterByHand(flags: Record<string, string> = {}, origin = 'by hand'): Promise<InProcessCluster> {
   const cluster = new InProcessCluster({
     'topics.slots': '1',
     'client.command_rate': '100000',
@@ -23,7 +23,7 @@ export async function clusterByHand(flags: Record<string, string> = {}): Promise
     ...flags,
   })
   await cluster.store.migrate()
-  await cluster.store.createGroup(defaultGroup, slotCount(cluster.config))
+  await cluster.store.createGroup(defaultGroup, slotCount(cluster.config), origin)
   return cluster
 }
 

@@ -1,5 +1,6 @@
 // Proves that a channel without a message leaves nothing behind: its row goes with the last one who has it, whether that
-// one leaves or dies; whoever comes back to it gets all that came since; and looking at a channel makes none.
+// one leaves or dies; it is the same stream when somebody comes back to it, who gets all that came since; and looking at a
+// channel makes none.
 import t from 'tap'
 import { clusterByHand, give, handled, onlySlot } from './by-hand.ts'
 import type { InProcessCluster } from './cluster.ts'
@@ -65,4 +66,29 @@ t.test('a successor that was warm when the row went', async (t) => {
   await client.publish('room', 'x')
   await until('it is delivered', () => client.dataOf('room').length === 1)
   t.match(await cluster.store.channels(onlySlot, ['room']), [{ top: 1 }])
+})
+
+t.test('however often it went, it is the same stream', async (t) => {
+  await using cluster = await clusterByHand()
+  const a = await cluster.worker()
+  await give(cluster, a)
+  const client = await cluster.client(await cluster.proxy())
+  const epochs = new Set<string>()
+  const visit = async (): Promise<void> => {
+    const { subscribe } = await client.subscribe('room')
+    epochs.add((subscribe as { epoch: string }).epoch)
+    await client.command({ unsubscribe: { channel: 'room' } })
+  }
+  await visit()
+  await handled(cluster)
+  t.same(rowsOf(cluster), [0, 0])
+  await client.command({ history: { channel: 'room' } })
+  await visit()
+  await give(cluster, await cluster.worker(), a)
+  await visit()
+  t.equal(epochs.size, 1)
+  await using another = await clusterByHand({}, 'another')
+  await give(another, await another.worker())
+  const { subscribe } = await (await another.client(await another.proxy())).subscribe('room')
+  t.notOk(epochs.has((subscribe as { epoch: string }).epoch), 'and none of another store')
 })

@@ -110,7 +110,10 @@ void t.test('one request that fails in a turn fails alone', async (t) => {
   const connection = new EngineConnection(dataDir)
   t.teardown(() => connection.close())
   const request = connection.request.bind(connection)
-  await Promise.all([request('log', 'createTopics', [[topic]]), request('store', 'createGroup', ['default', 1])])
+  await Promise.all([
+    request('log', 'createTopics', [[topic]]),
+    request('store', 'createGroup', ['default', 1, 'origin']),
+  ])
   await own(openEmbeddedStore(t, dataDir))
   const channels = [{ name: 'room', epoch: 'e', top: 1, lastTime: 1 }]
   const interestAdded: [string, string][] = [['nowhere', 'p']]

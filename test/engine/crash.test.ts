@@ -86,7 +86,7 @@ async function underKills(t: Test, options: readonly string[]): Promise<void> {
   const store = openEmbeddedStore(t, dataDir)
   const tail = openEmbeddedLog(t, dataDir)
   await tail.createTopics([{ name: 't', partitions: 1, compacted: false }])
-  await store.createGroup('default', 1)
+  await store.createGroup('default', 1, 'origin')
   await own(store)
 
   const seen: LogRecord[] = []

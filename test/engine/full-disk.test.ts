@@ -64,7 +64,11 @@ void t.test('a store that finds no room says so too', async (t) => {
   const { dataDir, fill } = await engine(t)
   const store = openEmbeddedStore(t, dataDir)
   fill()
-  await t.rejects(store.createGroup('g', 5_000), { name: 'StoreError', code: 'unavailable', hindrance: 'full' })
+  await t.rejects(store.createGroup('g', 5_000, 'origin'), {
+    name: 'StoreError',
+    code: 'unavailable',
+    hindrance: 'full',
+  })
   t.same(await store.groups(), [], 'and nothing of it was stored')
 })
 

@@ -20,7 +20,7 @@ const pageLimitMs = 100
 async function filled(t: Test): Promise<MysqlFixture> {
   const fixture = await mysqlFixture(t)
   const store = fixture.open()
-  await store.createGroup('default', 1)
+  await store.createGroup('default', 1, 'origin')
   await own(store)
   const data = Buffer.from(JSON.stringify({ text: 'x'.repeat(150) }))
   const messages = Array.from({ length: firstRows }, (_, index) => messageOf('room', index + 1, { data }))

@@ -25,8 +25,7 @@ interface Stream {
 function isStreamRecovered({ epoch, offset }: RecoverFrom, stream: Stream, oldest: number): boolean {
   const kept = Array.from({ length: stream.top - oldest + 1 }, (_, at) => oldest + at)
   const missed = kept.filter((each) => each > offset)
-  // Ours: whoever saw nothing misses all there is, whatever the epoch.
-  if (offset > 0 && epoch !== '' && epoch !== stream.epoch) return false
+  if (epoch !== '' && epoch !== stream.epoch) return false
   return missed.length === 0 ? stream.top === offset : missed[0] === offset + 1 && missed.at(-1) === stream.top
 }
 

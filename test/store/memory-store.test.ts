@@ -16,7 +16,7 @@ void t.test('a connection cut before the commit leaves nothing, one cut after it
   const data = new MemoryStoreData()
   const store = memoryStore(data)
   await store.migrate()
-  await store.createGroup('default', 1)
+  await store.createGroup('default', 1, 'origin')
   await own(store)
   const cut = (request: string): void => {
     if (request === 'commit') throw new Error('cut')
@@ -38,7 +38,7 @@ void t.test('a request that is held when its handle is cut off ends unknown', as
     },
   })
   await store.migrate()
-  const held = store.createGroup('default', 1)
+  const held = store.createGroup('default', 1, 'origin')
   await reached.promise
   store.cut()
   gate.resolve()

@@ -18,7 +18,7 @@ interface Owned {
 async function ownedSlots({ open }: MysqlFixture): Promise<Owned> {
   const joined: Owned['joined'] = []
   const store = open({ events: { joined: (...values) => joined.push(values) } })
-  await store.createGroup('default', slots.length)
+  await store.createGroup('default', slots.length, 'origin')
   await Promise.all(slots.map((slot) => own(store, { slot })))
   return { store, joined }
 }

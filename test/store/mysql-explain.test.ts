@@ -18,7 +18,7 @@ const idemOf = (offset: number): Buffer => Buffer.alloc(16, `key ${offset}`)
 async function filled(t: Test): Promise<MysqlFixture> {
   const fixture = await mysqlFixture(t)
   const store = fixture.open()
-  await store.createGroup('default', 64)
+  await store.createGroup('default', 64, 'origin')
   await own(store)
   for (const [index, room] of rooms.entries())
     await store.commit(

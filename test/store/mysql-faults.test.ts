@@ -22,7 +22,7 @@ const deadlineMs = 20_000
 
 async function ownedSlot({ open }: MysqlFixture): Promise<Store> {
   const store = open()
-  await store.createGroup('default', 2)
+  await store.createGroup('default', 2, 'origin')
   await own(store)
   return store
 }

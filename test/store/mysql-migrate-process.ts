@@ -3,5 +3,5 @@ import { openMysqlStore } from '../../store/mysql/mysql-store.ts'
 
 const store = openMysqlStore(process.argv[2]!)
 await store.migrate()
-await store.createGroup('default', 8)
+await store.createGroup('default', 8, 'origin')
 await store.close()

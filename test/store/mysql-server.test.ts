@@ -73,7 +73,7 @@ void t.test('a server that becomes read-only is left, and used again when it tak
   const { open, admin, rows } = await fixtureOn(t, adminUrl)
   const connections: number[] = []
   const store = open({ events: { connections: (count) => connections.push(count) } })
-  await store.createGroup('default', 1)
+  await store.createGroup('default', 1, 'origin')
   await own(store)
   t.equal(await store.commit(commitOf({})), 'committed')
   await admin.query('SET GLOBAL read_only = 1')
@@ -94,7 +94,7 @@ void t.test('a commit that meets a server which has just become read-only', asyn
   const { adminUrl } = await ownServer(t)
   const { open, admin } = await fixtureOn(t, adminUrl)
   const store = open()
-  await store.createGroup('default', 1)
+  await store.createGroup('default', 1, 'origin')
   await own(store)
   t.equal(await store.commit(commitOf({})), 'committed')
   await admin.query('SET GLOBAL read_only = 1')
@@ -116,7 +116,7 @@ void t.test('a server whose disk is full says so once, and when it has room agai
       back: (what) => told.push(`${what} is back`),
     },
   })
-  await store.createGroup('default', 1)
+  await store.createGroup('default', 1, 'origin')
   await own(store)
   const large = (expected: number) =>
     commitOf({
@@ -146,7 +146,7 @@ void t.test('a server that is killed under load and starts again', async (t) => 
   const { open } = await fixtureOn(t, adminUrl)
   const store = open()
   const slots = Array.from({ length: 8 }, (_, index) => `default/${index}`)
-  await store.createGroup('default', slots.length)
+  await store.createGroup('default', slots.length, 'origin')
   await Promise.all(slots.map((slot) => own(store, { slot })))
   const metrics = createMetrics()
   const env = { store, metrics, clock: systemClock } as StoreEnv

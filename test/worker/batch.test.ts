@@ -27,6 +27,7 @@ function memory(given: Partial<SlotMemory> = {}): SlotMemory {
     fingerprint: null,
     trying: null,
     attempts: 0,
+    origin: 'o',
   }
   return { lease, token: 't', nextOffset: 5, fingerprint: null, producers: new Map(), tombstones: new Set(), ...given }
 }
@@ -44,7 +45,7 @@ function plan(values: Buffer[], channels: Channel[] = [], given: Partial<SlotMem
   const known = new Map(channels.map((channel) => [channel.name, channel]))
   for (const { command, dropped } of items) {
     if (!command || dropped || command.channel === '' || known.has(command.channel)) continue
-    known.set(command.channel, newChannel(command))
+    known.set(command.channel, newChannel(command.channel, memory(given).lease))
   }
   const state = { worker: 'w', version: 'v', channels: known, known: new Map() }
   const effects = chat.handle(

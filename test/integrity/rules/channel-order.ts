@@ -26,9 +26,7 @@ export function channelOrder(facts: Facts): Finding[] {
       if (before === undefined) continue
       const who = `${client} in ${channel}`
       if (before.subscribed) add(`${who} was subscribed twice`, [before.by, operation])
-      // A channel without a message may have been made anew meanwhile.
-      const isAnother = before.epoch !== epoch && before.offset > 0
-      const moved = isAnother || before.offset !== offset
+      const moved = before.epoch !== epoch || before.offset !== offset
       if (recovery === 'recovered' && moved) {
         add(`${who} was at ${before.offset} and recovered from ${offset}`, [before.by, operation])
       } else if (before.epoch === epoch && offset < before.offset) {

@@ -8,10 +8,7 @@ export interface HistoryBounds {
   historyTtlMs: number
 }
 
-/**
- * A client that comes back within what a channel keeps is recovered; a new epoch never comes up, but where a channel had no
- * message: then all of the new one was missed.
- */
+/** A client that comes back within what a channel keeps is recovered; a new epoch never comes up. */
 export function recovery(facts: Facts, bounds: HistoryBounds): Finding[] {
   const { found, add } = findingsOf('recovery')
   const last = new Map<string, Subscribed | Delivery>()
@@ -23,7 +20,7 @@ export function recovery(facts: Facts, bounds: HistoryBounds): Finding[] {
     if (before === undefined || operation.kind === 'delivery' || operation.recovery === 'recovered') continue
     const who = `${operation.client} in ${operation.channel}`
     const missed = operation.offset - before.offset
-    if (before.epoch !== operation.epoch && before.offset > 0) {
+    if (before.epoch !== operation.epoch) {
       add(`${who} was in epoch ${before.epoch} and finds ${operation.epoch}`, [before, operation])
     } else if (missed <= bounds.historySize && operation.at - before.at < bounds.historyTtlMs) {
       add(`${who} missed ${missed} and was not recovered`, [before, operation])
