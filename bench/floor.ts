@@ -33,6 +33,47 @@ export async function logRoundTrip(logUrl: string, { perSecond, warmUpSeconds, s
   return samples.slice(perSecond * warmUpSeconds)
 }
 
+/** The same there and back: who reads the record appends another one, as a worker does, and that one is read. */
+export async function logTwoHops(logUrl: string, { perSecond, warmUpSeconds, seconds }: Load): Promise<number[]> {
+  const [near, far] = [await openLog(logUrl), await openLog(logUrl)]
+  const [there, back] = ['bench.there', 'bench.back']
+  await near.createTopics([there, back].map((name) => ({ name, partitions: 1, compacted: false })))
+  const outward = far.read(there, 0, (await far.range(there, 0)).next)
+  const inward = near.read(back, 0, (await near.range(back, 0)).next)
+  const total = perSecond * (warmUpSeconds + seconds)
+  const sentAt = new Map<number, number>()
+  const samples: number[] = []
+  const echoing = (async () => {
+    for (let count = 0; count < total;) {
+      const records = await outward.next()
+      count += records.length
+      await far.append(
+        back,
+        0,
+        records.map((record) => ({ key: null, value: record.value })),
+      )
+    }
+  })()
+  const reading = (async () => {
+    while (samples.length < total) {
+      for (const record of await inward.next()) {
+        samples.push(performance.now() - sentAt.get(record.value.readUInt32BE(0))!)
+      }
+    }
+  })()
+  await atRate(perSecond, warmUpSeconds + seconds, async (index) => {
+    const numbered = Buffer.from(value)
+    numbered.writeUInt32BE(index, 0)
+    sentAt.set(index, performance.now())
+    await near.append(there, 0, [{ key: null, value: numbered }])
+  })
+  await Promise.all([echoing, reading])
+  outward.close()
+  inward.close()
+  await Promise.all([near.close(), far.close()])
+  return samples.slice(perSecond * warmUpSeconds)
+}
+
 /** Records per second that the cluster's log takes, several under way at once. */
 export async function logAppends(logUrl: string, seconds: number): Promise<number> {
   const log = await openLog(logUrl)

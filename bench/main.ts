@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BenchCluster } from './cluster.ts'
 import { fanout } from './fanout.ts'
+import { firstSubscribe } from './first-subscribe.ts'
 import { idle } from './idle.ts'
 import { keep, readKept } from './kept.ts'
 import { latency } from './latency.ts'
@@ -27,6 +28,7 @@ const suites: Record<string, (cluster: BenchCluster) => Promise<Figure[]>> = {
     for (const rate of rates(cluster)) figures.push(...(await latency(cluster, rate, 10)))
     return figures
   },
+  subscribe: firstSubscribe,
   saturation: (cluster) => saturation(cluster, 10),
   pause: pauses,
   fanout,
