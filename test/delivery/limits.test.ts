@@ -1,8 +1,11 @@
 // Proves the limits on the way into the log: what one slot and one of its channels may have in flight, by count and by
-// bytes, that a busy room waits for a new owner without an error, what happens at the deadline to a command that was
-// sent and to one that was not, and that a read outlives the worker it was asked of.
+// bytes, that a busy room outlives the death and the drain of its owner without an error, what happens at the deadline
+// to a command that was sent and to one that was not, and that a read outlives the worker it was asked of.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
+import type { Test } from 'tap'
 import { clusterByHand, commands, give, handled, stored } from './by-hand.ts'
+import type { InProcessCluster } from './cluster.ts'
 import { until } from './until.ts'
 import { Gate } from './gate.ts'
 
@@ -60,35 +63,69 @@ t.test('bytes in flight per slot and per channel', async (t) => {
   t.equal((await handles.env.metrics.inFlightBytes.get()).values[0]!.value, 0)
 })
 
-t.test('a room of 2,000 publications a second waits for a new owner', async (t) => {
-  await using cluster = await clusterByHand({ 'client.reply_deadline': '1m' })
+/** Publishes by 50 clients in one room, and what came of them. */
+async function busyRoom(cluster: InProcessCluster) {
   const proxy = await cluster.proxy()
   const clients = await Promise.all(Array.from({ length: 50 }, () => cluster.client(proxy)))
+  await clients[0]!.subscribe('room')
+  const asked: { client: (typeof clients)[number]; id: number }[] = []
+  return {
+    clients,
+    publish(count: number): void {
+      for (let n = 0; n < count; n++) {
+        const client = clients[asked.length % clients.length]!
+        asked.push({ client, id: client.send({ publish: { channel: 'room', data: asked.length } }) })
+      }
+    },
+    async check(t: Test): Promise<void> {
+      await until('all are answered', () => asked.every(({ client, id }) => client.replies.has(id)))
+      const codes = asked.map(({ client, id }) => client.replies.get(id)!.error?.code)
+      t.same(
+        codes.filter((code) => code !== undefined),
+        [],
+        'none is refused',
+      )
+      await until('all are delivered', () => clients[0]!.dataOf('room').length >= asked.length)
+      t.same(
+        clients[0]!.dataOf('room'),
+        asked.map((_, n) => n),
+        'once and in order',
+      )
+    },
+  }
+}
+
+t.test('a room of 2,000 publications a second waits for a new owner', async (t) => {
+  await using cluster = await clusterByHand({ 'client.reply_deadline': '1m' })
   const a = await cluster.worker()
   await give(cluster, a)
-  await clients[0]!.subscribe('room')
+  const room = await busyRoom(cluster)
   a.kill()
   // As much as comes in until the deadline of the first is over.
-  const asked = Array.from({ length: 9_000 }, (_, n) => {
-    const client = clients[n % clients.length]!
-    return { client, id: client.send({ publish: { channel: 'room', data: n } }) }
-  })
-  const other = clients[1]!.send({ publish: { channel: 'other', data: 'x' } })
+  room.publish(9_000)
+  const other = room.clients[1]!.send({ publish: { channel: 'other', data: 'x' } })
   await give(cluster, await cluster.worker())
-  await until('all are answered', () => asked.every(({ client, id }) => client.replies.has(id)))
-  t.same(
-    asked.map(({ client, id }) => client.replies.get(id)!.error?.code).filter((code) => code !== undefined),
-    [],
-    'none is refused',
-  )
-  await until('all are delivered', () => clients[0]!.dataOf('room').length === asked.length)
-  t.same(
-    clients[0]!.dataOf('room'),
-    asked.map((_, n) => n),
-    'once and in order',
-  )
-  await until('the other room too', () => clients[1]!.replies.has(other))
-  t.notOk(clients[1]!.replies.get(other)!.error)
+  await room.check(t)
+  await until('the other room too', () => room.clients[1]!.replies.has(other))
+  t.notOk(room.clients[1]!.replies.get(other)!.error)
+})
+
+t.test('a room of 2,000 publications a second goes from a worker that is drained to the next', async (t) => {
+  await using cluster = await clusterByHand({ 'client.reply_deadline': '1m' })
+  const [a, b] = [await cluster.worker(), await cluster.worker()]
+  await give(cluster, a)
+  const room = await busyRoom(cluster)
+  room.publish(4_000)
+  const given = give(cluster, b, a).then(() => true)
+  // It goes on while the slot has one owner, none, and the other.
+  let left = 4_000
+  while (!(await Promise.race([given, nextTurn(false)]))) {
+    const count = Math.min(left, 40)
+    room.publish(count)
+    left -= count
+  }
+  room.publish(1_000 + left)
+  await room.check(t)
 })
 
 t.test('at the deadline', async (t) => {
