@@ -17,6 +17,9 @@ export const connectWaitMs = 2_000
 /** A connection on which a request stays unanswered for this long is given up. */
 export const answerTimeoutMs = 10_000
 
+/** Bytes that are taken from the socket at a time. */
+const readBytes = 64 * 1024
+
 interface Pending {
   message: ClientMessage & { 0: 'request' }
   side: Side
@@ -116,18 +119,23 @@ export class EngineConnection {
       this.#away(place ?? new Error(`there is no ${placeFile(this.dataDir)}, which a running engine keeps`))
       return this.#connectLater()
     }
-    const socket = createConnection(place.socket)
     const decoder = new FrameDecoder<ServerMessage>()
-    socket.on('connect', () => {
-      if (this.#closed) socket.destroy()
-      else this.#connected(socket)
-    })
-    socket.on('data', (chunk) => {
+    const take = (bytes: number, room: Uint8Array): boolean => {
       try {
-        for (const frame of decoder.push(chunk as Buffer)) for (const message of frame) this.#take(message)
+        // What the messages hold are views, and the room is used again.
+        for (const frame of decoder.push(Buffer.from(room.subarray(0, bytes))))
+          for (const message of frame) this.#take(message)
       } catch (error) {
         socket.destroy(error as Error)
       }
+      return true
+    }
+    // Without the machinery of a stream, and without room of its own for each time that something comes.
+    const onread = { buffer: Buffer.allocUnsafeSlow(readBytes), callback: take }
+    const socket: Socket = createConnection({ path: place.socket, onread })
+    socket.on('connect', () => {
+      if (this.#closed) socket.destroy()
+      else this.#connected(socket)
     })
     // 'close' follows, and with it a new try.
     socket.on('error', (error) => this.#away(error))
