@@ -86,7 +86,7 @@ export class Cluster {
               GREATEST(term + 1, ${heard + 1}, ${now})),
             candidate = ${candidate}, expires_at = ${now} + ${ttlMs}
           WHERE id = 1 AND (candidate = ${candidate} OR expires_at <= ${now} OR expires_at > ${now} + ${ttlMs})`,
-        sql`SELECT term, candidate, expires_at - ${now} AS left_ms FROM leader WHERE id = 1`,
+        sql`SELECT term, candidate, GREATEST(expires_at - ${now}, 0) AS left_ms FROM leader WHERE id = 1`,
       ]),
     )
     const [row] = rowsOf(answers[transactionPrefix + 1])
