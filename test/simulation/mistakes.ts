@@ -9,7 +9,9 @@ export interface Mistake {
 /**
  * Mistakes of the production code that the simulation found. The suite replays each seed, and shows that it still sees
  * the mistake when that is made again. When a change of the simulation makes it blind to one, `npm run simulate --
- * --mutant NAME` finds another seed.
+ * --mutant NAME` finds another seed. Two that not one seed in thousands shows any more have their tests by hand: channels
+ * read before the place of their slot (test/worker/takeover.test.ts, "what is committed while a successor warms up") and a
+ * slot that is lost to nobody (test/controller/members.test.ts, "who is new, leaves or changes").
  */
 export const mistakes: Record<string, Mistake> = {
   'a recovery that begins as its channel opens has no place in flight': {
@@ -59,28 +61,6 @@ export const mistakes: Record<string, Mistake> = {
       },
     ],
   },
-  'channels are read before the place of their slot': {
-    seed: 386,
-    edits: [
-      {
-        file: 'worker/takeover.ts',
-        from: `  const lease = await untilAnswered(env, () => env.store.lease(slot), stopped)
-  if (lease === null) return null
-  const request = () =>
-    Promise.all([env.store.activeChannels(slot, cacheMax), env.log.range(commandTopic(group), partition)])
-  const answers = await untilAnswered(env, request, stopped)
-  if (answers === null) return null
-  const [active, range] = answers
-`,
-        to: `  const request = () =>
-    Promise.all([env.store.lease(slot), env.store.activeChannels(slot, cacheMax), env.log.range(commandTopic(group), partition)])
-  const answers = await untilAnswered(env, request, stopped)
-  if (answers === null) return null
-  const [lease, active, range] = answers
-`,
-      },
-    ],
-  },
   'two instances that end at once overtake each other in the log': {
     seed: 75,
     edits: [
@@ -88,16 +68,6 @@ export const mistakes: Record<string, Mistake> = {
         file: 'controller/instances.ts',
         from: 'const lane = this.#lanes.getOrInsertComputed(',
         to: 'const lane = new Map<string, AppendLane>().getOrInsertComputed(',
-      },
-    ],
-  },
-  'a slot that is lost to nobody waits for the next look at the leases': {
-    seed: 2800,
-    edits: [
-      {
-        file: 'controller/members.ts',
-        from: 'record.slots.length < beat.slots.length',
-        to: 'record.slots.length < 0',
       },
     ],
   },
