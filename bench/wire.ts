@@ -7,7 +7,8 @@ export const marker = '"sentAt":'
 
 const markerBytes = Buffer.from(marker)
 const nothing = Buffer.alloc(0)
-const emptyMessage = '{}'.charCodeAt(0)
+const ping = Buffer.from('{}')
+const laterPing = Buffer.from('\n{}')
 const opcodes = { text: 1, close: 8 }
 /** All connections read into it, one after the other: what they keep they copy. */
 const shared = Buffer.allocUnsafeSlow(256 * 1024)
@@ -124,8 +125,8 @@ export class Wire {
 
   #frame(opcode: number, data: Buffer, start: number, end: number): void {
     if (opcode === opcodes.text) {
-      if (end - start === 2 && data[start] === emptyMessage) this.send('{}')
-      else if (this.onMessage !== null) {
+      if (hasPing(data.subarray(start, end))) this.send('{}')
+      if (this.onMessage !== null && end - start > ping.length) {
         for (const message of data.toString('utf8', start, end).split('\n')) this.#message(message)
       }
     } else if (opcode === opcodes.close) {
@@ -137,6 +138,11 @@ export class Wire {
     if (text.includes(marker)) this.received++
     this.onMessage?.(text)
   }
+}
+
+/** A ping comes alone, or as a line among what waited with it. */
+function hasPing(frame: Buffer): boolean {
+  return (frame[0] === ping[0] && frame[1] === ping[1]) || frame.includes(laterPing)
 }
 
 function count(data: Buffer, end: number): number {
