@@ -30,6 +30,12 @@ const awayKinds: ReadonlySet<FailureKind> = new Set(['unavailable', 'read_only',
 /** Kinds that may be over for whoever connects anew: to another server, or with rights that were given since. */
 const renewedKinds: ReadonlySet<FailureKind> = new Set(['read_only', 'denied'])
 
+/** How a connection makes statements. */
+type Way<T> = (session: Session, statements: readonly Sql[]) => Promise<T>
+
+const ask: Way<Result[]> = (session, statements) => session.query(statements)
+const run: Way<void> = (session, statements) => session.run(statements)
+
 /** A process's way to the database: every request is one round trip, made again when nothing else is wrong. */
 export class Database {
   readonly #events: MysqlEvents
@@ -69,17 +75,17 @@ export class Database {
 
   /** Makes statements (alone, or as a transaction) in one round trip. Rejects with a Failure; nothing is open then. */
   request(statements: readonly Sql[]): Promise<Result[]> {
-    return this.#untilDone(this.#requests, statements)
+    return this.#untilDone(this.#requests, ask, statements)
   }
 
-  /** As `request`, on the connections for commits. */
-  commit(statements: readonly Sql[]): Promise<Result[]> {
-    return this.#untilDone(this.#commits, statements)
+  /** As `request`, without answers, on the connections for commits. */
+  commit(statements: readonly Sql[]): Promise<void> {
+    return this.#untilDone(this.#commits, run, statements)
   }
 
   /** As `commit`, but not made again. */
-  commitOnce(statements: readonly Sql[]): Promise<Result[]> {
-    return this.#once(this.#commits, statements)
+  commitOnce(statements: readonly Sql[]): Promise<void> {
+    return this.#once(this.#commits, run, statements)
   }
 
   /** From here on no commit that ended without an answer changes anything any more. Rejects with a Failure. */
@@ -97,10 +103,10 @@ export class Database {
     await Promise.all([this.#commits.close(), this.#requests.close()])
   }
 
-  async #untilDone(sessions: Sessions, statements: readonly Sql[]): Promise<Result[]> {
+  async #untilDone<T>(sessions: Sessions, way: Way<T>, statements: readonly Sql[]): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#once(sessions, statements)
+        return await this.#once(sessions, way, statements)
       } catch (error) {
         const kind = error instanceof Failure ? error.kind : null
         if ((kind !== 'deadlock' && kind !== 'lock_wait') || tries === triesMax) throw error
@@ -111,9 +117,9 @@ export class Database {
     }
   }
 
-  async #once(sessions: Sessions, statements: readonly Sql[]): Promise<Result[]> {
+  async #once<T>(sessions: Sessions, way: Way<T>, statements: readonly Sql[]): Promise<T> {
     try {
-      const results = await sessions.use((session) => this.#on(session, sessions, statements))
+      const results = await sessions.use((session) => this.#on(session, sessions, () => way(session, statements)))
       this.#outages.answered('database')
       if (this.#isFull && changes(statements)) {
         this.#isFull = false
@@ -134,18 +140,18 @@ export class Database {
     if (error instanceof Failure && awayKinds.has(error.kind)) this.#outages.lost('database', error)
   }
 
-  async #on(session: Session, sessions: Sessions, statements: readonly Sql[]): Promise<Result[]> {
+  async #on<T>(session: Session, sessions: Sessions, work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#roundTrip(session, statements)
+      return await this.#roundTrip(session, work)
     } finally {
       if (session.broken && sessions === this.#commits) this.#lost.add(session.name)
     }
   }
 
-  async #roundTrip(session: Session, statements: readonly Sql[]): Promise<Result[]> {
+  async #roundTrip<T>(session: Session, work: () => Promise<T>): Promise<T> {
     const start = performance.now()
     try {
-      return await session.query(statements)
+      return await work()
     } catch (error) {
       if (error instanceof Failure && renewedKinds.has(error.kind)) this.reconnect()
       if (!session.broken) await this.#rollBack(session)

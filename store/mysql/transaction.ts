@@ -1,4 +1,4 @@
-import { sql, type Sql } from './sql.ts'
+import { joined, sql, type Sql } from './sql.ts'
 
 /**
  * Time after which the server ends a connection that is silent inside a transaction. All of a transaction is one
@@ -35,4 +35,9 @@ export function fenceCheck(rows: number): Sql {
 /** As `transaction`, but what follows happens only when the update meets exactly `rows` rows: a request ends at its first error. */
 export function fencedTransaction(update: Sql, rows: number, statements: readonly Sql[]): Sql[] {
   return [begin, update, fenceCheck(rows), ...statements, commit, unboundIdle]
+}
+
+/** Statements as one, which ends at the first that fails. Only MariaDB knows it outside of stored programs. */
+export function block(statements: readonly Sql[]): Sql {
+  return sql`BEGIN NOT ATOMIC ${joined(statements, sql`;`)}; END`
 }

@@ -3,10 +3,12 @@
  * no other. Rows that the database can never take are refused, and those that cannot be read are damage.
  */
 import t from 'tap'
+import { commitStatements } from '../../store/mysql/commit-statements.ts'
 import type { MysqlEvents } from '../../store/mysql/events.ts'
 import type { Commit, Store } from '../../store/store.ts'
 import { channelOf, commitOf, messageOf, own } from '../contract/store.ts'
 import { mysqlFixture, type MysqlFixture } from './mysql-fixture.ts'
+import { asItIs, MysqlProxy, unnamed } from './mysql-proxy.ts'
 
 const slots = Array.from({ length: 12 }, (_, index) => `default/${index}`)
 
@@ -197,4 +199,30 @@ void t.test('rows that are not what they should be are damage', async (t) => {
   await t.rejects(acquire, { code: 'damaged' })
   await fixture.admin.query(`UPDATE message SET kind = 'unheard of'`)
   await t.rejects(stateOf(store, slot), { code: 'damaged' })
+})
+
+void t.test('a commit has one answer of MariaDB, and of MySQL one for each statement', async (t) => {
+  const fixture = await mysqlFixture(t)
+  const [version] = await fixture.rows('SELECT VERSION() AS version')
+  const isMariadb = String(version!['version']).includes('MariaDB')
+  const [slot] = slots as [string]
+  const statements = commitStatements([roomCommit(slot)]).length
+  t.ok(statements > 8)
+  const { store: owner } = await ownedSlots(fixture)
+  for (const [index, name] of [asItIs, unnamed].entries()) {
+    let said = Buffer.alloc(0)
+    const proxy = await MysqlProxy.start(t, fixture.url, (chunk) => {
+      said = Buffer.concat([said, chunk])
+      return name(chunk)
+    })
+    const store = fixture.open({ url: proxy.url })
+    // The connection is there then.
+    t.equal(await store.commit(commitOf({ slot: slots[index]!, next: 0 })), 'committed')
+    said = Buffer.alloc(0)
+    t.equal(await store.commit(roomCommit(slots[index]!)), 'committed')
+    let packets = 0
+    for (let at = 0; at < said.length; packets += 1) at += 4 + said.readUIntLE(at, 3)
+    t.equal(packets, isMariadb && index === 0 ? 1 : statements)
+    t.same(await stateOf(owner, slots[index]!), after(slots[index]!))
+  }
 })

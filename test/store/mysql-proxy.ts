@@ -8,6 +8,12 @@ import type { Test } from 'tap'
  */
 export type Cut = 'before' | 'half' | 'after' | 'answer'
 
+export const asItIs = (chunk: Buffer): Buffer => chunk
+
+/** What a server says, as one that is no MariaDB: then a commit is no block, but statements in a row. */
+export const unnamed = (chunk: Buffer): Buffer =>
+  Buffer.from(chunk.toString('latin1').replaceAll('MariaDB', 'Unnamed'), 'latin1')
+
 /** A way to the database that a test can cut and stop. */
 export class MysqlProxy {
   readonly url: string
@@ -20,8 +26,8 @@ export class MysqlProxy {
     this.url = url
   }
 
-  /** A proxy before the server that a URL names; ends with the test. */
-  static async start(t: Test, url: string): Promise<MysqlProxy> {
+  /** A proxy before the server that a URL names; ends with the test. `said` makes what the client hears of what the server says. */
+  static async start(t: Test, url: string, said = asItIs): Promise<MysqlProxy> {
     const { hostname, port } = new URL(url)
     const sockets = new Set<Socket>()
     const server = createServer((client) => {
@@ -34,10 +40,10 @@ export class MysqlProxy {
       client.on('data', (chunk: Buffer) => proxy.#forward(chunk, client, upstream))
       client.on('end', () => upstream.end())
       // A connection whose client was cut off ends when the server has answered, and not before.
-      upstream.on('data', (chunk) => {
+      upstream.on('data', (chunk: Buffer) => {
         if (proxy.#answers.delete(client)) client.destroy()
         if (client.destroyed) upstream.destroy()
-        else if (!proxy.#stopped) client.write(chunk)
+        else if (!proxy.#stopped) client.write(said(chunk))
       })
       upstream.on('close', () => client.destroy())
     })

@@ -5,8 +5,15 @@
 import t from 'tap'
 import { storeContract } from '../contract/store.ts'
 import { mysqlFixture } from './mysql-fixture.ts'
+import { MysqlProxy, unnamed } from './mysql-proxy.ts'
 
 storeContract(t, 'mysql', async (t) => {
   const { open } = await mysqlFixture(t)
   return () => open()
+})
+
+storeContract(t, 'mysql without blocks', async (t) => {
+  const { open, url } = await mysqlFixture(t)
+  const proxy = await MysqlProxy.start(t, url, unnamed)
+  return () => open({ url: proxy.url })
 })
