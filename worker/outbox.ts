@@ -2,7 +2,14 @@ import { encodeControl } from '../protocol/event-record.ts'
 import type { Commit, OutboxRow, SlotId } from '../store/store.ts'
 import type { Lanes } from './lanes.ts'
 
-type RowKey = { batchEnd: number; part: number }
+type RowKey = { batchEnd: number; part: number; bytes: number }
+
+/**
+ * Rows, or bytes of them, that are done before a batch's commit removes them: to remove some costs a database about the same
+ * however many they are, and a fifth of the whole commit. An owner that comes after a kill sends those that are left once
+ * more, to proxies that have them.
+ */
+export const outboxDoneMin = { rows: 16, bytes: 65_536 }
 
 /** Rows that one commit removes at most, and rows that it narrows. */
 export const outboxChangesMax = 1_000
@@ -10,7 +17,7 @@ export const outboxChangesMax = 1_000
 /** Inboxes that stay in the rows that one commit narrows; one row may have more. */
 const narrowedInboxesMax = 10_000
 
-const keyOf = ({ batchEnd, part }: RowKey) => `${batchEnd}.${part}`
+const keyOf = ({ batchEnd, part }: Pick<RowKey, 'batchEnd' | 'part'>) => `${batchEnd}.${part}`
 
 /**
  * The rows of one slot that are in the store's outbox: which are in the lanes, and which of them all lanes have
@@ -22,6 +29,7 @@ export class Outbox {
   readonly #lanes: Lanes
   readonly #open = new Map<string, RowKey>()
   #done: RowKey[] = []
+  #doneBytes = 0
   /** Inboxes whose rows were taken out of full lanes, and no resync for them is in a commit that went through yet. */
   #untold = new Set<string>()
   /** Rows that lose inboxes with the commits that come: what stays of each, by its key. */
@@ -52,26 +60,30 @@ export class Outbox {
   /** Committed rows go out, in order. */
   emit(rows: OutboxRow[]): void {
     for (const row of rows) {
-      const key = { batchEnd: row.batchEnd, part: row.part }
+      const key = { batchEnd: row.batchEnd, part: row.part, bytes: row.body.length }
       this.#open.set(keyOf(row), key)
       this.#lanes.emit(this.#slot, this.#owner, row, () => {
         if (!this.#open.delete(keyOf(row))) return
         this.#done.push(key)
+        this.#doneBytes += key.bytes
         this.#changed()
       })
     }
   }
 
   /**
-   * Adds to a commit what the outbox needs: rows that are done go; inboxes whose backlog is full lose their older
+   * Adds to a commit what the outbox needs: rows that are done go, once they are enough or the commit is for them; inboxes whose backlog is full lose their older
    * rows and get a resync instead, before the commit's own rows. What is more than `outboxChangesMax` is for the next one:
    * a row that is not narrowed yet only goes once more when another owner comes. Call `settle` with the commit once it is
    * through.
    */
   prepare(commit: Commit): void {
-    commit.outboxDone = this.#done.slice(0, outboxChangesMax)
+    const isForOutbox = commit.next === commit.expected
+    const { rows, bytes } = outboxDoneMin
+    if (isForOutbox || this.#done.length >= rows || this.#doneBytes >= bytes)
+      commit.outboxDone = this.#done.slice(0, outboxChangesMax).map(({ batchEnd, part }) => ({ batchEnd, part }))
     // A resync row of a commit that stays where it is would meet the rows of the batch before.
-    if (commit.next === commit.expected) return
+    if (isForOutbox) return
     for (const { row, inboxes } of this.#lanes.takeOverflow(this.#owner)) {
       const { batchEnd, part } = row
       const before = this.#narrowed.get(keyOf(row))?.inboxes ?? row.inboxes
@@ -103,6 +115,7 @@ export class Outbox {
   settle(commit: Commit): void {
     const gone = new Set(commit.outboxDone.map(keyOf))
     this.#done = this.#done.filter((key) => !gone.has(keyOf(key)))
+    this.#doneBytes = this.#done.reduce((sum, { bytes }) => sum + bytes, 0)
     if (commit.next === commit.expected) return
     this.#untold.clear()
     for (const row of commit.outboxNarrowed) this.#narrowed.delete(keyOf(row))

@@ -1,4 +1,4 @@
-// Proves what a commit carries of the outbox: rows leave it only when every lane has them; a full backlog is turned
+// Proves what a commit carries of the outbox: rows leave it only when every lane has them, and some together; a full backlog is turned
 // into a resync by a commit that moves on, never by one that does not, whose rows would meet those of the batch before; a
 // row that the log can never take, left by an older version, becomes a resync at its place.
 import pino from 'pino'
@@ -19,7 +19,7 @@ import { until } from '../delivery/until.ts'
 import { Gate } from '../delivery/gate.ts'
 import { emptyCommit } from '../../worker/commit.ts'
 import { Lanes } from '../../worker/lanes.ts'
-import { Outbox, outboxChangesMax } from '../../worker/outbox.ts'
+import { Outbox, outboxChangesMax, outboxDoneMin } from '../../worker/outbox.ts'
 
 const name = (partition: number) =>
   ['p-0', 'p-1', 'p-2', 'p-3', 'p-4', 'p-5'].find((id) => partitionOf(id, 2) === partition)!
@@ -59,7 +59,7 @@ t.test('rows are done when all their lanes have them', async (t) => {
   const { gate, outbox } = setUp()
   outbox.emit([row(10, 0, [fast]), row(10, 1, [fast, slow]), row(10, 2, [])])
   await until('the fast ones are there', () => outbox.hasDone)
-  const commit = commitTo(11)
+  const commit = commitTo(10)
   await until('both', () => {
     outbox.prepare(commit)
     return commit.outboxDone.length === 2
@@ -76,6 +76,36 @@ t.test('rows are done when all their lanes have them', async (t) => {
   await until('the slow one is there too', () => outbox.isAcknowledged)
   outbox.prepare(commit)
   t.same(commit.outboxDone, [{ batchEnd: 10, part: 1 }])
+})
+
+t.test('a commit that moves on takes rows along once they are enough, by number or by bytes', async (t) => {
+  const { gate, outbox } = setUp()
+  gate.open()
+  const carried = (next: number): number => {
+    const commit = commitTo(next)
+    outbox.prepare(commit)
+    outbox.settle(commit)
+    return commit.outboxDone.length
+  }
+  const done = async (batchEnd: number, rows: OutboxRow[]): Promise<void> => {
+    outbox.emit(rows)
+    await until(`the rows of ${batchEnd} are there`, () => outbox.isAcknowledged)
+  }
+  const few = outboxDoneMin.rows - 1
+  await done(
+    10,
+    Array.from({ length: few }, (_, part) => row(10, part, [fast, slow])),
+  )
+  t.equal(carried(11), 0, 'not yet')
+  await done(11, [row(11, 0, [fast])])
+  t.equal(carried(12), few + 1)
+  t.equal(outbox.size, 0)
+  await done(12, [row(12, 0, [slow])])
+  t.equal(carried(13), 0, 'from the start again')
+  await done(13, [{ ...row(13, 0, [fast]), body: Buffer.alloc(outboxDoneMin.bytes) }])
+  t.equal(carried(14), 2)
+  await done(14, [row(14, 0, [fast])])
+  t.equal(carried(10), 1, 'one that stays where it is is made for them')
 })
 
 t.test('a row that the log can never take', async (t) => {
@@ -134,8 +164,9 @@ t.test('a backlog of more rows than one commit can change', async (t) => {
   const rows = 2 * outboxChangesMax + 10
   outbox.emit(Array.from({ length: rows }, (_, part) => row(9, part, [slow])))
   const changed = { narrowed: 0, done: 0, resyncs: 0 }
-  for (let next = 11; next < 16; next++) {
-    const commit = { ...commitTo(next), expected: next - 1 }
+  for (let next = 11; next <= 16; next++) {
+    // The last one stays where it is, and takes what is left.
+    const commit = { ...commitTo(next), expected: next === 16 ? next : next - 1 }
     outbox.prepare(commit)
     t.ok(commit.outboxNarrowed.length <= outboxChangesMax && commit.outboxDone.length <= outboxChangesMax)
     outbox.settle(commit)
