@@ -113,12 +113,16 @@ export class Outbox {
   }
 
   settle(commit: Commit): void {
-    const gone = new Set(commit.outboxDone.map(keyOf))
-    this.#done = this.#done.filter((key) => !gone.has(keyOf(key)))
-    this.#doneBytes = this.#done.reduce((sum, { bytes }) => sum + bytes, 0)
+    if (commit.outboxDone.length > 0) this.#forget(commit.outboxDone)
     if (commit.next === commit.expected) return
     this.#untold.clear()
     for (const row of commit.outboxNarrowed) this.#narrowed.delete(keyOf(row))
+  }
+
+  #forget(rows: Commit['outboxDone']): void {
+    const gone = new Set(rows.map(keyOf))
+    this.#done = this.#done.filter((key) => !gone.has(keyOf(key)))
+    this.#doneBytes = this.#done.reduce((sum, { bytes }) => sum + bytes, 0)
     for (const key of gone) this.#narrowed.delete(key)
   }
 }

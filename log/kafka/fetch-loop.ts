@@ -106,8 +106,8 @@ export class FetchLoop {
 
   #wanted(): Map<string, Place> {
     const places = new Map<string, Place>()
-    for (const readers of this.#readers.values()) {
-      for (const reader of readers) if (reader.hasRoom) addPlace(places, reader)
+    for (const [key, readers] of this.#readers) {
+      for (const reader of readers) if (reader.hasRoom) addPlace(places, key, reader)
     }
     return places
   }
@@ -156,7 +156,7 @@ export class FetchLoop {
   #newPlaces(): Map<string, Place> {
     const places = new Map<string, Place>()
     for (const reader of this.#newcomers) {
-      if (this.#isNewcomer(reader)) addPlace(places, reader)
+      if (this.#isNewcomer(reader)) addPlace(places, placeKey(reader.topicId!, reader.partition), reader)
       else this.#newcomers.delete(reader)
     }
     return places
@@ -196,8 +196,7 @@ export class FetchLoop {
 }
 
 /** From where each partition is read: readers of the same one share what the slowest needs. */
-function addPlace(places: Map<string, Place>, { topicId, partition, fetchFrom }: KafkaReader): void {
-  const key = placeKey(topicId!, partition)
+function addPlace(places: Map<string, Place>, key: string, { topicId, partition, fetchFrom }: KafkaReader): void {
   const offset = Math.min(places.get(key)?.offset ?? fetchFrom, fetchFrom)
   places.set(key, { topicId: topicId!, partition, offset })
 }

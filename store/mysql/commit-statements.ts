@@ -88,6 +88,7 @@ function channelStatements(commits: readonly Commit[]): Sql[] {
 
 function interestStatements(commits: readonly Commit[]): Sql[] {
   const added = commits.flatMap((commit) => {
+    if (commit.interestAdded.length === 0) return []
     const idOf = channelIds(commit)
     return commit.interestAdded.map(([channel, instance]) => sql`(${commit.slot}, ${idOf(channel)}, ${instance})`)
   })
