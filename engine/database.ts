@@ -7,8 +7,12 @@ import { pathToFileURL } from 'node:url'
  */
 export type Sync = 'normal' | 'full'
 
-/** Memory for pages of one connection, in KB. */
-const cacheKilobytes = 64 * 1_024
+/**
+ * Memory for pages of one connection, in KB. More is dearer: where a commit splits a page, SQLite moves pages by way of a
+ * number beyond the file, and then looks through all that it holds for such numbers (`pcache1TruncateUnsafe`). With 64 MB that
+ * was a fifth of the engine's time; what is not held is in the system's memory.
+ */
+const cacheKilobytes = 4 * 1_024
 
 /**
  * Opens one of this process's connections to a file. The first that reads holds the file against every other process until
