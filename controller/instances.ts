@@ -67,6 +67,7 @@ export class Instances {
       seed: this.#env.random.hex(12),
       history: { size: 0, ttlMs: 0 },
       connInfo: null,
+      takesParts: false,
       payload: Buffer.from(id),
     })
     return this.#append(commandTopic(group), partition, value)

@@ -27,6 +27,8 @@ export interface CommandRecord {
   history: { size: number; ttlMs: number }
   /** JSON of the connection's info, or null. */
   connInfo: string | null
+  /** Whoever asks puts a large answer together from its parts; proxies of older versions do not. */
+  takesParts: boolean
   payload: Buffer
 }
 
@@ -42,6 +44,7 @@ interface Header {
   r: string
   h: [number, number]
   ci?: string
+  ap?: 1
 }
 
 export function encodeCommand(command: CommandRecord): Buffer {
@@ -58,6 +61,7 @@ export function encodeCommand(command: CommandRecord): Buffer {
     h: [command.history.size, command.history.ttlMs],
   }
   if (command.connInfo !== null) header.ci = command.connInfo
+  if (command.takesParts) header.ap = 1
   return encodeEnvelope(header, command.payload)
 }
 
@@ -73,6 +77,7 @@ const headerShape = shapeOf({
   r: 'text',
   h: 'list',
   ci: 'text?',
+  ap: 'count?',
 })
 
 /** Throws FormatError. */
@@ -95,6 +100,7 @@ export function decodeCommand(value: Buffer): CommandRecord {
     seed: header.r,
     history: { size: header.h[0], ttlMs: header.h[1] },
     connInfo: header.ci ?? null,
+    takesParts: header.ap === 1,
     payload,
   }
 }

@@ -2,6 +2,7 @@ import type { SlotId } from '../store/store.ts'
 import { FormatError, decodeEnvelope, encodeEnvelope } from './envelope.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
+import { recordBytesMax } from './sizes.ts'
 
 /**
  * What a worker tells proxies: a batch of events of one slot in one record, for the instances named in it. Bodies
@@ -70,7 +71,15 @@ export interface AnswerRecord {
   worker: string
   version: string
   error: EventError | null
+  /** Which bytes of a large answer these are; null when `body` is all of it. */
+  part: AnswerPart | null
   body: Buffer
+}
+
+/** Where a part of an answer begins, and the bytes of the whole. */
+export interface AnswerPart {
+  from: number
+  of: number
 }
 
 /** Control: positions of this slot are insufficient for the instances named. */
@@ -116,8 +125,8 @@ export function describeEvent(event: SlotEvent, to: number[]): EventHeader {
 }
 
 export function encodeAnswer(answer: AnswerRecord): Buffer {
-  const { body, ...header } = answer
-  return encodeEnvelope(header, body)
+  const { body, part, ...header } = answer
+  return encodeEnvelope(part === null ? header : { ...header, part }, body)
 }
 
 export function encodeControl(record: ResyncRecord | RetiredRecord): Buffer {
@@ -127,7 +136,7 @@ export function encodeControl(record: ResyncRecord | RetiredRecord): Buffer {
 const typeShape = shapeOf({ type: 'text' })
 const shapes: Record<InboxRecord['type'], Shape> = {
   events: shapeOf({ slot: 'text', inc: 'count', w: 'text', v: 'text', to: 'list', events: 'list' }),
-  answer: shapeOf({ slot: 'text', n: 'count', worker: 'text', version: 'text', error: 'object?' }),
+  answer: shapeOf({ slot: 'text', n: 'count', worker: 'text', version: 'text', error: 'object?', part: 'object?' }),
   resync: shapeOf({ slot: 'text', to: 'list' }),
   retired: [],
 }
@@ -140,6 +149,7 @@ const eventShapes: Record<SlotEvent['kind'], Shape> = {
   tops: shapeOf({ n: 'count', tops: 'list' }),
 }
 const topShape = shapeOf({ channel: 'text', epoch: 'text', top: 'count' })
+const partShape = shapeOf({ from: 'count', of: 'count' })
 const errorShape = shapeOf({ code: 'count', message: 'text' })
 
 /**
@@ -167,6 +177,7 @@ export function decodeInbox(value: Buffer, instance: string): InboxRecord | null
         worker: header['worker'] as string,
         version: header['version'] as string,
         error: errorOf(header['error']),
+        part: partOf(header['part'], payload),
         body: payload,
       }
     case 'resync':
@@ -181,6 +192,16 @@ function errorOf(value: unknown): EventError | null {
   if (value === undefined || value === null) return null
   checkShape(value, errorShape, 'error')
   return value as unknown as EventError
+}
+
+function partOf(value: unknown, { length }: Buffer): AnswerPart | null {
+  if (value === undefined || value === null) return null
+  checkShape(value, partShape, 'part')
+  const { from, of } = value as unknown as AnswerPart
+  if (from < 0 || length === 0 || from + length > of || of > recordBytesMax) {
+    throw new FormatError('part: not of the answer that it is said to be of')
+  }
+  return { from, of }
 }
 
 function decodeEvents(header: Members, payload: Buffer, mine: number, instance: string): EventBatch {

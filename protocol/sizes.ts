@@ -21,6 +21,9 @@ export const userBytesMax = 2_048
 /** The answer to one question for tops of channels: small, since events wait behind it. */
 export const topsAnswerBytesMax = 200_000
 
+/** One part of the answer to a read: events wait behind it. */
+export const answerPartBytesMax = 65_536
+
 /** A command's record, with all that the connection adds to what the client sent. A larger one is refused. */
 export const commandBytesMax = 915_000
 

@@ -71,7 +71,7 @@ export class Inbox {
       case 'events':
         return this.#events(message)
       case 'answer':
-        return uplink.answerRead(message.slot, message.n, message)
+        return uplink.answerRead(message)
       case 'resync':
         uplink.resync(message.slot)
         return hub.resync(message.slot)

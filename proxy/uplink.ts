@@ -8,7 +8,8 @@ import { encodeCommand } from '../protocol/command-record.ts'
 import type { CommandRecord } from '../protocol/command-record.ts'
 import { errors } from '../protocol/codes.ts'
 import type { ClientError } from '../protocol/codes.ts'
-import type { EventError } from '../protocol/event-record.ts'
+import { AnswerParts } from '../protocol/answer-parts.ts'
+import type { AnswerRecord, EventError } from '../protocol/event-record.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import { commandBytesMax } from '../protocol/sizes.ts'
 import { commandTopic, defaultGroup, parseSlot, slotId } from '../protocol/topics.ts'
@@ -52,6 +53,8 @@ interface Pending extends Request {
   retryAt: number
   /** Time to the try after that. */
   retryMs: number
+  /** What came of a read's answer. */
+  answer: AnswerParts
 }
 
 interface SlotUplink {
@@ -124,6 +127,7 @@ export class Uplink {
       deadlineAt: now + this.#options.replyDeadlineMs,
       retryAt: now + readRetryMs,
       retryMs: 2 * readRetryMs,
+      answer: new AnswerParts(),
     }
     if (!request.isExempt) this.#count(pending, 1, bytes)
     if (request.isRead) this.#reads.add(pending)
@@ -155,10 +159,15 @@ export class Uplink {
     this.#end(uplink, n, outcome)
   }
 
-  /** The answer of a read: without a position, in any order. */
-  answerRead(slot: SlotId, n: number, outcome: Outcome): void {
-    const uplink = this.#slots.get(slot)
-    if (uplink) this.#end(uplink, n, outcome)
+  /** The answer of a read, or a part of it: without a position, in any order. */
+  answerRead(record: AnswerRecord): void {
+    const uplink = this.#slots.get(record.slot)
+    const pending = uplink?.byNumber.get(record.n)
+    if (!uplink || !pending) return
+    const answer = pending.answer.add(record)
+    if (answer) return this.#end(uplink, record.n, answer)
+    // It is on its way.
+    pending.retryAt = this.#env.clock.monotonic() + readRetryMs
   }
 
   #end(uplink: SlotUplink, n: number, outcome: Outcome): void {
@@ -235,6 +244,7 @@ export class Uplink {
       seed: this.#env.random.hex(12),
       history: request.history,
       connInfo: request.connInfo,
+      takesParts: request.isRead,
       payload: request.payload,
     }
     return { key: Buffer.from(request.channel), value: encodeCommand(command) }

@@ -4,6 +4,7 @@ import type { Timer } from '../platform/clock.ts'
 import type { Env } from '../platform/env.ts'
 import { laneReports } from '../platform/lane-metrics.ts'
 import { errors } from '../protocol/codes.ts'
+import { cutAnswer } from '../protocol/answer-parts.ts'
 import { encodeAnswer, encodeControl } from '../protocol/event-record.ts'
 import type { AnswerRecord } from '../protocol/event-record.ts'
 import { partitionOf } from '../protocol/partition.ts'
@@ -86,15 +87,19 @@ export class Lanes {
 
   /**
    * Out of band: no row stands behind it, the proxy asks again if it is lost. One that is too large is an error. `done`
-   * is called once the log has it.
+   * is called once the log has all of it.
    */
-  answer(answer: AnswerRecord, done: () => void): void {
-    const value = encodeAnswer(answer)
+  answer(answer: AnswerRecord, inParts: boolean, done: () => void): void {
     const tooLarge = { ...answer, error: errors.limitExceeded, body: nothing }
-    if (value.length + recordOverheadBytes > recordBytesMax) return this.answer(tooLarge, done)
-    const item = (value: Buffer): RowItem => ({ entry: { key: null, value }, owner: '', row: null, appended: done })
+    const values = (inParts ? cutAnswer(answer) : [answer]).map(encodeAnswer)
+    const isTooLarge = ({ length }: Buffer) => length + recordOverheadBytes > recordBytesMax
+    if (isTooLarge(answer.body) || values.some(isTooLarge)) return this.answer(tooLarge, inParts, done)
     const lane = this.#lane(this.#partitionOf(answer.to))
-    lane.pushLater({ ...item(value), refused: () => item(encodeAnswer(tooLarge)) })
+    for (const [index, value] of values.entries()) {
+      const appended = index === values.length - 1 ? done : () => {}
+      const item = (value: Buffer): RowItem => ({ entry: { key: null, value }, owner: '', row: null, appended })
+      lane.pushLater({ ...item(value), refused: () => item(encodeAnswer(tooLarge)) })
+    }
   }
 
   /**

@@ -136,12 +136,16 @@ export class Reads {
     }
   }
 
-  #answer(slot: SlotId, { instance, n }: AnsweredRead, result: { body: string } | { error: EventError }): void {
+  #answer(
+    slot: SlotId,
+    { instance, n, read: { command } }: AnsweredRead,
+    result: { body: string } | { error: EventError },
+  ): void {
     const { worker, version } = this.#options
     const error = 'error' in result ? result.error : null
     const body = 'body' in result ? Buffer.from(result.body) : nothing
-    const answer = { type: 'answer' as const, slot, to: instance, n, worker, version, error, body }
-    this.#lanes.answer(answer, () => this.#next())
+    const answer = { type: 'answer' as const, slot, to: instance, n, worker, version, error, part: null, body }
+    this.#lanes.answer(answer, command.takesParts, () => this.#next())
   }
 }
 

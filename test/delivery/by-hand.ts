@@ -99,6 +99,7 @@ export function commandOf(command: Partial<CommandRecord> & { channel: string; n
     seed: `seed${command.n}`.padEnd(24, '0'),
     history: { size: 100, ttlMs: 1_000_000 },
     connInfo: null,
+    takesParts: false,
     payload: Buffer.from('null'),
     ...command,
   })

@@ -100,7 +100,15 @@ export class ModelSlot {
           JSON.stringify({ offset: after + i + 1, data: after + i + 1 }),
         )
         this.#answers.push(
-          encodeAnswer({ type: 'answer', ...as, to: instance, n, error: null, body: Buffer.from(missed.join(',')) }),
+          encodeAnswer({
+            type: 'answer',
+            ...as,
+            to: instance,
+            n,
+            error: null,
+            part: null,
+            body: Buffer.from(missed.join(',')),
+          }),
         )
         return
       }

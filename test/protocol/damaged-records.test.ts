@@ -80,6 +80,7 @@ const whole: Buffer[] = [
     seed: 'f',
     history: { size: 1, ttlMs: 1 },
     connInfo: '{}',
+    takesParts: true,
     payload: Buffer.from('1'),
   }),
   encodeEvents({ type: 'events', slot: 's', incarnation: 1, worker: 'w', version: 'v', events }),
@@ -91,6 +92,7 @@ const whole: Buffer[] = [
     worker: 'w',
     version: 'v',
     error: null,
+    part: { from: 3, of: 7 },
     body: Buffer.from('{}'),
   }),
   encodeControl({ type: 'resync', slot: 's', to: [me] }),
@@ -209,7 +211,15 @@ void t.test('what a reader relies on is checked, member by member', async (t) =>
     refuses(inbox, { ...batch, events: [{ ...event, k: 'tops', n: 1, tops }] })
   }
   const answer = { type: 'answer', slot: 's', to: me, n: 1, worker: 'w', version: 'v', error: null }
-  for (const change of [{ slot: 1 }, { n: null }, { version: 7 }, { error: 'x' }, { error: { code: 1 } }]) {
+  for (const change of [
+    { slot: 1 },
+    { n: null },
+    { version: 7 },
+    { error: 'x' },
+    { error: { code: 1 } },
+    { part: 7 },
+    { part: { from: 0, of: 5 } },
+  ]) {
     refuses(inbox, { ...answer, ...change })
   }
   refuses(inbox, { type: 'resync', slot: 's', to: [me, 7] })

@@ -59,6 +59,7 @@ const command: fc.Arbitrary<CommandRecord> = record({
   seed: text,
   history: record({ size: fc.nat(), ttlMs: fc.nat() }),
   connInfo: fc.option(fc.json()),
+  takesParts: fc.boolean(),
   payload: bytes,
 })
 
@@ -137,6 +138,7 @@ const answer: fc.Arbitrary<AnswerRecord> = record({
   worker: text,
   version: text,
   error,
+  part: fc.constant(null),
   body: bytes,
 })
 

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { configSchema } from '../../config/schema.ts'
 import { frameBytesMax } from '../../engine/frames.ts'
-import { appendBatchMax } from '../../log/append-lane.ts'
+import { appendBatchMax, appendLaterMax } from '../../log/append-lane.ts'
 import { requestBytesMax } from '../../log/kafka/producing.ts'
 import { batchRoom } from '../../log/kafka/wire/record-batch.ts'
 import { recordBytes } from '../../log/rules.ts'
@@ -25,6 +25,7 @@ import {
   topicBatchBytesMin,
   topsAnswerBytesMax,
   userBytesMax,
+  answerPartBytesMax,
 } from '../../protocol/sizes.ts'
 import { encodeJson } from '../../protocol/status-record.ts'
 import { answerBytesMax } from '../../worker/chat/reads.ts'
@@ -50,6 +51,7 @@ t.test('the chain', async (t) => {
       "a request of Kafka's": requestBytesMax.all,
     },
     tops: { 'an answer': topsAnswerBytesMax, 'any record': recordBytesMax },
+    'parts of an answer': { 'a part': answerPartBytesMax, 'what a lane sends of what may wait': appendLaterMax.bytes },
     reads: { 'the messages of an answer': answerBytesMax, 'any record': recordBytesMax },
     'from a batch to a database': {
       'a command': commandBytesMax,
@@ -98,6 +100,7 @@ function commandOf(more: Partial<CommandRecord>): CommandRecord {
     seed: '0123456789abcdef01234567',
     history: { size: 1_000_000, ttlMs: Number.MAX_SAFE_INTEGER },
     connInfo: null,
+    takesParts: false,
     payload: Buffer.alloc(0),
     ...more,
   }
@@ -137,7 +140,15 @@ t.test('what the largest commands make fits a record, to as many proxies as ther
     const parts = encodeParts(head, [event])
     t.equal(parts.length, 1)
     t.ok(recordBytes({ key: null, value: parts[0]!.value }) <= recordBytesMax)
-    const answer = { type: 'answer' as const, ...head, to: to[0]!, n: Number.MAX_SAFE_INTEGER, error: null, body }
+    const answer = {
+      type: 'answer' as const,
+      ...head,
+      to: to[0]!,
+      n: Number.MAX_SAFE_INTEGER,
+      error: null,
+      part: null,
+      body,
+    }
     t.ok(recordBytes({ key: null, value: encodeAnswer(answer) }) <= recordBytesMax)
   }
 })

@@ -191,6 +191,7 @@ function stray(kind: number, events: SlotEvent[]): Buffer {
         worker: 'w',
         version: 'v',
         error: null,
+        part: null,
         body: Buffer.alloc(0),
       })
     case 4:
@@ -204,6 +205,7 @@ function stray(kind: number, events: SlotEvent[]): Buffer {
         worker: 'w',
         version: 'v',
         error: null,
+        part: null,
         body: Buffer.alloc(0),
       })
   }

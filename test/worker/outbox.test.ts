@@ -1,6 +1,6 @@
 // Proves what a commit carries of the outbox: rows leave it only when every lane has them, and some together; a full backlog is turned
 // into a resync by a commit that moves on, never by one that does not, whose rows would meet those of the batch before; a
-// row that the log can never take, left by an older version, becomes a resync at its place.
+// row that the log can never take, left by an older version, becomes a resync at its place. A large answer goes in parts.
 import pino from 'pino'
 import t from 'tap'
 import { LogError } from '../../log/log.ts'
@@ -12,7 +12,7 @@ import { systemRandom } from '../../platform/random.ts'
 import { decodeInbox } from '../../protocol/event-record.ts'
 import type { AnswerRecord } from '../../protocol/event-record.ts'
 import { partitionOf } from '../../protocol/partition.ts'
-import { appendBytesMax, recordBytesMax } from '../../protocol/sizes.ts'
+import { answerPartBytesMax, appendBytesMax, recordBytesMax } from '../../protocol/sizes.ts'
 import { clusterTopics, inboxTopic } from '../../protocol/topics.ts'
 import type { OutboxRow } from '../../store/store.ts'
 import { until } from '../delivery/until.ts'
@@ -135,9 +135,17 @@ t.test('a log that takes not even the resync', async (t) => {
 t.test('an answer that is too large, or that the log can never take', async (t) => {
   const { data, lanes, gate } = setUp()
   gate.open()
-  const answer = { type: 'answer' as const, slot: 'default/0', to: fast, worker: 'w', version: 'v', error: null }
-  lanes.answer({ ...answer, n: 1, body: Buffer.alloc(recordBytesMax) }, () => {})
-  lanes.answer({ ...answer, n: 2, body: Buffer.alloc(recordBytesMax - 1_000) }, () => {})
+  const answer = {
+    type: 'answer' as const,
+    slot: 'default/0',
+    to: fast,
+    worker: 'w',
+    version: 'v',
+    error: null,
+    part: null,
+  }
+  lanes.answer({ ...answer, n: 1, body: Buffer.alloc(recordBytesMax) }, false, () => {})
+  lanes.answer({ ...answer, n: 2, body: Buffer.alloc(recordBytesMax - 1_000) }, false, () => {})
   await until('both are there', () => data.range(inboxTopic, 0).next === 2)
   const answers = data.read(inboxTopic, 0, 0).map(({ value }) => decodeInbox(value, fast) as AnswerRecord)
   t.same(
@@ -152,9 +160,48 @@ t.test('an answer that is too large, or that the log can never take', async (t) 
     if (entries.some(({ value }) => value.length > 500)) throw new LogError('too_large', 'narrow')
   })
   narrow.gate.open()
-  narrow.lanes.answer({ ...answer, n: 3, body: Buffer.alloc(600) }, () => {})
+  narrow.lanes.answer({ ...answer, n: 3, body: Buffer.alloc(600) }, false, () => {})
   await until('it is there', () => narrow.data.range(inboxTopic, 0).next === 1)
   t.match(decodeInbox(narrow.data.read(inboxTopic, 0, 0)[0]!.value, fast), { n: 3, error: { code: 106 } })
+})
+
+t.test('a large answer goes in parts, in order, to whoever takes parts', async (t) => {
+  const { data, lanes, gate, outbox } = setUp()
+  const body = Buffer.from(Array.from({ length: 2 * answerPartBytesMax + 10 }, (_, at) => at % 251))
+  const answer = {
+    type: 'answer' as const,
+    slot: 'default/0',
+    to: slow,
+    worker: 'w',
+    version: 'v',
+    error: null,
+    part: null,
+  }
+  let dones = 0
+  lanes.answer({ ...answer, n: 1, body }, true, () => dones++)
+  await until('the first is on its way', () => gate.held === 1)
+  outbox.emit([row(10, 0, [slow])])
+  gate.open()
+  await until('the log has all', () => dones === 1)
+  const values = data.read(inboxTopic, 1, 0).map(({ value }) => value)
+  t.equal(values.length, 4)
+  t.equal(values[1]!.length, 600, 'an event goes between')
+  const parts = [values[0]!, ...values.slice(2)].map((value) => decodeInbox(value, slow) as AnswerRecord)
+  t.same(
+    parts.map(({ part }) => part),
+    [0, 1, 2].map((index) => ({ from: index * answerPartBytesMax, of: body.length })),
+  )
+  t.ok(Buffer.concat(parts.map((part) => part.body)).equals(body))
+
+  lanes.answer({ ...answer, n: 2, body }, false, () => dones++)
+  await until('it is there too', () => dones === 2)
+  const [whole] = data.read(inboxTopic, 1, 4)
+  const { n, part, body: all } = decodeInbox(whole!.value, slow) as AnswerRecord
+  t.same([n, part, all.length], [2, null, body.length])
+
+  lanes.answer({ ...answer, n: 3, body: Buffer.alloc(recordBytesMax) }, true, () => dones++)
+  await until('the last', () => dones === 3)
+  t.match(decodeInbox(data.read(inboxTopic, 1, 5)[0]!.value, slow), { n: 3, part: null, error: { code: 106 } })
 })
 
 t.test('a backlog of more rows than one commit can change', async (t) => {

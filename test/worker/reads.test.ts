@@ -37,7 +37,7 @@ function setUp(concurrency: number) {
   }
   const lanes = {
     hasRoomFor: (inbox: string) => !full.has(inbox),
-    answer: ({ n, error }: AnswerRecord, done: () => void) => {
+    answer: ({ n, error }: AnswerRecord, _: boolean, done: () => void) => {
       answers.push({ n, code: error?.code ?? null })
       dones.push(done)
     },

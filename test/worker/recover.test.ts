@@ -32,6 +32,7 @@ function commandOf(params: Params, history = { size: 8, ttlMs: hour }): CommandR
     seed: '0'.repeat(24),
     history,
     connInfo: null,
+    takesParts: false,
     payload: Buffer.from(JSON.stringify(params)),
   }
 }
