@@ -14,7 +14,7 @@ export const appendBatchMax = { entries: 500, bytes: laneBatchBytesMax }
  * What may wait goes when nothing else does, so many bytes at a time that what comes meanwhile is not kept long; and
  * after so many appends that went first, so that it goes at all.
  */
-export const appendLaterMax = { bytes: 200_000, passedBy: 8 }
+export const appendLaterMax = { bytes: 70_000, passedBy: 3 }
 
 export interface LaneItem {
   entry: LogEntry
