@@ -8,10 +8,10 @@ import type { Bucket } from './token-bucket.ts'
 import type { Outcome, Request, Uplink } from './uplink.ts'
 
 /**
- * Reads of one session under way, and those that wait behind them; over that, error 111. Two, so that one is on its way
- * while the other is handled: the answers of more stand before everybody's in the log, 800 KB each.
+ * Reads of one session under way, and those that wait behind them; over that, error 111. One: an answer of 800 KB is
+ * work for every process that it goes through, and several at once are noticed by everybody else.
  */
-export const readsMax = { underWay: 2, waiting: 64 }
+export const readsMax = { underWay: 1, waiting: 64 }
 
 /** How often it is looked whether waiting reads may begin, while there are any. */
 export const readSweepMs = 50

@@ -28,16 +28,16 @@ function setUp() {
 
 const newSession = () => ({ phase: 'connected', reads: null }) as Session
 
-t.test('a few under way, the others in order', async (t) => {
+t.test('one under way, the others in order', async (t) => {
   const { sent, read, answer, outcomes } = setUp()
   const session = newSession()
   for (let n = 0; n < readsMax.underWay + 2; n++) t.ok(read(session, String(n)))
   const under = sent.map(({ method }) => method)
-  t.same(under, ['0', '1'])
+  t.same(under, ['0'])
   t.ok(read(newSession(), 'other'), 'another session')
   t.equal(sent.pop()!.method, 'other', 'waits for nobody')
   answer(1)
-  t.equal(sent.at(-1)!.method, '2')
+  t.equal(sent.at(-1)!.method, '1')
   while (sent.length > 0) answer(1)
   t.equal(outcomes.length, readsMax.underWay + 2)
 })
