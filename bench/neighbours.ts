@@ -1,3 +1,5 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { BenchCluster } from './cluster.ts'
 import { connectRooms } from './latency.ts'
@@ -51,8 +53,13 @@ export async function neighbours(cluster: BenchCluster): Promise<Figure[]> {
     await pause(restMs)
     const { pid } = await cluster.proxy()
     const before = await residentOf(pid)
+    const diskBefore = await diskOf(cluster.dataDir)
     const { others } = await beside(cluster, kind, count, () => look(cluster, seconds))
     add(words, 'calm', others, calm)
+    if (kind === 'history') {
+      const grown = ((await diskOf(cluster.dataDir)) - diskBefore) / 1_000_000
+      figures.push({ name: 'disk that the data directory grew by meanwhile', value: Math.max(0, grown), unit: 'MB' })
+    }
     if (kind === 'fragments') {
       const grown = ((await residentOf(pid)) - before) / 1_000_000
       figures.push({ name: 'memory that the proxy grew by meanwhile', value: Math.max(0, grown), unit: 'MB' })
@@ -87,6 +94,13 @@ async function beside(
   const report = await nuisance.stop()
   process.stderr.write(`  ${kind}: ${JSON.stringify(report)}\n`)
   return { others, report }
+}
+
+/** Bytes of the files of a directory. */
+async function diskOf(directory: string): Promise<number> {
+  const names = await readdir(directory, { recursive: true })
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(directory, name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** Everybody publishes in a room of their own, steadily. */
