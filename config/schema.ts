@@ -233,12 +233,12 @@ export const configSchema = Type.Object({
     read_rate: integer(
       1_000_000,
       [1_000, 1_000_000_000],
-      'Bytes per second of history and messages that one client may read in the long run; what goes beyond waits, then gets error 111.',
+      'Bytes per second of history, messages and what it missed that one client may read in the long run; what goes beyond waits, and what it asked for and waits too long gets an error that is temporary.',
     ),
     read_burst: integer(
       4_000_000,
       [1_000, 1_000_000_000],
-      'Bytes of history and messages that one client may read at once.',
+      'Bytes of history, messages and what it missed that one client may read at once.',
     ),
     reply_deadline: duration('4500ms', ['50ms', '1h'], 'Time after which a command without a reply gets error 100.'),
     recovery_max_publication_limit: integer(

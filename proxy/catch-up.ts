@@ -4,6 +4,7 @@ import type { Behind, Channel } from './channel.ts'
 import { isNotThere } from './missed.ts'
 import type { Missed, MissedPage } from './missed.ts'
 import type { Output } from './output.ts'
+import type { ReadBudget } from './read-budget.ts'
 import type { Session } from './session.ts'
 
 /** Publications that a session may fall behind by, above what a recovery may bring: it starts anew then. */
@@ -22,8 +23,8 @@ export interface CatchUpOptions {
 interface Course {
   /** Channels in which it is behind; the first one is being brought up. */
   channels: Channel[]
-  /** `failed` until the next sweep. */
-  state: 'idle' | 'awaiting room' | 'reading' | 'failed'
+  /** `paused` until the next sweep: a read failed, or the session has read as much as it may for now. */
+  state: 'idle' | 'awaiting room' | 'reading' | 'paused'
 }
 
 /**
@@ -34,13 +35,15 @@ interface Course {
 export class CatchUp {
   readonly #missed: Missed
   readonly #output: Output
+  readonly #budget: ReadBudget
   readonly #metrics: Metrics
   readonly #options: CatchUpOptions
   readonly #courses = new Map<Session, Course>()
 
-  constructor(missed: Missed, output: Output, metrics: Metrics, options: CatchUpOptions) {
+  constructor(missed: Missed, output: Output, budget: ReadBudget, metrics: Metrics, options: CatchUpOptions) {
     this.#missed = missed
     this.#output = output
+    this.#budget = budget
     this.#metrics = metrics
     this.#options = options
   }
@@ -68,10 +71,10 @@ export class CatchUp {
     return true
   }
 
-  /** Tries again what failed. */
+  /** Goes on with what was paused. */
   sweep(): void {
     for (const [session, course] of this.#courses) {
-      if (course.state !== 'failed') continue
+      if (course.state !== 'paused') continue
       course.state = 'idle'
       this.#go(session, course)
     }
@@ -92,6 +95,7 @@ export class CatchUp {
     const upTo = channel.top
     if (at === upTo) return this.#arrived(channel, behind)
     if (upTo - at > this.#options.recoveryLimit + lagMax) return this.#failed(channel, session)
+    if (!this.#budget.isLeft(session)) return this.#later(course)
     course.state = 'reading'
     behind.live = { texts: [], bytes: 0 }
     const range = { after: at, upTo, history: everything, limit: upTo - at }
@@ -106,6 +110,7 @@ export class CatchUp {
     if ('error' in page) {
       return isNotThere(page.error) ? this.#failed(channel, session) : this.#later(course)
     }
+    this.#budget.take(session, page.bytes)
     if (page.publications.length === 0) return this.#failed(channel, session)
     for (const each of page.publications) this.#output.send(session, publicationText(channel.name, each))
     this.#metrics.deliveries.inc(page.publications.length)
@@ -130,6 +135,6 @@ export class CatchUp {
   /** The others first, then this one again. */
   #later(course: Course): void {
     course.channels.push(course.channels.shift()!)
-    course.state = 'failed'
+    course.state = 'paused'
   }
 }

@@ -11,6 +11,7 @@ import type { Channel, Joining, SubscribeRequest } from './channel.ts'
 import { Missed, isNotThere } from './missed.ts'
 import type { MissedPage } from './missed.ts'
 import type { Output } from './output.ts'
+import type { ReadBudget } from './read-budget.ts'
 import { PositionCheck } from './position-check.ts'
 import { decideRecovery, isAhead } from './recovery.ts'
 import type { Session } from './session.ts'
@@ -29,6 +30,12 @@ export interface HubOptions {
   dropped: (session: Session, channel: string) => void
 }
 
+/** First reads of one session: under way, and what is to be done when their turn comes. */
+interface Recovering {
+  reads: number
+  waiting: (() => void)[]
+}
+
 /**
  * Which sessions have which channel, and what of it they get. Towards its slot a channel is closed, opening or open;
  * the first session opens it, the last one closes it, and the order of the log does the rest (delivery: subscribe,
@@ -38,6 +45,7 @@ export class Hub {
   readonly #env: Env
   readonly #uplink: Uplink
   readonly #output: Output
+  readonly #budget: ReadBudget
   readonly #options: HubOptions
   readonly #channels = new Map<string, Channel>()
   /** Channels whose close is on its way: events that still come for them need no other one. */
@@ -46,18 +54,19 @@ export class Hub {
   readonly #missed: Missed
   readonly #catchUp: CatchUp
   /** Sessions that recover, and what of theirs waits for a read to end. */
-  readonly #recovering = new Map<Session, { reads: number; waiting: (() => void)[] }>()
+  readonly #recovering = new Map<Session, Recovering>()
 
-  constructor(env: Env, uplink: Uplink, output: Output, options: HubOptions) {
+  constructor(env: Env, uplink: Uplink, output: Output, budget: ReadBudget, options: HubOptions) {
     this.#env = env
     this.#uplink = uplink
     this.#output = output
+    this.#budget = budget
     this.#options = options
     this.#positions = new PositionCheck(env.clock, (slot, payload, settle) =>
       this.#send('tops', slot, '', payload, settle),
     )
     this.#missed = new Missed(uplink)
-    this.#catchUp = new CatchUp(this.#missed, output, env.metrics, {
+    this.#catchUp = new CatchUp(this.#missed, output, budget, env.metrics, {
       recoveryLimit: options.recoveryLimit,
       failed: (channel, session) => this.#tooFarBehind(channel, session),
     })
@@ -123,6 +132,7 @@ export class Hub {
   /** Ends subscribes that got no answer in time, and tries again what could not be read. */
   expire(): void {
     this.#catchUp.sweep()
+    for (const [session, recovering] of this.#recovering) this.#readNext(session, recovering)
     const now = this.#env.clock.monotonic()
     for (const channel of [...this.#channels.values()]) {
       for (const joining of [...channel.joining.values()]) {
@@ -325,24 +335,28 @@ export class Hub {
   ): void {
     const { session, history } = joining
     channel.joining.set(session, joining)
-    const recovering = this.#recovering.getOrInsertComputed(session, () => ({ reads: 0, waiting: [] }))
+    const recovering = this.#recovering.getOrInsertComputed(session, (): Recovering => ({ reads: 0, waiting: [] }))
     const isPresent = () => channel.joining.get(session) === joining
-    const next = () => {
-      while (recovering.reads < firstReadsMax && recovering.waiting.length > 0) recovering.waiting.shift()!()
-      if (recovering.reads === 0) this.#recovering.delete(session)
-    }
     recovering.waiting.push(() => {
       if (!isPresent()) return
       const limit = this.#options.recoveryLimit
       const refusal = this.#missed.read(channel, session, { ...range, history, limit }, (page) => {
         recovering.reads--
+        if ('bytes' in page) this.#budget.take(session, page.bytes)
         if (isPresent()) settle(page)
-        next()
+        this.#readNext(session, recovering)
       })
       if (refusal) this.#fail(channel, joining, refusal)
       else recovering.reads++
     })
-    next()
+    this.#readNext(session, recovering)
+  }
+
+  /** As many of the first reads as may be under way, while the session may read. */
+  #readNext(session: Session, recovering: Recovering): void {
+    const { waiting } = recovering
+    while (waiting.length > 0 && recovering.reads < firstReadsMax && this.#budget.isLeft(session)) waiting.shift()!()
+    if (waiting.length === 0 && recovering.reads === 0) this.#recovering.delete(session)
   }
 
   #fail(channel: Channel, joining: Joining, error: ClientError): void {

@@ -16,7 +16,7 @@ export interface MissedRange {
 }
 
 /** The first of a range, each as the JSON of a publication; or why there are none (112: not all of it is there). */
-export type MissedPage = { error: EventError } | { publications: string[] }
+export type MissedPage = { error: EventError } | { publications: string[]; bytes: number }
 
 /** Bytes that a page has at most, unless one publication alone is larger. */
 export const pageBytesMax = 65_536
@@ -73,5 +73,5 @@ export function isNotThere({ code }: EventError): boolean {
 }
 
 function pageOf({ error, body }: Outcome): MissedPage {
-  return error === null ? { publications: splitValues(body.toString()) } : { error }
+  return error === null ? { publications: splitValues(body.toString()), bytes: body.length } : { error }
 }

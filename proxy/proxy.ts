@@ -20,6 +20,7 @@ import { Hub } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Intake } from './intake.ts'
 import { Output } from './output.ts'
+import { ReadBudget } from './read-budget.ts'
 import { ReadGate } from './read-gate.ts'
 import { Sessions, closeGraceMs, sessionSweepMs } from './sessions.ts'
 import { wantAgain } from './session.ts'
@@ -77,11 +78,8 @@ export class Proxy {
       replyDeadlineMs: config.client.reply_deadline,
     })
     this.capacity = new Capacity(env, config.client.connection_limit, options.files)
-    this.#reads = new ReadGate(env, this.#uplink, {
-      rate: config.client.read_rate,
-      burst: config.client.read_burst,
-      deadlineMs: config.client.reply_deadline,
-    })
+    const budget = new ReadBudget(env.clock, { rate: config.client.read_rate, burst: config.client.read_burst })
+    this.#reads = new ReadGate(env, this.#uplink, budget, config.client.reply_deadline)
     this.#limits = new AddressLimits(env.clock, {
       connections: config.client.address_connection_limit,
       rate: config.client.address_connection_rate,
@@ -109,7 +107,7 @@ export class Proxy {
       close: (session, why) => this.sessions.close(session, why),
       overflowed: (session, channel, waits) => this.#hub.overflowed(session, channel, waits),
     })
-    this.#hub = new Hub(env, this.#uplink, this.#output, {
+    this.#hub = new Hub(env, this.#uplink, this.#output, budget, {
       replyDeadlineMs: config.client.reply_deadline,
       recoveryLimit: config.client.recovery_max_publication_limit,
       dropped: (session, channel) => {

@@ -2,9 +2,8 @@ import type { Env } from '../platform/env.ts'
 import type { Timer } from '../platform/clock.ts'
 import { errors } from '../protocol/codes.ts'
 import type { ClientError } from '../protocol/codes.ts'
+import type { ReadBudget } from './read-budget.ts'
 import type { Session } from './session.ts'
-import { refill } from './token-bucket.ts'
-import type { Bucket } from './token-bucket.ts'
 import type { Outcome, Request, Uplink } from './uplink.ts'
 
 /**
@@ -16,18 +15,8 @@ export const readsMax = { underWay: 1, waiting: 64 }
 /** How often it is looked whether waiting reads may begin, while there are any. */
 export const readSweepMs = 50
 
-export interface ReadGateOptions {
-  /** Bytes of answers per second that a session may read in the long run, and at once. */
-  rate: number
-  burst: number
-  /** A read that has not begun by then is given up. */
-  deadlineMs: number
-}
-
 /** What a session reads: a plain value, there from its first read on. */
 export interface SessionReads {
-  /** In bytes. Below zero once answers weighed more than there was: their weight is known when they come. */
-  budget: Bucket
   underWay: number
   waiting: { request: Request; deadlineAt: number }[]
 }
@@ -41,27 +30,26 @@ const nothing = Buffer.alloc(0)
 export class ReadGate {
   readonly #env: Env
   readonly #uplink: Uplink
-  readonly #options: ReadGateOptions
+  readonly #budget: ReadBudget
+  /** A read that has not begun by then is given up. */
+  readonly #deadlineMs: number
   readonly #waiting = new Set<Session>()
   #timer: Timer | null = null
 
-  constructor(env: Env, uplink: Uplink, options: ReadGateOptions) {
+  constructor(env: Env, uplink: Uplink, budget: ReadBudget, deadlineMs: number) {
     this.#env = env
     this.#uplink = uplink
-    this.#options = options
+    this.#budget = budget
+    this.#deadlineMs = deadlineMs
   }
 
   /** The error with which it is refused, or null: then `settle` of the request is called, once. */
   send(session: Session, request: Request): ClientError | null {
     const now = this.#env.clock.monotonic()
-    const reads = (session.reads ??= {
-      budget: { tokens: this.#options.burst, at: now },
-      underWay: 0,
-      waiting: [],
-    })
-    if (reads.waiting.length === 0 && this.#mayBegin(reads)) return this.#begin(session, reads, request)
+    const reads = (session.reads ??= { underWay: 0, waiting: [] })
+    if (reads.waiting.length === 0 && this.#mayBegin(session, reads)) return this.#begin(session, reads, request)
     if (reads.waiting.length >= readsMax.waiting) return errors.tooManyRequests
-    reads.waiting.push({ request, deadlineAt: now + this.#options.deadlineMs })
+    reads.waiting.push({ request, deadlineAt: now + this.#deadlineMs })
     this.#waiting.add(session)
     this.#timer ??= this.#env.clock.every(readSweepMs, () => this.#sweep())
     return null
@@ -71,16 +59,14 @@ export class ReadGate {
     this.#timer?.cancel()
   }
 
-  #mayBegin({ budget, underWay }: SessionReads): boolean {
-    if (underWay >= readsMax.underWay) return false
-    refill(budget, this.#env.clock.monotonic(), this.#options.rate, this.#options.burst)
-    return budget.tokens > 0
+  #mayBegin(session: Session, { underWay }: SessionReads): boolean {
+    return underWay < readsMax.underWay && this.#budget.isLeft(session)
   }
 
   #begin(session: Session, reads: SessionReads, request: Request): ClientError | null {
     const settle = (outcome: Outcome) => {
       reads.underWay--
-      reads.budget.tokens -= outcome.body.length
+      this.#budget.take(session, outcome.body.length)
       request.settle(outcome)
       this.#next(session, reads)
     }
@@ -96,7 +82,7 @@ export class ReadGate {
     while (reads.waiting.length > 0) {
       const [{ request, deadlineAt }] = reads.waiting as [SessionReads['waiting'][number]]
       const isLate = deadlineAt <= now
-      if (!isLate && !this.#mayBegin(reads)) return
+      if (!isLate && !this.#mayBegin(session, reads)) return
       reads.waiting.shift()
       const error = isLate ? errors.tooManyRequests : this.#begin(session, reads, request)
       if (error) request.settle({ error, body: nothing, version: '' })

@@ -2,6 +2,7 @@ import type { Backlog } from './backlog.ts'
 import type { SessionIntake } from './intake.ts'
 import type { SessionReads } from './read-gate.ts'
 import type { ClientSocket } from './socket.ts'
+import type { Bucket } from './token-bucket.ts'
 
 /** One live connection of a client: plain values, nothing about it lives in a closure or a timer of its own. */
 export interface Session {
@@ -27,7 +28,9 @@ export interface Session {
   pongBy: number
   /** Monotonic ms by which the session must be connected. */
   connectBy: number
-  /** Null before the first read. */
+  /** Bytes that it may read; null before the first. */
+  readBudget: Bucket | null
+  /** Null before the first read that it asked for. */
   reads: SessionReads | null
   /** Messages for the next frame, and their bytes. */
   out: string[]
@@ -51,6 +54,7 @@ export function newSession(start: SessionStart): Session {
     subscriptionEnds: null,
     pingAt: 0,
     pongBy: 0,
+    readBudget: null,
     reads: null,
     out: [],
     outBytes: 0,

@@ -17,6 +17,7 @@ import { encodeEvents } from '../support/encode-events.ts'
 import type { SlotEvent } from '../../protocol/event-record.ts'
 import { clusterTopics, inboxTopic, slotId } from '../../protocol/topics.ts'
 import { Hub } from '../../proxy/hub.ts'
+import { ReadBudget } from '../../proxy/read-budget.ts'
 import { Inbox } from '../../proxy/inbox.ts'
 import { Output } from '../../proxy/output.ts'
 import { newIntake } from '../../proxy/intake.ts'
@@ -59,7 +60,11 @@ class Rig implements Disposable {
       close: () => assert.fail('closed as slow'),
       overflowed: () => assert.fail('let behind'),
     })
-    const hub = new Hub(env, this.#uplink, output, { replyDeadlineMs: 60_000, recoveryLimit: 100, dropped: () => {} })
+    const hub = new Hub(env, this.#uplink, output, new ReadBudget(env.clock, { rate: 1e6, burst: 1e9 }), {
+      replyDeadlineMs: 60_000,
+      recoveryLimit: 100,
+      dropped: () => {},
+    })
     const retired = () => assert.fail('retired')
     this.#inbox = new Inbox(env, { instance: me, partition: 0, hub, uplink: this.#uplink, retired })
     const socket = {

@@ -3,12 +3,14 @@
 import t from 'tap'
 import type { Env } from '../../platform/env.ts'
 import { errors } from '../../protocol/codes.ts'
+import { ReadBudget } from '../../proxy/read-budget.ts'
 import { ReadGate, readSweepMs, readsMax } from '../../proxy/read-gate.ts'
 import type { Session } from '../../proxy/session.ts'
 import type { Outcome, Request, Uplink } from '../../proxy/uplink.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 
-const limits = { rate: 1_000, burst: 4_000, deadlineMs: 4_500 }
+const limits = { rate: 1_000, burst: 4_000 }
+const deadlineMs = 4_500
 
 function setUp() {
   const clock = new ManualClock()
@@ -17,7 +19,7 @@ function setUp() {
   const uplink = {
     send: (request: Request) => (state.isFull ? errors.tooManyRequests : sent.push(request)),
   } as unknown as Uplink
-  const gate = new ReadGate({ clock } as unknown as Env, uplink, limits)
+  const gate = new ReadGate({ clock } as unknown as Env, uplink, new ReadBudget(clock, limits), deadlineMs)
   const outcomes: (number | null)[] = []
   const settle = ({ error }: Outcome) => void outcomes.push(error?.code ?? null)
   const read = (session: Session, method = 'history') => gate.send(session, { method, settle } as Request) === null
@@ -26,7 +28,7 @@ function setUp() {
   return { clock, sent, state, gate, outcomes, read, answer }
 }
 
-const newSession = () => ({ phase: 'connected', reads: null }) as Session
+const newSession = () => ({ phase: 'connected', reads: null, readBudget: null }) as Session
 
 t.test('one under way, the others in order', async (t) => {
   const { sent, read, answer, outcomes } = setUp()
@@ -86,7 +88,7 @@ t.test('too many, and too late', async (t) => {
   answer(1_000_000)
   for (let n = 0; n < readsMax.waiting; n++) t.ok(read(session))
   t.notOk(read(session), 'one too many')
-  clock.advance(limits.deadlineMs)
+  clock.advance(deadlineMs)
   t.same(outcomes, [null, ...Array.from({ length: readsMax.waiting }, () => 111)], 'each is answered once')
   t.equal(sent.length, 0)
 })

@@ -35,6 +35,7 @@ async function linkTo(flags: Record<string, string>): Promise<Link> {
     'client.command_rate': '100000',
     'client.command_burst': '100000',
     'proxy.in_flight_max': '100000',
+    'client.read_rate': String(1_000_000 * haste),
     ...flags,
   })
   const folder = await mkdtemp(join(tmpdir(), 'hf-link-'))
