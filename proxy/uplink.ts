@@ -53,8 +53,8 @@ interface Pending extends Request {
   retryAt: number
   /** Time to the try after that. */
   retryMs: number
-  /** What came of a read's answer. */
-  answer: AnswerParts
+  /** What came of a large answer. */
+  answer: AnswerParts | null
 }
 
 interface SlotUplink {
@@ -127,7 +127,7 @@ export class Uplink {
       deadlineAt: now + this.#options.replyDeadlineMs,
       retryAt: now + readRetryMs,
       retryMs: 2 * readRetryMs,
-      answer: new AnswerParts(),
+      answer: null,
     }
     if (!request.isExempt) this.#count(pending, 1, bytes)
     if (request.isRead) this.#reads.add(pending)
@@ -164,7 +164,7 @@ export class Uplink {
     const uplink = this.#slots.get(record.slot)
     const pending = uplink?.byNumber.get(record.n)
     if (!uplink || !pending) return
-    const answer = pending.answer.add(record)
+    const answer = record.part === null ? record : (pending.answer ??= new AnswerParts()).add(record)
     if (answer) return this.#end(uplink, record.n, answer)
     // It is on its way.
     pending.retryAt = this.#env.clock.monotonic() + readRetryMs
