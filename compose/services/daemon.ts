@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
-import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { ServiceError } from './failure.ts'
+import { hasEnded, lookAt } from './process-state.ts'
 
 /** A process known by its id. The id alone may by now belong to another one: `marker` stands in its command line. */
 export interface DaemonId {
@@ -80,9 +78,9 @@ export function lastOutput(outputPath: string): string {
   return lines.slice(-quotedLinesMax).join(' | ')
 }
 
-/** True while the process runs; a frozen one counts, a dead one that nobody collected does not. */
+/** True while the process runs; a frozen one counts, one that has begun to end does not. */
 export async function isRunning({ pid, marker }: DaemonId): Promise<boolean> {
-  return (await commandLine(pid)).includes(marker)
+  return (await lookAt(pid))?.commandLine.includes(marker) ?? false
 }
 
 /** Ends a process in order, or kills it after `stopDeadlineMs`. False when it did not run. */
@@ -105,7 +103,7 @@ export async function killDaemon(daemon: DaemonId): Promise<boolean> {
 
 async function isGone(daemon: DaemonId, deadlineMs: number): Promise<boolean> {
   const end = performance.now() + deadlineMs
-  while (await isRunning(daemon)) {
+  while (!hasEnded(await lookAt(daemon.pid), daemon.marker)) {
     if (performance.now() >= end) return false
     await sleep(lookMs)
   }
@@ -118,15 +116,5 @@ function send(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     // It ended in between.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
-
-/** Empty for a process that does not run. */
-async function commandLine(pid: number): Promise<string> {
-  try {
-    if (existsSync('/proc/self/cmdline')) return await readFile(`/proc/${pid}/cmdline`, 'utf8')
-    return (await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)])).stdout
-  } catch {
-    return ''
   }
 }
