@@ -236,7 +236,7 @@ export const configSchema = Type.Object({
       'Bytes per second of history, messages and what it missed that one client may read in the long run; what goes beyond waits, and what it asked for and waits too long gets an error that is temporary.',
     ),
     read_burst: integer(
-      4_000_000,
+      2_000_000,
       [1_000, 1_000_000_000],
       'Bytes of history, messages and what it missed that one client may read at once.',
     ),
