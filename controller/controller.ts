@@ -9,6 +9,7 @@ import { decodeControl, decodeStatus } from '../protocol/status-record.ts'
 import type { Address, ProxyBeat, StatusRecord } from '../protocol/status-record.ts'
 import { untilAnswered } from '../platform/until-answered.ts'
 import { controlTopic, defaultGroup, slotId } from '../protocol/topics.ts'
+import { pinSlots } from '../store/slots.ts'
 import { StoreError } from '../store/store.ts'
 import type { Lease, SlotId } from '../store/store.ts'
 import { Announced } from './announced.ts'
@@ -104,9 +105,7 @@ export class Controller {
     const slots = slotCount(config)
     const begin = async () => {
       await log.createTopics(this.#housekeeping.topics.wanted)
-      const pinned = await store.createGroup(defaultGroup, slots, this.id)
-      if (pinned !== slots)
-        throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}, for good`)
+      await pinSlots(store, defaultGroup, slots, this.id)
       const control = await log.range(controlTopic, 0)
       return { control, ends: await Promise.all(heard.map(([topic, partition]) => log.range(topic, partition))) }
     }

@@ -8,6 +8,7 @@ import { forAPerson } from '../../platform/for-a-person.ts'
 import { systemRandom } from '../../platform/random.ts'
 import { clusterTopics, defaultGroup } from '../../protocol/topics.ts'
 import { openStore } from '../../store/open.ts'
+import { pinSlots } from '../../store/slots.ts'
 import { StoreError } from '../../store/store.ts'
 
 /** Services that are being started are waited for. */
@@ -20,9 +21,7 @@ export async function migrate(config: Config): Promise<void> {
   const [log, store] = await Promise.all([openLog(logUrl(config)), openStore(storeUrl(config))])
   try {
     await patiently(() => store.migrate())
-    const pinned = await store.createGroup(defaultGroup, slots, systemRandom.hex(6))
-    if (pinned !== slots)
-      throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}, for good`)
+    await pinSlots(store, defaultGroup, slots, systemRandom.hex(6))
     process.stdout.write('store: the tables are up to date\n')
     await patiently(() => log.createTopics(clusterTopics(slots, config.topics.inbox_partitions)))
     process.stdout.write('log: the topics are as they should be\n')

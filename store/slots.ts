@@ -1,0 +1,17 @@
+import { StoreError } from './store.ts'
+import type { Store } from './store.ts'
+
+/**
+ * Makes the slots of a group, of that origin, or checks that it was made with as many: their number is for good. Rejects
+ * with a StoreError `damaged` when it was another.
+ */
+export async function pinSlots(
+  store: Pick<Store, 'createGroup'>,
+  group: string,
+  slots: number,
+  origin: string,
+): Promise<void> {
+  const pinned = await store.createGroup(group, slots, origin)
+  if (pinned !== slots)
+    throw new StoreError('damaged', `topics.slots is ${slots}, but the cluster was made with ${pinned}, for good`)
+}
