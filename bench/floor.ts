@@ -1,16 +1,17 @@
+import type { Log, LogReader } from '../log/log.ts'
 import { openLog } from '../log/open.ts'
 import { atRate } from './stats.ts'
 import type { Load } from './stats.ts'
 
 const value = Buffer.alloc(300, 'x')
 
-/** A record appended to the cluster's own log and read back at its tail, without any of ours in between. */
-export async function logRoundTrip(logUrl: string, { perSecond, warmUpSeconds, seconds }: Load): Promise<number[]> {
-  const log = await openLog(logUrl)
-  const topic = `bench.${perSecond}`
-  await log.createTopics([{ name: topic, partitions: 1, compacted: false }])
-  const { next } = await log.range(topic, 0)
-  const reader = log.read(topic, 0, next)
+/** Appends numbered records at the rate, and times each from there until the reader has it. */
+async function timeArrivals(
+  log: Log,
+  topic: string,
+  reader: LogReader,
+  { perSecond, warmUpSeconds, seconds }: Load,
+): Promise<number[]> {
   const sentAt = new Map<number, number>()
   const samples: number[] = []
   const total = perSecond * (warmUpSeconds + seconds)
@@ -28,21 +29,29 @@ export async function logRoundTrip(logUrl: string, { perSecond, warmUpSeconds, s
     await log.append(topic, 0, [{ key: null, value: numbered }])
   })
   await reading
-  reader.close()
-  await log.close()
   return samples.slice(perSecond * warmUpSeconds)
 }
 
+/** A record appended to the cluster's own log and read back at its tail, without any of ours in between. */
+export async function logRoundTrip(logUrl: string, load: Load): Promise<number[]> {
+  const log = await openLog(logUrl)
+  const topic = `bench.${load.perSecond}`
+  await log.createTopics([{ name: topic, partitions: 1, compacted: false }])
+  const reader = log.read(topic, 0, (await log.range(topic, 0)).next)
+  const samples = await timeArrivals(log, topic, reader, load)
+  reader.close()
+  await log.close()
+  return samples
+}
+
 /** The same there and back: who reads the record appends another one, as a worker does, and that one is read. */
-export async function logTwoHops(logUrl: string, { perSecond, warmUpSeconds, seconds }: Load): Promise<number[]> {
+export async function logTwoHops(logUrl: string, load: Load): Promise<number[]> {
   const [near, far] = [await openLog(logUrl), await openLog(logUrl)]
   const [there, back] = ['bench.there', 'bench.back']
   await near.createTopics([there, back].map((name) => ({ name, partitions: 1, compacted: false })))
   const outward = far.read(there, 0, (await far.range(there, 0)).next)
   const inward = near.read(back, 0, (await near.range(back, 0)).next)
-  const total = perSecond * (warmUpSeconds + seconds)
-  const sentAt = new Map<number, number>()
-  const samples: number[] = []
+  const total = load.perSecond * (load.warmUpSeconds + load.seconds)
   const echoing = (async () => {
     for (let count = 0; count < total;) {
       const records = await outward.next()
@@ -54,24 +63,12 @@ export async function logTwoHops(logUrl: string, { perSecond, warmUpSeconds, sec
       )
     }
   })()
-  const reading = (async () => {
-    while (samples.length < total) {
-      for (const record of await inward.next()) {
-        samples.push(performance.now() - sentAt.get(record.value.readUInt32BE(0))!)
-      }
-    }
-  })()
-  await atRate(perSecond, warmUpSeconds + seconds, async (index) => {
-    const numbered = Buffer.from(value)
-    numbered.writeUInt32BE(index, 0)
-    sentAt.set(index, performance.now())
-    await near.append(there, 0, [{ key: null, value: numbered }])
-  })
-  await Promise.all([echoing, reading])
+  const samples = await timeArrivals(near, there, inward, load)
+  await echoing
   outward.close()
   inward.close()
   await Promise.all([near.close(), far.close()])
-  return samples.slice(perSecond * warmUpSeconds)
+  return samples
 }
 
 /** Records per second that the cluster's log takes, several under way at once. */
