@@ -79,6 +79,9 @@ export class Cluster {
   async lead(candidate: string, ttlMs: number, heard = 0): Promise<Leadership> {
     const answers = await this.#database.request(
       transaction([
+        // A statement's time is when it began: one that waits for another candidate's would see what is not yet, and take
+        // a leader that has just begun for one whose clock was ahead.
+        sql`SELECT id FROM leader WHERE id = 1 FOR UPDATE`,
         // From left to right: a term goes on while it is held. One that lasts longer than it can was written before the
         // clock went back.
         sql`UPDATE leader SET
@@ -89,7 +92,7 @@ export class Cluster {
         sql`SELECT term, candidate, GREATEST(expires_at - ${now}, 0) AS left_ms FROM leader WHERE id = 1`,
       ]),
     )
-    const [row] = rowsOf(answers[transactionPrefix + 1])
+    const [row] = rowsOf(answers[transactionPrefix + 2])
     if (row === undefined) throw new Failure('damaged', 'the row of the leader is gone')
     return { term: integer(row['term']), leader: text(row['candidate']), leftMs: integer(row['left_ms']) }
   }
