@@ -29,7 +29,6 @@ export class Outbox {
   readonly #lanes: Lanes
   readonly #open = new Map<string, RowKey>()
   #done: RowKey[] = []
-  #doneBytes = 0
   /** Inboxes whose rows were taken out of full lanes, and no resync for them is in a commit that went through yet. */
   #untold = new Set<string>()
   /** Rows that lose inboxes with the commits that come: what stays of each, by its key. */
@@ -65,22 +64,20 @@ export class Outbox {
       this.#lanes.emit(this.#slot, this.#owner, row, () => {
         if (!this.#open.delete(keyOf(row))) return
         this.#done.push(key)
-        this.#doneBytes += key.bytes
         this.#changed()
       })
     }
   }
 
   /**
-   * Adds to a commit what the outbox needs: rows that are done go, once they are enough or the commit is for them; inboxes whose backlog is full lose their older
-   * rows and get a resync instead, before the commit's own rows. What is more than `outboxChangesMax` is for the next one:
+   * Adds to a commit what the outbox needs: rows that are done go, once they are enough or the commit is for them; inboxes
+   * whose backlog is full lose their older rows and get a resync instead, before the commit's own rows. What is more than `outboxChangesMax` is for the next one:
    * a row that is not narrowed yet only goes once more when another owner comes. Call `settle` with the commit once it is
    * through.
    */
   prepare(commit: Commit): void {
     const isForOutbox = commit.next === commit.expected
-    const { rows, bytes } = outboxDoneMin
-    if (isForOutbox || this.#done.length >= rows || this.#doneBytes >= bytes)
+    if (isForOutbox || this.#isEnoughDone)
       commit.outboxDone = this.#done.slice(0, outboxChangesMax).map(({ batchEnd, part }) => ({ batchEnd, part }))
     // A resync row of a commit that stays where it is would meet the rows of the batch before.
     if (isForOutbox) return
@@ -112,6 +109,11 @@ export class Outbox {
     return rows
   }
 
+  get #isEnoughDone(): boolean {
+    const { rows, bytes } = outboxDoneMin
+    return this.#done.length >= rows || this.#done.reduce((sum, row) => sum + row.bytes, 0) >= bytes
+  }
+
   settle(commit: Commit): void {
     if (commit.outboxDone.length > 0) this.#forget(commit.outboxDone)
     if (commit.next === commit.expected) return
@@ -122,7 +124,6 @@ export class Outbox {
   #forget(rows: Commit['outboxDone']): void {
     const gone = new Set(rows.map(keyOf))
     this.#done = this.#done.filter((key) => !gone.has(keyOf(key)))
-    this.#doneBytes = this.#done.reduce((sum, { bytes }) => sum + bytes, 0)
     for (const key of gone) this.#narrowed.delete(key)
   }
 }
