@@ -110,7 +110,6 @@ export class CatchUp {
     if ('error' in page) {
       return isNotThere(page.error) ? this.#failed(channel, session) : this.#later(course)
     }
-    this.#budget.take(session, page.bytes)
     if (page.publications.length === 0) return this.#failed(channel, session)
     for (const each of page.publications) this.#output.send(session, publicationText(channel.name, each))
     this.#metrics.deliveries.inc(page.publications.length)

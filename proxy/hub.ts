@@ -8,6 +8,7 @@ import type { SlotId } from '../store/store.ts'
 import { CatchUp } from './catch-up.ts'
 import { isEmpty, keepLive, newChannel } from './channel.ts'
 import type { Channel, Joining, SubscribeRequest } from './channel.ts'
+import { FirstReads } from './first-reads.ts'
 import { Missed, isNotThere } from './missed.ts'
 import type { MissedPage } from './missed.ts'
 import type { Output } from './output.ts'
@@ -16,9 +17,6 @@ import { PositionCheck } from './position-check.ts'
 import { decideRecovery, isAhead } from './recovery.ts'
 import type { Session } from './session.ts'
 import type { Outcome, Uplink } from './uplink.ts'
-
-/** First reads of recoveries that one session has under way; the next ones wait for one to end. */
-export const firstReadsMax = 8
 
 const nothing = Buffer.alloc(0)
 const noHistory = { size: 0, ttlMs: 0 }
@@ -30,12 +28,6 @@ export interface HubOptions {
   dropped: (session: Session, channel: string) => void
 }
 
-/** First reads of one session: under way, and what is to be done when their turn comes. */
-interface Recovering {
-  reads: number
-  waiting: (() => void)[]
-}
-
 /**
  * Which sessions have which channel, and what of it they get. Towards its slot a channel is closed, opening or open;
  * the first session opens it, the last one closes it, and the order of the log does the rest (delivery: subscribe,
@@ -45,28 +37,25 @@ export class Hub {
   readonly #env: Env
   readonly #uplink: Uplink
   readonly #output: Output
-  readonly #budget: ReadBudget
   readonly #options: HubOptions
   readonly #channels = new Map<string, Channel>()
   /** Channels whose close is on its way: events that still come for them need no other one. */
   readonly #closing = new Map<string, number>()
   readonly #positions: PositionCheck
-  readonly #missed: Missed
+  readonly #firstReads: FirstReads
   readonly #catchUp: CatchUp
-  /** Sessions that recover, and what of theirs waits for a read to end. */
-  readonly #recovering = new Map<Session, Recovering>()
 
   constructor(env: Env, uplink: Uplink, output: Output, budget: ReadBudget, options: HubOptions) {
     this.#env = env
     this.#uplink = uplink
     this.#output = output
-    this.#budget = budget
     this.#options = options
     this.#positions = new PositionCheck(env.clock, (slot, payload, settle) =>
       this.#send('tops', slot, '', payload, settle),
     )
-    this.#missed = new Missed(uplink)
-    this.#catchUp = new CatchUp(this.#missed, output, budget, env.metrics, {
+    const missed = new Missed(uplink, budget)
+    this.#firstReads = new FirstReads(missed, budget)
+    this.#catchUp = new CatchUp(missed, output, budget, env.metrics, {
       recoveryLimit: options.recoveryLimit,
       failed: (channel, session) => this.#tooFarBehind(channel, session),
     })
@@ -132,7 +121,7 @@ export class Hub {
   /** Ends subscribes that got no answer in time, and tries again what could not be read. */
   expire(): void {
     this.#catchUp.sweep()
-    for (const [session, recovering] of this.#recovering) this.#readNext(session, recovering)
+    this.#firstReads.sweep()
     const now = this.#env.clock.monotonic()
     for (const channel of [...this.#channels.values()]) {
       for (const joining of [...channel.joining.values()]) {
@@ -326,7 +315,7 @@ export class Hub {
     })
   }
 
-  /** Reads a range of the channel at its slot for a session that joins; a few at a time for each. */
+  /** Reads a range of the channel at its slot for a session that joins. */
   #ask(
     channel: Channel,
     joining: Joining,
@@ -335,28 +324,17 @@ export class Hub {
   ): void {
     const { session, history } = joining
     channel.joining.set(session, joining)
-    const recovering = this.#recovering.getOrInsertComputed(session, (): Recovering => ({ reads: 0, waiting: [] }))
-    const isPresent = () => channel.joining.get(session) === joining
-    recovering.waiting.push(() => {
-      if (!isPresent()) return
-      const limit = this.#options.recoveryLimit
-      const refusal = this.#missed.read(channel, session, { ...range, history, limit }, (page) => {
-        recovering.reads--
-        if ('bytes' in page) this.#budget.take(session, page.bytes)
-        if (isPresent()) settle(page)
-        this.#readNext(session, recovering)
-      })
-      if (refusal) this.#fail(channel, joining, refusal)
-      else recovering.reads++
-    })
-    this.#readNext(session, recovering)
-  }
-
-  /** As many of the first reads as may be under way, while the session may read. */
-  #readNext(session: Session, recovering: Recovering): void {
-    const { waiting } = recovering
-    while (waiting.length > 0 && recovering.reads < firstReadsMax && this.#budget.isLeft(session)) waiting.shift()!()
-    if (waiting.length === 0 && recovering.reads === 0) this.#recovering.delete(session)
+    const limit = this.#options.recoveryLimit
+    this.#firstReads.add(
+      channel,
+      session,
+      { ...range, history, limit },
+      {
+        isWanted: () => channel.joining.get(session) === joining,
+        settle,
+        refused: (error) => this.#fail(channel, joining, error),
+      },
+    )
   }
 
   #fail(channel: Channel, joining: Joining, error: ClientError): void {

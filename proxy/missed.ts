@@ -3,6 +3,7 @@ import type { ClientError } from '../protocol/codes.ts'
 import { splitValues } from '../protocol/json.ts'
 import type { EventError } from '../protocol/event-record.ts'
 import type { Channel } from './channel.ts'
+import type { ReadBudget } from './read-budget.ts'
 import type { Session } from './session.ts'
 import type { Outcome, Uplink } from './uplink.ts'
 
@@ -16,35 +17,46 @@ export interface MissedRange {
 }
 
 /** The first of a range, each as the JSON of a publication; or why there are none (112: not all of it is there). */
-export type MissedPage = { error: EventError } | { publications: string[]; bytes: number }
+export type MissedPage = { error: EventError } | { publications: string[] }
 
 /** Bytes that a page has at most, unless one publication alone is larger. */
 export const pageBytesMax = 65_536
 
-type Settle = (page: MissedPage) => void
+type Settle = (page: MissedPage, bytes: number) => void
 
 /**
  * Reads what sessions missed at the slots of their channels, a page at a time. Sessions that come back together have
- * mostly missed the same: one read serves them all, and ends for them all at the deadline of the first.
+ * mostly missed the same: one read serves them all, is charged to each of them, and ends for them all at the deadline of the first.
  */
 export class Missed {
   readonly #uplink: Uplink
+  readonly #budget: ReadBudget
   readonly #reads = new Map<string, Settle[]>()
 
-  constructor(uplink: Uplink) {
+  constructor(uplink: Uplink, budget: ReadBudget) {
     this.#uplink = uplink
+    this.#budget = budget
   }
 
   /** The error with which the read is refused; or null, and `settle` is called once. */
-  read({ name }: Channel, session: Session, range: MissedRange, settle: Settle): ClientError | null {
+  read(
+    { name }: Channel,
+    session: Session,
+    range: MissedRange,
+    settle: (page: MissedPage) => void,
+  ): ClientError | null {
     const { after, upTo, history, limit } = range
     const key = JSON.stringify([name, range])
+    const charged: Settle = (page, bytes) => {
+      this.#budget.take(session, bytes)
+      settle(page)
+    }
     const waiting = this.#reads.get(key)
     if (waiting) {
-      waiting.push(settle)
+      waiting.push(charged)
       return null
     }
-    const settles = [settle]
+    const settles = [charged]
     const n = this.#uplink.send({
       method: 'recover',
       channel: name,
@@ -58,7 +70,7 @@ export class Missed {
       settle: (outcome) => {
         this.#reads.delete(key)
         const page = pageOf(outcome)
-        for (const each of settles) each(page)
+        for (const each of settles) each(page, outcome.body.length)
       },
     })
     if (typeof n !== 'number') return n
@@ -73,5 +85,5 @@ export function isNotThere({ code }: EventError): boolean {
 }
 
 function pageOf({ error, body }: Outcome): MissedPage {
-  return error === null ? { publications: splitValues(body.toString()), bytes: body.length } : { error }
+  return error === null ? { publications: splitValues(body.toString()) } : { error }
 }
