@@ -70,6 +70,17 @@ void t.test('whatever is in it', async (t) => {
   )
 })
 
+void t.test('lists of names that take most where they are JSON', async (t) => {
+  const names = ["'", '\\', '\0', '"', '\u001f', '한', '\ud800'].map((unit) => unit.repeat(255))
+  for (const name of names) {
+    const row = { batchEnd: 0, part: 0, inboxes: [name, name, name, name] }
+    for (const given of [{ outboxNarrowed: [row] }, { outbox: [{ ...row, body: Buffer.alloc(0) }] }]) {
+      const commit = commitOf(given)
+      t.ok(requestBytes([commit]) <= 2 * commitBytes(commit), JSON.stringify(name[0]))
+    }
+  }
+})
+
 void t.test('a request is below the least packet', async (t) => {
   t.ok(2 * commitBytesMax < packetBytesMin)
   t.ok(2 * jointBytesMax < packetBytesMin)
