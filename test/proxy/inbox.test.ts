@@ -39,6 +39,7 @@ class Rig implements Disposable {
   readonly #reader = new FrameReader()
   readonly ended: unknown[] = []
   readonly #log = new MemoryLog(this.data)
+  readonly #output: Output
   readonly #uplink: Uplink
   readonly #inbox: Inbox
 
@@ -54,12 +55,12 @@ class Rig implements Disposable {
       inFlight: { commands: 100, bytes: 1_000_000 },
       replyDeadlineMs: 60_000,
     })
-    const output = new Output(env, {
+    const output = (this.#output = new Output(env, {
       queueMaxBytes: 1e9,
       stallMs: 1e9,
       close: () => assert.fail('closed as slow'),
       overflowed: () => assert.fail('let behind'),
-    })
+    }))
     const hub = new Hub(env, this.#uplink, output, new ReadBudget(env.clock, { rate: 1e6, burst: 1e9 }), {
       replyDeadlineMs: 60_000,
       recoveryLimit: 100,
@@ -101,6 +102,8 @@ class Rig implements Disposable {
     const { next } = this.data.range(inboxTopic, 0)
     await until('all is read', () => this.#inbox.offset === next || this.ended.length > 0)
     await new Promise((resolve) => setImmediate(resolve))
+    // It rests after a write that took long.
+    await new Promise<void>((resolve) => this.#output.whenWritten(resolve))
     assert.deepEqual(this.ended, [])
   }
 
