@@ -7,9 +7,9 @@
 /** What a record counts for beside its key and value: more than any log adds to it. */
 export const recordOverheadBytes = 64
 
-/** Bytes of a text as JSON, quotes included. */
-export function jsonBytes(text: string): number {
-  return Buffer.byteLength(JSON.stringify(text))
+/** Bytes of a text, or of a list, as JSON: quotes and brackets included. */
+export function jsonBytes(value: string | readonly unknown[]): number {
+  return Buffer.byteLength(JSON.stringify(value))
 }
 
 /** One message of a client: the most that `websocket.message_size_limit` can be set to. */

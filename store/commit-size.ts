@@ -1,3 +1,4 @@
+import { jsonBytes } from '../protocol/sizes.ts'
 import type { Commit } from './store.ts'
 
 /** More than a row takes beside what is counted by its length, in whatever way a store is told of it. */
@@ -7,8 +8,6 @@ const rowBytes = 250
 const fenceBytes = 400
 
 const bytesOf = (text: string): number => Buffer.byteLength(text)
-/** A list is told as JSON, where a control character takes six bytes. */
-const listBytes = (texts: string[]): number => bytesOf(JSON.stringify(texts))
 
 /**
  * Bytes of everything that a commit writes. No store makes more than twice as much of it: a statement's literals take two
@@ -27,8 +26,8 @@ export function commitBytes(commit: Commit): number {
   for (const [, instance] of commit.interestRemoved) row(bytesOf(instance))
   for (const [producer] of commit.producers) row(bytesOf(producer))
   for (const instance of commit.gone) row(4 * bytesOf(instance))
-  for (const { inboxes, body } of commit.outbox) row(listBytes(inboxes), body.byteLength)
-  for (const { inboxes } of commit.outboxNarrowed) row(listBytes(inboxes))
+  for (const { inboxes, body } of commit.outbox) row(jsonBytes(inboxes), body.byteLength)
+  for (const { inboxes } of commit.outboxNarrowed) row(jsonBytes(inboxes))
   bytes += commit.outboxDone.length * rowBytes
   for (const { reason, record } of commit.deadLetters) row(bytesOf(reason), record.byteLength)
   return bytes

@@ -6,7 +6,7 @@ import { FormatError } from '../protocol/envelope.ts'
 import { encodeParts } from '../protocol/event-part.ts'
 import type { SlotEvent, Top } from '../protocol/event-record.ts'
 import { publicationJson } from '../protocol/publication.ts'
-import { topsAnswerBytesMax } from '../protocol/sizes.ts'
+import { jsonBytes, topsAnswerBytesMax } from '../protocol/sizes.ts'
 import type { Commit, DeadLetter, Lease, Message, MessageQuery, OutboxRow } from '../store/store.ts'
 import type { Effect, Read } from './app/app.ts'
 import type { Channel, SlotMemory } from './slot-state.ts'
@@ -306,7 +306,7 @@ const topsBytesMax = 2 * topsAnswerBytesMax
 /** What is left out the proxy compares the next time, or not at all. */
 function topsThatFit(tops: Top[]): Top[] {
   let bytes = 0
-  const end = tops.findIndex((top) => (bytes += Buffer.byteLength(JSON.stringify(top)) + 1) > topsBytesMax)
+  const end = tops.findIndex((top) => (bytes += jsonBytes(top) + 1) > topsBytesMax)
   return end === -1 ? tops : tops.slice(0, end)
 }
 
