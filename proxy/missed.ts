@@ -22,16 +22,21 @@ export type MissedPage = { error: EventError } | { publications: string[] }
 /** Bytes that a page has at most, unless one publication alone is larger. */
 export const pageBytesMax = 65_536
 
-type Settle = (page: MissedPage, bytes: number) => void
+/** Who waits for a page. */
+interface Reader {
+  session: Session
+  settle: (page: MissedPage) => void
+}
 
 /**
  * Reads what sessions missed at the slots of their channels, a page at a time. Sessions that come back together have
- * mostly missed the same: one read serves them all, is charged to each of them, and ends for them all at the deadline of the first.
+ * mostly missed the same: one read serves them all, is charged to each of them, and ends for them all at the deadline of
+ * the first.
  */
 export class Missed {
   readonly #uplink: Uplink
   readonly #budget: ReadBudget
-  readonly #reads = new Map<string, Settle[]>()
+  readonly #reads = new Map<string, Reader[]>()
 
   constructor(uplink: Uplink, budget: ReadBudget) {
     this.#uplink = uplink
@@ -47,16 +52,12 @@ export class Missed {
   ): ClientError | null {
     const { after, upTo, history, limit } = range
     const key = JSON.stringify([name, range])
-    const charged: Settle = (page, bytes) => {
-      this.#budget.take(session, bytes)
-      settle(page)
-    }
     const waiting = this.#reads.get(key)
     if (waiting) {
-      waiting.push(charged)
+      waiting.push({ session, settle })
       return null
     }
-    const settles = [charged]
+    const readers: Reader[] = [{ session, settle }]
     const n = this.#uplink.send({
       method: 'recover',
       channel: name,
@@ -70,11 +71,14 @@ export class Missed {
       settle: (outcome) => {
         this.#reads.delete(key)
         const page = pageOf(outcome)
-        for (const each of settles) each(page, outcome.body.length)
+        for (const reader of readers) {
+          this.#budget.take(reader.session, outcome.body.length)
+          reader.settle(page)
+        }
       },
     })
     if (typeof n !== 'number') return n
-    this.#reads.set(key, settles)
+    this.#reads.set(key, readers)
     return null
   }
 }

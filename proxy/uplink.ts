@@ -53,7 +53,7 @@ interface Pending extends Request {
   retryAt: number
   /** Time to the try after that. */
   retryMs: number
-  /** What came of a large answer. */
+  /** What came of its answer. */
   answer: AnswerParts | null
 }
 
@@ -164,7 +164,7 @@ export class Uplink {
     const uplink = this.#slots.get(record.slot)
     const pending = uplink?.byNumber.get(record.n)
     if (!uplink || !pending) return
-    const answer = record.part === null ? record : (pending.answer ??= new AnswerParts()).add(record)
+    const answer = (pending.answer ??= new AnswerParts()).add(record)
     if (answer) return this.#end(uplink, record.n, answer)
     // It is on its way.
     pending.retryAt = this.#env.clock.monotonic() + readRetryMs
