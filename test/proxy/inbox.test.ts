@@ -55,13 +55,13 @@ class Rig implements Disposable {
       inFlight: { commands: 100, bytes: 1_000_000 },
       replyDeadlineMs: 60_000,
     })
-    const output = (this.#output = new Output(env, {
+    this.#output = new Output(env, {
       queueMaxBytes: 1e9,
       stallMs: 1e9,
       close: () => assert.fail('closed as slow'),
       overflowed: () => assert.fail('let behind'),
-    }))
-    const hub = new Hub(env, this.#uplink, output, new ReadBudget(env.clock, { rate: 1e6, burst: 1e9 }), {
+    })
+    const hub = new Hub(env, this.#uplink, this.#output, new ReadBudget(env.clock, { rate: 1e6, burst: 1e9 }), {
       replyDeadlineMs: 60_000,
       recoveryLimit: 100,
       dropped: () => {},
@@ -86,7 +86,7 @@ class Rig implements Disposable {
       wasRecovering: false,
       history: { size: 0, ttlMs: 0 },
       done: (outcome) => {
-        if ('text' in outcome) output.send(session, outcome.text(1))
+        if ('text' in outcome) this.#output.send(session, outcome.text(1))
       },
     })
     this.#inbox.run(0).catch((error: unknown) => this.ended.push(error))

@@ -31,6 +31,11 @@ const row = (batchEnd: number, part: number, inboxes: string[]): OutboxRow => ({
   body: Buffer.alloc(600),
 })
 
+/** The answer of a read, but for its number and body. */
+const answerTo = (to: string) => {
+  return { type: 'answer' as const, slot: 'default/0', to, worker: 'w', version: 'v', error: null, part: null }
+}
+
 function setUp(refuse: (entries: LogEntry[]) => void = () => {}) {
   const data = new MemoryLogData()
   data.createTopics(clusterTopics(1, 2))
@@ -135,15 +140,7 @@ t.test('a log that takes not even the resync', async (t) => {
 t.test('an answer that is too large, or that the log can never take', async (t) => {
   const { data, lanes, gate } = setUp()
   gate.open()
-  const answer = {
-    type: 'answer' as const,
-    slot: 'default/0',
-    to: fast,
-    worker: 'w',
-    version: 'v',
-    error: null,
-    part: null,
-  }
+  const answer = answerTo(fast)
   lanes.answer({ ...answer, n: 1, body: Buffer.alloc(recordBytesMax) }, false, () => {})
   lanes.answer({ ...answer, n: 2, body: Buffer.alloc(recordBytesMax - 1_000) }, false, () => {})
   await until('both are there', () => data.range(inboxTopic, 0).next === 2)
@@ -168,15 +165,7 @@ t.test('an answer that is too large, or that the log can never take', async (t) 
 t.test('a large answer goes in parts, in order, to whoever takes parts', async (t) => {
   const { data, lanes, gate, outbox } = setUp()
   const body = Buffer.from(Array.from({ length: 2 * answerPartBytesMax + 10 }, (_, at) => at % 251))
-  const answer = {
-    type: 'answer' as const,
-    slot: 'default/0',
-    to: slow,
-    worker: 'w',
-    version: 'v',
-    error: null,
-    part: null,
-  }
+  const answer = answerTo(slow)
   let dones = 0
   lanes.answer({ ...answer, n: 1, body }, true, () => dones++)
   await until('the first is on its way', () => gate.held === 1)
