@@ -24,7 +24,9 @@ ENV NODE_ENV=production \
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
+COPY apps apps
 COPY cli cli
+COPY cluster cluster
 COPY config config
 COPY controller controller
 COPY engine engine

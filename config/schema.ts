@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { parseDuration } from './duration.ts'
-import { patternLengthMax } from '../platform/pattern.ts'
+import { patternLengthMax } from './pattern.ts'
 
 /**
  * The one description of every setting: types, defaults, bounds, environment names, flags, help and docs all come from

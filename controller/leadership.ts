@@ -1,4 +1,4 @@
-import type { StoreEnv } from '../platform/env.ts'
+import type { StoreEnv } from '../cluster/env.ts'
 
 /** How long a leader leads without renewing, by the store's clock; and how often it renews. */
 export const leaderMs = { ttl: 3_000, renew: 1_000 }

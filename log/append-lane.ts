@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../platform/clock.ts'
-import { laneBatchBytesMax } from '../protocol/sizes.ts'
+import { laneBatchBytesMax } from '../protocol/records/sizes.ts'
 import { LogError } from './log.ts'
 import type { Log, LogEntry } from './log.ts'
 import { recordBytes } from './rules.ts'

@@ -60,7 +60,7 @@ export interface Log {
   /**
    * Appends the entries next to each other and in order, all or none, and returns the offset of the first. When it
    * rejects with `unavailable`, the entries may or may not be in the log; with `too_large` they are not, and trying again
-   * is of no use. `appendBytesMax` bytes (protocol/sizes.ts) always fit.
+   * is of no use. `appendBytesMax` bytes (protocol/records/sizes.ts) always fit.
    */
   append(topic: string, partition: number, entries: LogEntry[]): Promise<number>
   /**

@@ -1,4 +1,4 @@
-import { appendBytesMax, recordOverheadBytes } from '../protocol/sizes.ts'
+import { appendBytesMax, recordOverheadBytes } from '../protocol/records/sizes.ts'
 import { LogError, type LogEntry, type LogRange, type TopicSpec } from './log.ts'
 
 /** Bytes that a record counts for wherever records are sent, bounded or held ready; so many tiny ones count too. */

@@ -1,9 +1,9 @@
 import type { LogReader } from '../log/log.ts'
-import type { Env } from '../platform/env.ts'
-import { follow } from '../platform/follow.ts'
-import { untilAnswered } from '../platform/until-answered.ts'
+import type { Env } from '../cluster/env.ts'
+import { follow } from '../cluster/follow.ts'
+import { untilAnswered } from '../cluster/until-answered.ts'
 import { partitionOf } from '../protocol/partition.ts'
-import { heartbeatPartitions, heartbeatTopic } from '../protocol/topics.ts'
+import { heartbeatPartitions, heartbeatTopic } from '../protocol/records/topics.ts'
 
 /** Watches this process's own heartbeats come back: the proof that the log carries what it sends. */
 export class Echo {

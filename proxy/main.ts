@@ -2,17 +2,17 @@ import type { AddressInfo } from 'node:net'
 import type { Config } from '../config/config.ts'
 import { logUrl } from '../config/config.ts'
 import { ownClaims } from '../config/own-claims.ts'
-import { openLog } from '../log/open.ts'
-import { kafkaEvents } from '../observability/kafka-events.ts'
+import { openLog } from '../cluster/open-log.ts'
+import { kafkaEvents } from '../cluster/kafka-events.ts'
 import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
 import { hostToAnnounce } from '../platform/addresses.ts'
 import { startInternalListener } from '../platform/internal-listener.ts'
 import { openFilesMax } from '../platform/open-files.ts'
 import { packageVersion } from '../platform/package-version.ts'
-import { runProcess } from '../platform/process.ts'
+import { runProcess } from '../cluster/process.ts'
 import { systemClock } from '../platform/clock.ts'
 import { systemRandom } from '../platform/random.ts'
-import { buildListener } from './listener.ts'
+import { buildListener } from './listener/listener.ts'
 import { Proxy } from './proxy.ts'
 
 /** How long commands may wait, under load, to go into the log together. */
@@ -46,7 +46,7 @@ export async function runProxy(config: Config): Promise<void> {
     })
     const listener = await buildListener(proxy, config, env)
     if (config.dev.active) {
-      const { page } = await import('./page/plugin.ts')
+      const { page } = await import('../apps/chat/page/plugin.ts')
       const { token } = config.client
       const claims = (user: string) => ownClaims(user, token)
       await listener.register(page, { secret: token.hmac_secret_key, claims, dev: true })

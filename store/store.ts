@@ -171,7 +171,7 @@ export interface MessageQuery {
   limit: number
   /** Newest first. */
   reverse: boolean
-  /** Stops before this many bytes, by `messageBytes` (protocol/publication.ts), but always returns one message. */
+  /** Stops before this many bytes, by `messageBytes` (protocol/client/publication.ts), but always returns one message. */
   bytesMax: number
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../platform/clock.ts'
-import type { ControlRecord, StatusRecord } from '../protocol/status-record.ts'
+import type { ControlRecord, StatusRecord } from '../protocol/records/status.ts'
 import type { SlotId } from '../store/store.ts'
 
 type Move = Extract<ControlRecord, { type: 'move' }>

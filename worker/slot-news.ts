@@ -1,4 +1,4 @@
-import type { Env } from '../platform/env.ts'
+import type { Env } from '../cluster/env.ts'
 import type { SlotId } from '../store/store.ts'
 
 /** While slots come and go without a break, what came so far is told after this time. */

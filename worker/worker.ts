@@ -2,24 +2,31 @@ import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { LogError } from '../log/log.ts'
 import type { LogRange, LogReader } from '../log/log.ts'
-import { Announcer } from '../platform/announcer.ts'
+import { Announcer } from '../cluster/announcer.ts'
 import type { Timer } from '../platform/clock.ts'
-import type { StoreEnv } from '../platform/env.ts'
-import { follow, readable } from '../platform/follow.ts'
-import { decodeControl, decodeStatus } from '../protocol/status-record.ts'
-import type { Address, ControlRecord, StatusRecord, WorkerState } from '../protocol/status-record.ts'
-import { untilAnswered } from '../platform/until-answered.ts'
-import { clusterTopics, commandTopic, controlTopic, defaultGroup, inboxTopic, statusTopic } from '../protocol/topics.ts'
+import type { StoreEnv } from '../cluster/env.ts'
+import { follow, readable } from '../cluster/follow.ts'
+import { decodeControl, decodeStatus } from '../protocol/records/status.ts'
+import type { Address, ControlRecord, StatusRecord, WorkerState } from '../protocol/records/status.ts'
+import { untilAnswered } from '../cluster/until-answered.ts'
+import {
+  clusterTopics,
+  commandTopic,
+  controlTopic,
+  defaultGroup,
+  inboxTopic,
+  statusTopic,
+} from '../protocol/records/topics.ts'
 import type { SlotId } from '../store/store.ts'
 import type { App } from './app/app.ts'
 import { Lanes } from './lanes.ts'
 import { Moves } from './moves.ts'
-import { Mutex } from './mutex.ts'
+import { Mutex } from '../platform/mutex.ts'
 import { Reads } from './reads.ts'
-import { Slot } from './slot.ts'
-import type { SlotDeps } from './slot.ts'
+import { Slot } from './slot/slot.ts'
+import type { SlotDeps } from './slot/slot.ts'
 import { SlotNews } from './slot-news.ts'
-import { Halted, take, warm } from './takeover.ts'
+import { Halted, take, warm } from './slot/takeover.ts'
 
 type Move = Extract<ControlRecord, { type: 'move' }>
 

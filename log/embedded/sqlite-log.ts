@@ -1,5 +1,5 @@
 import { LogError, type LogEntry, type LogRange, type LogRecord, type TopicSpec } from '../log.ts'
-import { bytes, bytesOrNull, integer, integerOrNull, type Sql } from '../../store/embedded/sql.ts'
+import { bytes, bytesOrNull, integer, integerOrNull, type Sql } from '../../engine/sql.ts'
 import { checkAppend, checkPlace, checkTopic, recordBytes } from '../rules.ts'
 
 /** Offsets that fit beside a partition's id in a number that JavaScript holds exactly. */

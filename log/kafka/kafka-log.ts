@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError } from '../log.ts'
 import type { Log, LogEntry, LogRange, LogReader, TopicSpec } from '../log.ts'
-import type { LogOptions } from '../open.ts'
+import type { LogOptions } from '../../cluster/open-log.ts'
 import { Brokers } from './brokers.ts'
 import { noEvents } from './events.ts'
 import { deleteRecords } from './deletion.ts'

@@ -1,4 +1,4 @@
-import { kafkaBatchBytesMax } from '../../protocol/sizes.ts'
+import { kafkaBatchBytesMax } from '../../protocol/records/sizes.ts'
 import type { LogEntry } from '../log.ts'
 import { checkAppend, recordBytes } from '../rules.ts'
 import { type Brokers, kafkaLimitMs } from './brokers.ts'

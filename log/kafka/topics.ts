@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import type { Admin } from 'kafkajs'
-import { topicBatchBytesMin } from '../../protocol/sizes.ts'
+import { topicBatchBytesMin } from '../../protocol/records/sizes.ts'
 import { LogError } from '../log.ts'
 import type { TopicSpec } from '../log.ts'
 import { checkTopic } from '../rules.ts'

@@ -1,6 +1,6 @@
 import { StoreError, type Commit, type CommitResult, type SlotId } from '../store.ts'
 import type { Leases } from './leases.ts'
-import { integer, type Sql } from './sql.ts'
+import { integer, type Sql } from '../../engine/sql.ts'
 
 /** What an owner writes. Every method runs in the caller's transaction, which rolls back when it throws. */
 export class Commits {

@@ -8,7 +8,7 @@ import {
   type SlotId,
   type SlotState,
 } from '../store.ts'
-import { bytes, integer, integerOrNull, strings, text, textOrNull, type Row, type Sql } from './sql.ts'
+import { bytes, integer, integerOrNull, strings, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
 
 /** Slots of a group at most: whoever reaches the engine's socket may ask for any number, and each is a row. */
 const slotsMax = 100_000

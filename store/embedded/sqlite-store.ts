@@ -4,7 +4,7 @@ import { Channels } from './channels.ts'
 import { Cluster } from './cluster.ts'
 import { Commits } from './commits.ts'
 import { Leases } from './leases.ts'
-import { sqliteCode, type Sql } from './sql.ts'
+import { sqliteCode, type Sql } from '../../engine/sql.ts'
 
 /** The requests of the seam that SQLite answers, by name. */
 export type StoreRequest = Exclude<keyof Store, 'migrate' | 'close'>

@@ -1,4 +1,4 @@
-import { integer, type Sql } from './sql.ts'
+import { integer, type Sql } from '../../engine/sql.ts'
 
 /** Marks a SQLite file as one of ours ("HOLD"). */
 export const applicationId = 0x48_4f_4c_44

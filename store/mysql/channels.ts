@@ -1,4 +1,4 @@
-import { messageBytes } from '../../protocol/publication.ts'
+import { messageBytes } from '../../protocol/client/publication.ts'
 import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery, SlotId } from '../store.ts'
 import { channelId } from './channel-id.ts'
 import type { Database } from './database.ts'

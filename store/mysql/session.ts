@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { createConnection, type Connection, type ResultSetHeader, type RowDataPacket } from 'mysql2'
 import { systemRandom } from '../../platform/random.ts'
-import { packetBytesMin } from '../../protocol/sizes.ts'
+import { packetBytesMin } from '../../protocol/records/sizes.ts'
 import { Failure, failureOf } from './failure.ts'
 import { integer, rowsOf, text } from './rows.ts'
 import { sql, type Sql } from './sql.ts'

@@ -4,8 +4,8 @@
  */
 import t from 'tap'
 import { slotCount } from '../../config/config.ts'
-import { encodeEnvelope } from '../../protocol/envelope.ts'
-import { clusterTopics } from '../../protocol/topics.ts'
+import { encodeEnvelope } from '../../protocol/records/envelope.ts'
+import { clusterTopics } from '../../protocol/records/topics.ts'
 import { InProcessCluster } from '../delivery/cluster.ts'
 import { until } from '../delivery/until.ts'
 

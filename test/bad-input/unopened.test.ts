@@ -3,7 +3,7 @@
  * or does not say, it is gone after client.stale_close_delay; and its end, whenever it comes, is nobody else's.
  */
 import t from 'tap'
-import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions.ts'
+import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions/sessions.ts'
 import { until } from '../delivery/until.ts'
 import { BareClient, upgradeRequest } from '../proxy/bare-client.ts'
 import { Served } from '../proxy/served.ts'

@@ -12,7 +12,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Test } from 'tap'
 import { loadConfig } from '../../config/load.ts'
-import { TokenVerifier } from '../../proxy/tokens.ts'
+import { TokenVerifier } from '../../proxy/access/tokens.ts'
 import { holdfast } from './helpers.ts'
 
 const workers = [

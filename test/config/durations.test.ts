@@ -6,7 +6,7 @@ import t from 'tap'
 import { shorterDurations } from '../../config/check.ts'
 import { configKeys } from '../../config/keys.ts'
 import type { ConfigKey } from '../../config/keys.ts'
-import { buildListener } from '../../proxy/listener.ts'
+import { buildListener } from '../../proxy/listener/listener.ts'
 import { InProcessCluster } from '../delivery/cluster.ts'
 
 const durations = new Map(configKeys.filter(({ kind }) => kind === 'duration').map((key) => [key.path, key]))

@@ -1,4 +1,4 @@
-import { messageBytes, publicationJson } from '../../protocol/publication.ts'
+import { messageBytes, publicationJson } from '../../protocol/client/publication.ts'
 import type { ChannelState, Commit, Message } from '../../store/store.ts'
 import { channelOf, commitOf, messageOf, own, refused, slot, token, type Check } from './store-rows.ts'
 

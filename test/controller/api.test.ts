@@ -3,7 +3,7 @@
  * cannot be, and leaves service discovery open to Prometheus.
  */
 import t from 'tap'
-import { buildApi } from '../../controller/api.ts'
+import { buildApi } from '../../controller/api/api.ts'
 import { InProcessCluster } from '../delivery/cluster.ts'
 import { until } from '../delivery/until.ts'
 

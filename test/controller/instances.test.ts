@@ -1,13 +1,13 @@
 // Proves that an instance whose end the log cannot take is said so to whoever ends it, and holds up the end of no other.
 import pino from 'pino'
 import t from 'tap'
-import { Instances } from '../../controller/instances.ts'
+import { Instances } from '../../controller/act/instances.ts'
 import { LogError } from '../../log/log.ts'
 import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { systemRandom } from '../../platform/random.ts'
-import { clusterTopics } from '../../protocol/topics.ts'
+import { clusterTopics } from '../../protocol/records/topics.ts'
 import { MemoryStoreData, memoryStore } from '../../store/memory/memory-store.ts'
 
 t.test('an end that is too large for the log', async (t) => {

@@ -1,8 +1,8 @@
 // Proves who counts as dead: silence counts only over a time in which the controller's own heartbeats came back, so a
 // log that stands still, or a controller that slept, makes nobody dead.
 import t from 'tap'
-import { Members, echoGapBeats, isStuck, stuckDeathTimes } from '../../controller/members.ts'
-import type { Heartbeat, WorkerBeat } from '../../protocol/status-record.ts'
+import { Members, echoGapBeats, isStuck, stuckDeathTimes } from '../../controller/view/members.ts'
+import type { Heartbeat, WorkerBeat } from '../../protocol/records/status.ts'
 
 const intervalMs = 100
 const deathMs = 1_000

@@ -1,9 +1,9 @@
 // Proves what a controller does next: whom it waits for and whom it fences, how many slots move at a time, when a move
 // is given up, and which version serves.
 import t from 'tap'
-import { moveTimeoutMs, reconcile } from '../../controller/reconcile.ts'
-import type { ClusterView, PendingMove } from '../../controller/reconcile.ts'
-import type { WorkerBeat } from '../../protocol/status-record.ts'
+import { moveTimeoutMs, reconcile } from '../../controller/plan/reconcile.ts'
+import type { ClusterView, PendingMove } from '../../controller/plan/reconcile.ts'
+import type { WorkerBeat } from '../../protocol/records/status.ts'
 import type { Lease } from '../../store/store.ts'
 
 const worker = (id: string, state: WorkerBeat['state'] = 'live', version = 'v1'): WorkerBeat => ({

@@ -2,7 +2,7 @@
 // and that a controller does not wait for a log that is away.
 import pino from 'pino'
 import t from 'tap'
-import { TopicsWatch } from '../../controller/topics-watch.ts'
+import { TopicsWatch } from '../../controller/act/topics-watch.ts'
 import { LogError } from '../../log/log.ts'
 import type { Log } from '../../log/log.ts'
 import { createMetrics } from '../../observability/metrics.ts'

@@ -2,7 +2,7 @@
 // missed something, its sessions recover exactly that; nobody else notices, and the slot can still be handed over.
 import t from 'tap'
 import { partitionOf } from '../../protocol/partition.ts'
-import { inboxTopic } from '../../protocol/topics.ts'
+import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { clusterByHand, give, handled, onlySlot } from './by-hand.ts'
 import { until } from './until.ts'

@@ -1,9 +1,9 @@
 // Proves who is blamed when an app ends or hangs its process: the record that does it, after the documented number of
 // take-overs, and nothing else; neither what comes after kills of an idle room, nor a neighbour in the same process.
 import t from 'tap'
-import { slotId } from '../../protocol/topics.ts'
+import { slotId } from '../../protocol/records/topics.ts'
 import { carefulFrom } from '../../store/store.ts'
-import { triesMax } from '../../worker/takeover.ts'
+import { triesMax } from '../../worker/slot/takeover.ts'
 import type { Worker } from '../../worker/worker.ts'
 import { stored } from './by-hand.ts'
 import { InProcessCluster } from './cluster.ts'

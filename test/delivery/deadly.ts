@@ -1,5 +1,5 @@
 import type { App } from '../../worker/app/app.ts'
-import { chat } from '../../worker/chat/chat.ts'
+import { chat } from '../../apps/chat/chat.ts'
 
 /** The chat, but for messages of which `isMarked` is true: with them `react` happens instead. */
 export function chatBut(react: () => never | Promise<never>, isMarked: (payload: string) => boolean): App {

@@ -1,5 +1,5 @@
-import { decodeEnvelope } from '../../protocol/envelope.ts'
-import { inboxTopic } from '../../protocol/topics.ts'
+import { decodeEnvelope } from '../../protocol/records/envelope.ts'
+import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { InProcessCluster } from './cluster.ts'
 
 interface RawEvents {

@@ -1,7 +1,7 @@
 // Proves that a subscriber who misses something is told so and gets exactly what it missed: an event lost on the way,
 // lost at the very end, unreadable, or of another stream.
 import t from 'tap'
-import { inboxTopic } from '../../protocol/topics.ts'
+import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, onlySlot } from './by-hand.ts'
 import type { Client, Reply } from './client.ts'
 import { until } from './until.ts'

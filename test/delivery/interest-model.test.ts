@@ -4,7 +4,7 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import type { Test } from 'tap'
-import { backlogLookMs } from '../../proxy/output.ts'
+import { backlogLookMs } from '../../proxy/sessions/output.ts'
 import { clusterByHand, commandOf, commands } from './by-hand.ts'
 import { Gate } from './gate.ts'
 import { ManualClock } from './manual-clock.ts'

@@ -3,7 +3,7 @@
 // every event once and in order.
 import * as fc from 'fast-check'
 import t from 'tap'
-import { inboxTopic } from '../../protocol/topics.ts'
+import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, handled, stored } from './by-hand.ts'
 import { until } from './until.ts'
 import { Gate } from './gate.ts'

@@ -1,10 +1,10 @@
 import type { MemoryLogData } from '../../log/memory/memory-log.ts'
-import { decodeCommand } from '../../protocol/command-record.ts'
-import type { CommandRecord } from '../../protocol/command-record.ts'
-import { encodeAnswer } from '../../protocol/event-record.ts'
+import { decodeCommand } from '../../protocol/records/command.ts'
+import type { CommandRecord } from '../../protocol/records/command.ts'
+import { encodeAnswer } from '../../protocol/records/event.ts'
 import { encodeEvents } from '../support/encode-events.ts'
-import type { SlotEvent } from '../../protocol/event-record.ts'
-import { inboxTopic } from '../../protocol/topics.ts'
+import type { SlotEvent } from '../../protocol/records/event.ts'
+import { inboxTopic } from '../../protocol/records/topics.ts'
 import { commands, onlySlot } from './by-hand.ts'
 
 export const epochOf = (channel: string): string => `epoch of ${channel}`

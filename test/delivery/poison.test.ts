@@ -1,7 +1,7 @@
 // Proves that a command which makes the app throw costs only itself: its sender gets error 1000, the record is kept,
 // its neighbours in the same batch take effect, and the slot goes on.
 import t from 'tap'
-import { chat } from '../../worker/chat/chat.ts'
+import { chat } from '../../apps/chat/chat.ts'
 import { clusterByHand, commandOf, commands, give, handled, onlySlot, stored } from './by-hand.ts'
 import { until } from './until.ts'
 import { chatBut, isPoison } from './deadly.ts'

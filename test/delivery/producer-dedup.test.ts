@@ -1,8 +1,8 @@
 // Proves that a command which is in the log twice takes effect once, also when the copies straddle a warm hand-off
 // and the new owner loaded its state before the original was handled, and when both are in one batch.
 import t from 'tap'
-import { statusTopic } from '../../protocol/topics.ts'
-import { decodeStatus } from '../../protocol/status-record.ts'
+import { statusTopic } from '../../protocol/records/topics.ts'
+import { decodeStatus } from '../../protocol/records/status.ts'
 import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from './by-hand.ts'
 import { until } from './until.ts'
 import { Gate } from './gate.ts'

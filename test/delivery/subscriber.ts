@@ -1,7 +1,7 @@
-import { socketBytesMax } from '../../proxy/backlog.ts'
+import { socketBytesMax } from '../../proxy/sessions/backlog.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
-import type { Session } from '../../proxy/session.ts'
-import type { ClientSocket } from '../../proxy/socket.ts'
+import type { Session } from '../../proxy/sessions/session.ts'
+import type { ClientSocket } from '../../proxy/transports/websocket/socket.ts'
 import { FrameReader } from './client.ts'
 import { epochOf } from './model-slot.ts'
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
-import { checkpointPages } from '../../engine/checkpoints.ts'
-import { runEngine } from '../../engine/main.ts'
+import { checkpointPages } from '../../engine/server/checkpoints.ts'
+import { runEngine } from '../../engine/server/engine.ts'
 
 /**
  * An engine as a process of its own: `engine-process.ts <data dir> [normal|full] [busy]`. A busy one works its write-ahead

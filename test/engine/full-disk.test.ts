@@ -5,9 +5,9 @@
  */
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { Disk, roomAfterMs } from '../../engine/disk.ts'
-import { openFile } from '../../engine/file.ts'
-import { serveFile } from '../../engine/main.ts'
+import { Disk, roomAfterMs } from '../../engine/server/disk.ts'
+import { openFile } from '../../engine/server/file.ts'
+import { serveFile } from '../../engine/server/engine.ts'
 import { until } from '../support/until.ts'
 import { openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from './start-engine.ts'
 

@@ -4,7 +4,7 @@
  */
 import t, { type Test } from 'tap'
 import { openKafkaLog } from '../../log/kafka/kafka-log.ts'
-import { appendBytesMax } from '../../protocol/sizes.ts'
+import { appendBytesMax } from '../../protocol/records/sizes.ts'
 import { MemoryStoreData, memoryStore } from '../../store/memory/memory-store.ts'
 import { answersWhateverTheSize } from '../delivery/any-size.ts'
 import { clusterByHand, giveVia, onlySlot } from '../delivery/by-hand.ts'

@@ -3,10 +3,10 @@ import { pino } from 'pino'
 import t from 'tap'
 import { LogError } from '../../log/log.ts'
 import { StoreError } from '../../store/store.ts'
-import { kafkaEvents } from '../../observability/kafka-events.ts'
+import { kafkaEvents } from '../../cluster/kafka-events.ts'
 import { createMetrics } from '../../observability/metrics.ts'
-import { mysqlEvents } from '../../observability/mysql-events.ts'
-import { Services } from '../../platform/services.ts'
+import { mysqlEvents } from '../../cluster/mysql-events.ts'
+import { Services } from '../../cluster/services.ts'
 
 function logged(): { logger: pino.Logger; lines: Record<string, unknown>[] } {
   const lines: Record<string, unknown>[] = []

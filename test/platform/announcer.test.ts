@@ -6,13 +6,13 @@ import pino from 'pino'
 import t from 'tap'
 import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
-import { Announcer } from '../../platform/announcer.ts'
+import { Announcer } from '../../cluster/announcer.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { systemRandom } from '../../platform/random.ts'
-import { decodeStatus } from '../../protocol/status-record.ts'
-import type { StatusRecord } from '../../protocol/status-record.ts'
+import { decodeStatus } from '../../protocol/records/status.ts'
+import type { StatusRecord } from '../../protocol/records/status.ts'
 import { partitionOf } from '../../protocol/partition.ts'
-import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../../protocol/topics.ts'
+import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../../protocol/records/topics.ts'
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 

@@ -8,7 +8,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { appendBatchMax, appendLaterMax, appendRetryMs } from '../../log/append-lane.ts'
 import { LogError } from '../../log/log.ts'
-import { recordOverheadBytes } from '../../protocol/sizes.ts'
+import { recordOverheadBytes } from '../../protocol/records/sizes.ts'
 import { HeldLog, isTooLarge, rig, settled } from './lane-rig.ts'
 import type { Fate } from './lane-rig.ts'
 

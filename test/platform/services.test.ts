@@ -4,7 +4,7 @@
  */
 import { pino } from 'pino'
 import t from 'tap'
-import { Services } from '../../platform/services.ts'
+import { Services } from '../../cluster/services.ts'
 
 void t.test('what a start waits for', async (t) => {
   const lines: Record<string, unknown>[] = []

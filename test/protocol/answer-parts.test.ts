@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { AnswerParts, cutAnswer } from '../../protocol/answer-parts.ts'
-import { decodeInbox, encodeAnswer } from '../../protocol/event-record.ts'
-import type { AnswerRecord } from '../../protocol/event-record.ts'
-import { answerPartBytesMax } from '../../protocol/sizes.ts'
+import { AnswerParts, cutAnswer } from '../../protocol/records/answer-parts.ts'
+import { decodeInbox, encodeAnswer } from '../../protocol/records/event.ts'
+import type { AnswerRecord } from '../../protocol/records/event.ts'
+import { answerPartBytesMax } from '../../protocol/records/sizes.ts'
 import { holds } from './holds.ts'
 
 const base = { type: 'answer' as const, slot: 'default/0', to: 'p-1', version: 'v', error: null, part: null }

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { ProtocolError, commandEnd, commandStart, parseCommand } from '../../protocol/client-command.ts'
+import { ProtocolError, commandEnd, commandStart, parseCommand } from '../../protocol/client/command.ts'
 import { holds } from './holds.ts'
 
 const parse = (command: unknown, depth = 64) => parseCommand(JSON.stringify(command), depth)

@@ -10,9 +10,9 @@ import {
   replyText,
   subscribeText,
   unsubscribeText,
-} from '../../protocol/client-frame.ts'
-import { disconnects, errors, unsubscribes } from '../../protocol/codes.ts'
-import { publicationJson } from '../../protocol/publication.ts'
+} from '../../protocol/client/message.ts'
+import { disconnects, errors, unsubscribes } from '../../protocol/client/codes.ts'
+import { publicationJson } from '../../protocol/client/publication.ts'
 import { holds } from './holds.ts'
 
 void t.test('replies', async (t) => {

@@ -1,7 +1,7 @@
 /** Proves that the tables of codes are whole: each number once and in the range that tells SDKs what to do. */
 import t from 'tap'
-import { disconnects, errors, unsubscribes } from '../../protocol/codes.ts'
-import type { ClientError } from '../../protocol/codes.ts'
+import { disconnects, errors, unsubscribes } from '../../protocol/client/codes.ts'
+import type { ClientError } from '../../protocol/client/codes.ts'
 
 const isUnique = (codes: number[]) => new Set(codes).size === codes.length
 

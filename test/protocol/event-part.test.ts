@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { encodeParts } from '../../protocol/event-part.ts'
-import { decodeInbox } from '../../protocol/event-record.ts'
-import type { EventBatch, SlotEvent } from '../../protocol/event-record.ts'
-import { recordBytesMax, recordOverheadBytes } from '../../protocol/sizes.ts'
+import { encodeParts } from '../../protocol/records/event-part.ts'
+import { decodeInbox } from '../../protocol/records/event.ts'
+import type { EventBatch, SlotEvent } from '../../protocol/records/event.ts'
+import { recordBytesMax, recordOverheadBytes } from '../../protocol/records/sizes.ts'
 import { holds } from './holds.ts'
 
 const head = { slot: 'default/0', incarnation: 1, worker: 'w', version: 'v' }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { isAfter } from '../../protocol/position.ts'
+import { isAfter } from '../../protocol/records/position.ts'
 import { holds } from './holds.ts'
 
 const small = fc.integer({ min: 0, max: 3 })

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { messageBytes, publicationJson } from '../../protocol/publication.ts'
-import { answerRead } from '../../worker/chat/reads.ts'
+import { messageBytes, publicationJson } from '../../protocol/client/publication.ts'
+import { answerRead } from '../../apps/chat/reads.ts'
 import type { Message } from '../../store/store.ts'
 import { commandOf } from '../delivery/by-hand.ts'
-import { decodeCommand } from '../../protocol/command-record.ts'
+import { decodeCommand } from '../../protocol/records/command.ts'
 import { holds } from './holds.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 60 })

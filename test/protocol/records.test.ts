@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { FormatError, decodeEnvelope, encodeEnvelope, formatVersion } from '../../protocol/envelope.ts'
-import { decodeCommand, encodeCommand } from '../../protocol/command-record.ts'
-import type { CommandRecord } from '../../protocol/command-record.ts'
-import { decodeInbox, encodeAnswer, encodeControl } from '../../protocol/event-record.ts'
+import { FormatError, decodeEnvelope, encodeEnvelope, formatVersion } from '../../protocol/records/envelope.ts'
+import { decodeCommand, encodeCommand } from '../../protocol/records/command.ts'
+import type { CommandRecord } from '../../protocol/records/command.ts'
+import { decodeInbox, encodeAnswer, encodeControl } from '../../protocol/records/event.ts'
 import { encodeEvents } from '../support/encode-events.ts'
-import type { AnswerRecord, EventBatch, SlotEvent } from '../../protocol/event-record.ts'
+import type { AnswerRecord, EventBatch, SlotEvent } from '../../protocol/records/event.ts'
 import { holds } from './holds.ts'
 
 /** Plain objects, as decoders make them. */

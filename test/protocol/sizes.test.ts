@@ -7,11 +7,11 @@ import { appendBatchMax, appendLaterMax } from '../../log/append-lane.ts'
 import { requestBytesMax } from '../../log/kafka/producing.ts'
 import { batchRoom } from '../../log/kafka/wire/record-batch.ts'
 import { recordBytes } from '../../log/rules.ts'
-import { decodeCommand, encodeCommand } from '../../protocol/command-record.ts'
-import type { CommandRecord } from '../../protocol/command-record.ts'
-import { encodeParts } from '../../protocol/event-part.ts'
-import { encodeAnswer } from '../../protocol/event-record.ts'
-import { messageBytes, publicationJson } from '../../protocol/publication.ts'
+import { decodeCommand, encodeCommand } from '../../protocol/records/command.ts'
+import type { CommandRecord } from '../../protocol/records/command.ts'
+import { encodeParts } from '../../protocol/records/event-part.ts'
+import { encodeAnswer } from '../../protocol/records/event.ts'
+import { messageBytes, publicationJson } from '../../protocol/client/publication.ts'
 import {
   appendBytesMax,
   batchBytesMax,
@@ -26,11 +26,11 @@ import {
   topsAnswerBytesMax,
   userBytesMax,
   answerPartBytesMax,
-} from '../../protocol/sizes.ts'
-import { encodeJson } from '../../protocol/status-record.ts'
-import { answerBytesMax } from '../../worker/chat/reads.ts'
-import { chat } from '../../worker/chat/chat.ts'
-import { keysChunk } from '../../worker/preparer.ts'
+} from '../../protocol/records/sizes.ts'
+import { encodeJson } from '../../protocol/records/status.ts'
+import { answerBytesMax } from '../../apps/chat/reads.ts'
+import { chat } from '../../apps/chat/chat.ts'
+import { keysChunk } from '../../worker/slot/preparer.ts'
 import type { Effect } from '../../worker/app/app.ts'
 
 /** The most that a setting can be set to. */

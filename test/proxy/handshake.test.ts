@@ -3,9 +3,9 @@
  * that is served and ends as any other, and counts for its address. And that lists of subprotocols are read as lists.
  */
 import t from 'tap'
-import { websocketPath } from '../../proxy/listener.ts'
-import { subprotocolList } from '../../proxy/handshake.ts'
-import { sessionSweepMs } from '../../proxy/sessions.ts'
+import { websocketPath } from '../../proxy/listener/listener.ts'
+import { subprotocolList } from '../../proxy/transports/websocket/handshake.ts'
+import { sessionSweepMs } from '../../proxy/sessions/sessions.ts'
 import { until } from '../delivery/until.ts'
 import { clientFrame } from '../bad-input/frames.ts'
 import { BareClient, upgradeRequest } from './bare-client.ts'

@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { configKeys } from '../../config/keys.ts'
 import { holds } from '../protocol/holds.ts'
-import { InFlight, commandOverheadBytes, shares } from '../../proxy/in-flight.ts'
+import { InFlight, commandOverheadBytes, shares } from '../../proxy/uplink/in-flight.ts'
 
 const limits = { commands: 16, bytes: 1_600 }
 

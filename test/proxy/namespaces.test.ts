@@ -7,10 +7,10 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { defaultConfig } from '../../config/keys.ts'
-import { Namespaces } from '../../proxy/namespaces.ts'
-import type { Permission } from '../../proxy/namespaces.ts'
-import { newSession } from '../../proxy/session.ts'
-import type { Session } from '../../proxy/session.ts'
+import { Namespaces } from '../../proxy/access/namespaces.ts'
+import type { Permission } from '../../proxy/access/namespaces.ts'
+import { newSession } from '../../proxy/sessions/session.ts'
+import type { Session } from '../../proxy/sessions/session.ts'
 
 const defaults = defaultConfig()
 type Channel = typeof defaults.channel

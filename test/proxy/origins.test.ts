@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { normalOriginPattern } from '../../platform/origin-pattern.ts'
-import { AllowedOrigins, originLengthMax } from '../../proxy/origins.ts'
+import { normalOriginPattern } from '../../config/origin-pattern.ts'
+import { AllowedOrigins, originLengthMax } from '../../proxy/listener/origins.ts'
 
 const isAllowed = (origin: string | undefined, host: string | undefined, allowed: string[]): boolean =>
   new AllowedOrigins(allowed).allows(origin, host)

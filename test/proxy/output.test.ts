@@ -6,13 +6,13 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { createMetrics } from '../../observability/metrics.ts'
-import type { Env } from '../../platform/env.ts'
-import { socketBytesMax } from '../../proxy/backlog.ts'
-import { Output, overshootBytesMax, restMsMax, restShare } from '../../proxy/output.ts'
-import type { Audience } from '../../proxy/output.ts'
-import { newIntake } from '../../proxy/intake.ts'
-import { newSession } from '../../proxy/session.ts'
-import type { Session } from '../../proxy/session.ts'
+import type { Env } from '../../cluster/env.ts'
+import { socketBytesMax } from '../../proxy/sessions/backlog.ts'
+import { Output, overshootBytesMax, restMsMax, restShare } from '../../proxy/sessions/output.ts'
+import type { Audience } from '../../proxy/sessions/output.ts'
+import { newIntake } from '../../proxy/sessions/intake.ts'
+import { newSession } from '../../proxy/sessions/session.ts'
+import type { Session } from '../../proxy/sessions/session.ts'
 
 const queueMaxBytes = 200_000
 const stallMs = 1_000

@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import fastify from 'fastify'
 import { jwtVerify } from 'jose'
 import t from 'tap'
-import { nameLengthMax, page, tokenLifetimeSeconds } from '../../proxy/page/plugin.ts'
+import { nameLengthMax, page, tokenLifetimeSeconds } from '../../apps/chat/page/plugin.ts'
 
 const secret = 'short'
 const key = new TextEncoder().encode(secret)

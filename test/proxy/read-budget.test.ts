@@ -4,8 +4,8 @@
  * it, a little later.
  */
 import t from 'tap'
-import { ReadBudget } from '../../proxy/read-budget.ts'
-import type { Session } from '../../proxy/session.ts'
+import { ReadBudget } from '../../proxy/uplink/read-budget.ts'
+import type { Session } from '../../proxy/sessions/session.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 import { until } from '../delivery/cluster.ts'
 import { Served } from './served.ts'

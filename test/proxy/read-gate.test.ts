@@ -1,12 +1,12 @@
 // Proves what a session may read: a few reads under way, its burst of bytes at once and its rate in the long run, in
 // order; what goes beyond waits, and what waits too long or is one too many is refused. Nobody pays for another.
 import t from 'tap'
-import type { Env } from '../../platform/env.ts'
-import { errors } from '../../protocol/codes.ts'
-import { ReadBudget } from '../../proxy/read-budget.ts'
-import { ReadGate, readSweepMs, readsMax } from '../../proxy/read-gate.ts'
-import type { Session } from '../../proxy/session.ts'
-import type { Outcome, Request, Uplink } from '../../proxy/uplink.ts'
+import type { Env } from '../../cluster/env.ts'
+import { errors } from '../../protocol/client/codes.ts'
+import { ReadBudget } from '../../proxy/uplink/read-budget.ts'
+import { ReadGate, readSweepMs, readsMax } from '../../proxy/uplink/read-gate.ts'
+import type { Session } from '../../proxy/sessions/session.ts'
+import type { Outcome, Request, Uplink } from '../../proxy/uplink/uplink.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 
 const limits = { rate: 1_000, burst: 4_000 }

@@ -4,9 +4,9 @@
  * permissions are while a subscription is being made anew.
  */
 import t from 'tap'
-import { encodeControl } from '../../protocol/event-record.ts'
+import { encodeControl } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
-import { inboxTopic } from '../../protocol/topics.ts'
+import { inboxTopic } from '../../protocol/records/topics.ts'
 import { until } from '../delivery/cluster.ts'
 import { Served } from './served.ts'
 import type { Wire } from './wire.ts'

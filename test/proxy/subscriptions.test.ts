@@ -1,8 +1,8 @@
 // Proves how many subscriptions a session and a user may have at a proxy, whoever comes and goes.
 import * as fc from 'fast-check'
 import t from 'tap'
-import type { Session } from '../../proxy/session.ts'
-import { Subscriptions } from '../../proxy/subscriptions.ts'
+import type { Session } from '../../proxy/sessions/session.ts'
+import { Subscriptions } from '../../proxy/sessions/subscriptions.ts'
 import { holds } from '../protocol/holds.ts'
 
 const sessionOf = (user: string) => ({ user, channels: new Set<string>() }) as Session

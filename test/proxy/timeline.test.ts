@@ -21,7 +21,7 @@ interface Timeline {
 }
 
 // By its address, because the page's scripts are written for browsers and are no part of this program's types.
-const script = new URL('../../proxy/page/static/timeline.js', import.meta.url).href
+const script = new URL('../../apps/chat/page/static/timeline.js', import.meta.url).href
 const { Timeline } = (await import(script)) as { Timeline: new (epoch: string) => Timeline }
 
 const tags = { worker: 'w', version: 'v1' }

@@ -5,7 +5,7 @@
 import pino from 'pino'
 import t from 'tap'
 import { createMetrics } from '../../observability/metrics.ts'
-import { TokenRefusals, refusalQuietMs } from '../../proxy/token-refusals.ts'
+import { TokenRefusals, refusalQuietMs } from '../../proxy/access/token-refusals.ts'
 import { until } from '../delivery/cluster.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 import { Served, tokenFor } from './served.ts'

@@ -7,8 +7,8 @@ import { createHmac } from 'node:crypto'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { defaultConfig } from '../../config/keys.ts'
-import { TokenVerifier } from '../../proxy/tokens.ts'
-import type { SubscriptionVerdict, Verdict } from '../../proxy/tokens.ts'
+import { TokenVerifier } from '../../proxy/access/tokens.ts'
+import type { SubscriptionVerdict, Verdict } from '../../proxy/access/tokens.ts'
 
 const secret = 'a secret of these tests, 32 bytes'
 const now = Date.UTC(2026, 0, 1)

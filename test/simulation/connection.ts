@@ -1,6 +1,6 @@
 import type { Proxy } from '../../proxy/proxy.ts'
-import type { Session } from '../../proxy/session.ts'
-import type { ClientSocket } from '../../proxy/socket.ts'
+import type { Session } from '../../proxy/sessions/session.ts'
+import type { ClientSocket } from '../../proxy/transports/websocket/socket.ts'
 import { FrameReader } from '../delivery/client.ts'
 import type { Message } from '../delivery/client.ts'
 import type { Host } from './host.ts'

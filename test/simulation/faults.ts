@@ -8,7 +8,7 @@ import {
   inboxTopic,
   slotId,
   statusTopic,
-} from '../../protocol/topics.ts'
+} from '../../protocol/records/topics.ts'
 import type { Cluster } from './cluster.ts'
 import type { Link } from './host.ts'
 import { dayMs } from './parameters.ts'

@@ -1,6 +1,6 @@
 import { LogError, readBatchMax } from '../../log/log.ts'
 import type { Log, LogEntry, LogReader, LogRecord } from '../../log/log.ts'
-import { decodeEnvelope, formatVersion } from '../../protocol/envelope.ts'
+import { decodeEnvelope, formatVersion } from '../../protocol/records/envelope.ts'
 import type { Host } from './host.ts'
 import type { LogData } from './log-data.ts'
 import type { Network } from './network.ts'

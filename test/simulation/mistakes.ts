@@ -26,7 +26,13 @@ export const mistakes: Record<string, Mistake> = {
   },
   'a client that saw more than its new proxy has goes back': {
     seed: 86,
-    edits: [{ file: 'proxy/hub.ts', from: '!joining.hasCaughtUp && isAhead(', to: 'joining.hasCaughtUp && isAhead(' }],
+    edits: [
+      {
+        file: 'proxy/channels/hub.ts',
+        from: '!joining.hasCaughtUp && isAhead(',
+        to: 'joining.hasCaughtUp && isAhead(',
+      },
+    ],
   },
   'an owner that the store forgot does not take its slot again': {
     seed: 185,
@@ -40,7 +46,7 @@ export const mistakes: Record<string, Mistake> = {
     seed: 1717,
     edits: [
       {
-        file: 'proxy/position-check.ts',
+        file: 'proxy/channels/position-check.ts',
         from: 'unanswered === 0 || unanswered > checksUnanswered',
         to: 'unanswered === 0',
       },
@@ -65,7 +71,7 @@ export const mistakes: Record<string, Mistake> = {
     seed: 75,
     edits: [
       {
-        file: 'controller/instances.ts',
+        file: 'controller/act/instances.ts',
         from: 'const lane = this.#lanes.getOrInsertComputed(',
         to: 'const lane = new Map<string, AppendLane>().getOrInsertComputed(',
       },

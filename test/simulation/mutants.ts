@@ -22,7 +22,7 @@ export const mutants: Record<string, Edit[]> = {
   ],
   'emit before commit': [
     {
-      file: 'worker/slot.ts',
+      file: 'worker/slot/slot.ts',
       from: `    this.#outbox.prepare(plan.commit)
     if ((await this.#commitIfFits(plan.commit))`,
       to: `    this.#outbox.prepare(plan.commit)
@@ -30,35 +30,35 @@ export const mutants: Record<string, Edit[]> = {
     if ((await this.#commitIfFits(plan.commit))`,
     },
     {
-      file: 'worker/slot.ts',
+      file: 'worker/slot/slot.ts',
       from: `    this.#outbox.settle(plan.commit)
     this.#outbox.emit(plan.commit.outbox)
 `,
       to: '    this.#outbox.settle(plan.commit)\n',
     },
   ],
-  'outbox not drained': [{ file: 'worker/slot.ts', from: '    this.#outbox.emit(taken.state.outbox)\n', to: '' }],
+  'outbox not drained': [{ file: 'worker/slot/slot.ts', from: '    this.#outbox.emit(taken.state.outbox)\n', to: '' }],
   'proxy dedup off': [
     { file: 'proxy/inbox.ts', from: '!isAfter(position, this.#positions.get(slot))', to: 'isAfter === null' },
   ],
-  'producer dedup off': [{ file: 'worker/batch.ts', from: 'if (command.n <= known)', to: 'if (known < 0)' }],
+  'producer dedup off': [{ file: 'worker/slot/batch.ts', from: 'if (command.n <= known)', to: 'if (known < 0)' }],
   'token reused': [
     {
-      file: 'worker/takeover.ts',
+      file: 'worker/slot/takeover.ts',
       from: 'const token = env.random.hex(16)',
       to: 'const token = seen.token ?? env.random.hex(16)',
     },
   ],
   'token counts': [
     {
-      file: 'worker/takeover.ts',
+      file: 'worker/slot/takeover.ts',
       from: 'const token = env.random.hex(16)',
       to: 'const token = `${slot} ${epoch + 1}`',
     },
   ],
   'warm cache not invalidated': [
     {
-      file: 'worker/takeover.ts',
+      file: 'worker/slot/takeover.ts',
       from: 'else for (const name of channelsOf(touched)) cache.delete(name)',
       to: 'else channelsOf(touched)',
     },

@@ -1,6 +1,6 @@
 import { AppendLane } from '../../log/append-lane.ts'
-import { Hub } from '../../proxy/hub.ts'
-import type { SlotEvent } from '../../protocol/event-record.ts'
+import { Hub } from '../../proxy/channels/hub.ts'
+import type { SlotEvent } from '../../protocol/records/event.ts'
 
 /** Told what the hub of the proxy whose step it is handles. */
 let watch: ((event: SlotEvent) => void) | null = null

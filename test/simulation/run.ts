@@ -1,6 +1,6 @@
 import { check, report } from '../integrity/checker.ts'
 import type { Operation } from '../integrity/history.ts'
-import { disconnects } from '../../protocol/codes.ts'
+import { disconnects } from '../../protocol/client/codes.ts'
 import { Cluster } from './cluster.ts'
 import { drawParameters } from './parameters.ts'
 import { Seeded } from './seeded.ts'

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
-import { Sql } from '../../store/embedded/sql.ts'
+import { Sql } from '../../engine/sql.ts'
 import { SqliteStore } from '../../store/embedded/sqlite-store.ts'
 import type { StoreAnswer, StoreArguments, StoreRequest } from '../../store/embedded/sqlite-store.ts'
 import { storeRequests } from '../../store/embedded/store-requests.ts'

@@ -1,7 +1,7 @@
 /** The store keeps the contract through an engine's socket. (test/engine/crash.test.ts has engines that are processes.) */
 import { pino } from 'pino'
 import t from 'tap'
-import { runEngine } from '../../engine/main.ts'
+import { runEngine } from '../../engine/server/engine.ts'
 import { openEmbeddedStore, temporaryDirectory } from '../engine/start-engine.ts'
 import { storeContract } from '../contract/store.ts'
 

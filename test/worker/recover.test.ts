@@ -3,10 +3,10 @@
  * and never a part of what is not all there.
  */
 import t from 'tap'
-import type { CommandRecord } from '../../protocol/command-record.ts'
+import type { CommandRecord } from '../../protocol/records/command.ts'
 import type { Message } from '../../store/store.ts'
 import { CommandRefused } from '../../worker/app/app.ts'
-import { answerBytesMax, answerRead, readQuery } from '../../worker/chat/reads.ts'
+import { answerBytesMax, answerRead, readQuery } from '../../apps/chat/reads.ts'
 
 const hour = 3_600_000
 const now = 10 * hour

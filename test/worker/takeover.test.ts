@@ -1,7 +1,7 @@
 // Proves when a slot must not be gone on with, and that what a successor warmed up with is true again when it takes
 // over.
 import t from 'tap'
-import { haltReason } from '../../worker/takeover.ts'
+import { haltReason } from '../../worker/slot/takeover.ts'
 import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from '../delivery/by-hand.ts'
 import { until } from '../delivery/until.ts'
 import { Gate } from '../delivery/gate.ts'

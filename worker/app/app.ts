@@ -1,5 +1,5 @@
-import type { CommandRecord } from '../../protocol/command-record.ts'
-import type { EventError } from '../../protocol/event-record.ts'
+import type { CommandRecord } from '../../protocol/records/command.ts'
+import type { EventError } from '../../protocol/records/event.ts'
 import type { Message, MessageQuery } from '../../store/store.ts'
 
 /**

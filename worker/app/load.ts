@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url'
-import { chat } from '../chat/chat.ts'
+import { chat } from '../../apps/chat/chat.ts'
 import type { App } from './app.ts'
 
 /** The app named in the configuration: `chat`, or the path of a module that exports one as `app`. */

@@ -1,4 +1,4 @@
-import { errors, type ClientError } from '../../../protocol/codes.ts'
+import { errors, type ClientError } from '../../../protocol/client/codes.ts'
 import type { Facts } from '../facts.ts'
 import { findingsOf, type Finding } from '../finding.ts'
 

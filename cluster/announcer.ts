@@ -1,0 +1,97 @@
+import { LogError } from '../log/log.ts'
+import { AppendLane } from '../log/append-lane.ts'
+import type { LaneItem } from '../log/append-lane.ts'
+import { encodeJson } from '../protocol/records/status.ts'
+import type { Heartbeat, StatusRecord } from '../protocol/records/status.ts'
+import { partitionOf } from '../protocol/partition.ts'
+import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../protocol/records/topics.ts'
+import type { Timer } from '../platform/clock.ts'
+import type { Env } from './env.ts'
+import { laneReports } from './lane-metrics.ts'
+import type { Hindrance } from '../platform/outages.ts'
+
+/** Announcements that wait for the log at most, in bytes. */
+export const announcementBytesMax = 1_000_000
+
+/**
+ * Tells the cluster about this process: heartbeats at an interval, and announcements in order, each on their topic.
+ * While the log is away only the newest heartbeat waits.
+ */
+export class Announcer {
+  readonly #env: Env
+  readonly #beats: AppendLane
+  readonly #announcements: AppendLane
+  #timer: Timer | null = null
+  #waitingBeat: LaneItem | null = null
+  #beat = 0
+  #hindrance: Hindrance | null = null
+  #hinderedAt = -Infinity
+  readonly #describe: (beat: number) => Heartbeat
+
+  constructor(env: Env, id: string, describe: (beat: number) => Heartbeat) {
+    this.#env = env
+    this.#describe = describe
+    const lane = (topic: string, partition: number, reports = laneReports(env, topic)) =>
+      new AppendLane({ log: env.log, clock: env.clock, topic, partition, ...reports })
+    const reports = laneReports(env, heartbeatTopic)
+    this.#beats = lane(heartbeatTopic, partitionOf(id, heartbeatPartitions), {
+      ...reports,
+      tried: (durationMs, error) => {
+        reports.tried?.(durationMs, error)
+        this.#hindrance = error instanceof LogError ? error.hindrance : null
+        if (this.#hindrance !== null) this.#hinderedAt = env.clock.monotonic()
+      },
+    })
+    this.#announcements = lane(statusTopic, 0)
+  }
+
+  /** Why the log, which answers, did not take the last heartbeat; null when it did, or said nothing. */
+  get hindrance(): Hindrance | null {
+    return this.#hindrance
+  }
+
+  /** Monotonic ms at which the log last answered that it takes nothing. */
+  get hinderedAt(): number {
+    return this.#hinderedAt
+  }
+
+  start(intervalMs: number): void {
+    this.beat()
+    this.#timer = this.#env.clock.every(intervalMs, () => this.beat())
+  }
+
+  /** Sends a heartbeat now, in place of one that still waits. */
+  beat(): void {
+    if (this.#waitingBeat) this.#beats.remove((item) => item === this.#waitingBeat)
+    const item: LaneItem = {
+      entry: { key: null, value: encodeJson(this.#describe(++this.#beat)) },
+      sending: () => (this.#waitingBeat = null),
+    }
+    this.#waitingBeat = item
+    this.#beats.push(item)
+  }
+
+  /** Dropped when the log has been away for long: announcements hurry things along, nothing rests on them. */
+  announce(record: StatusRecord): void {
+    if (this.#announcements.queuedBytes > announcementBytesMax) {
+      this.#env.metrics.announcementsDropped.inc()
+      return
+    }
+    this.#announcements.push({ entry: { key: null, value: encodeJson(record) } })
+  }
+
+  /** Stops the heartbeats, says goodbye and waits until all of it is in the log, for at most `deadlineMs`. */
+  async leave(goodbye: StatusRecord, deadlineMs: number): Promise<void> {
+    this.#timer?.cancel()
+    this.#beats.stop()
+    this.announce(goodbye)
+    await Promise.race([this.#announcements.idle(), this.#env.clock.sleep(deadlineMs)])
+    this.#announcements.stop()
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#beats.stop()
+    this.#announcements.stop()
+  }
+}

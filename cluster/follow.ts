@@ -1,0 +1,34 @@
+import { LogError } from '../log/log.ts'
+import type { Logger } from 'pino'
+import type { LogReader, LogRecord } from '../log/log.ts'
+import { FormatError } from '../protocol/records/envelope.ts'
+
+/**
+ * Hands every batch of a reader to `handle`, in order, until the reader is closed. Other errors of the reader, and
+ * errors of `handle`, end it and reject.
+ */
+export async function follow(reader: LogReader, handle: (records: LogRecord[]) => void | Promise<void>): Promise<void> {
+  while (true) {
+    let records: LogRecord[]
+    try {
+      records = await reader.next()
+    } catch (error) {
+      if (error instanceof LogError && error.code === 'closed') return
+      throw error
+    }
+    await handle(records)
+  }
+}
+
+/** What `decode` makes of the records, in order. One that it cannot read is logged and passed over. */
+export function readable<T>(records: LogRecord[], decode: (value: Buffer) => T, logger: Logger): T[] {
+  return records.flatMap(({ offset, value }) => {
+    try {
+      return [decode(value)]
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      logger.error({ err: error, offset }, 'unreadable record')
+      return []
+    }
+  })
+}

@@ -1,0 +1,30 @@
+import { AppendLane } from '../../log/append-lane.ts'
+import type { Env } from '../../cluster/env.ts'
+import { laneReports } from '../../cluster/lane-metrics.ts'
+import { encodeJson } from '../../protocol/records/status.ts'
+import type { ControlRecord } from '../../protocol/records/status.ts'
+import { controlTopic } from '../../protocol/records/topics.ts'
+
+/** The controller's hints to everybody, newest per key, in order. */
+export class Hints {
+  readonly #lane: AppendLane
+
+  constructor(env: Env) {
+    this.#lane = new AppendLane({
+      log: env.log,
+      clock: env.clock,
+      topic: controlTopic,
+      partition: 0,
+      ...laneReports(env, controlTopic),
+    })
+  }
+
+  send(record: ControlRecord): void {
+    const key = record.type === 'move' ? `slot/${record.slot}` : `worker/${record.worker}`
+    this.#lane.push({ entry: { key: Buffer.from(key), value: encodeJson(record) } })
+  }
+
+  stop(): void {
+    this.#lane.stop()
+  }
+}

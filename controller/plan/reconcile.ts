@@ -1,0 +1,86 @@
+import type { WorkerBeat } from '../../protocol/records/status.ts'
+import type { Lease, SlotId } from '../../store/store.ts'
+import { place } from './placement.ts'
+
+/** A move under way, as it was hinted. */
+export interface PendingMove {
+  slot: SlotId
+  epoch: number
+  from: string | null
+  to: string | null
+  /** Monotonic ms. */
+  since: number
+}
+
+export interface ClusterView {
+  leases: Lease[]
+  /** Live workers by id, in a stable order. */
+  workers: WorkerBeat[]
+  /** Live ones whose app hangs: they keep nothing and get nothing. */
+  stuck: ReadonlySet<string>
+  /** Slots that their live owners do not have. */
+  lost: ReadonlySet<SlotId>
+  serving: string | null
+  pending: ReadonlyMap<SlotId, PendingMove>
+  now: number
+}
+
+export interface Plan {
+  /** Version that should serve from now on, when it is another one. */
+  serving: string | null
+  moves: PendingMove[]
+  /** Pending moves that are done or pointless. */
+  finished: SlotId[]
+}
+
+/** A move that has not come about after this time is planned anew. */
+export const moveTimeoutMs = 5_000
+
+/** What the controller does next, given what it sees. Pure. */
+export function reconcile(view: ClusterView, parallelMax: number): Plan {
+  const live = new Map(view.workers.map((worker) => [worker.id, worker]))
+  const able = view.workers.filter((worker) => worker.state === 'live' && !view.stuck.has(worker.id))
+  const serving = servingVersion(view.serving, able)
+  const candidates = able.filter((worker) => worker.version === serving).map(({ id }) => id)
+  const finished = view.leases.filter((lease) => isFinished(view, lease, live)).map(({ slot }) => slot)
+  const pending = new Map([...view.pending].filter(([slot]) => !finished.includes(slot)))
+
+  // Slots on their way count where they are going.
+  const owners = new Map(view.leases.map((lease) => [lease.slot, pending.get(lease.slot)?.to ?? lease.owner]))
+  const wanted = place(owners, candidates)
+  let handOffs = [...pending.values()].filter((move) => move.from !== null && move.to !== null).length
+  const moves: PendingMove[] = []
+  for (const { slot, owner, epoch } of view.leases) {
+    if (pending.has(slot)) continue
+    const to = wanted.get(slot) ?? null
+    if (to === owner && !view.lost.has(slot)) continue
+    const holder = owner === null ? undefined : live.get(owner)
+    const canLetGo = holder !== undefined && !view.stuck.has(holder.id) && !view.lost.has(slot)
+    if (to === null) {
+      // Nobody is left to take it: a draining owner lets go all the same.
+      if (canLetGo && holder.state !== 'live') moves.push({ slot, epoch, from: owner, to, since: view.now })
+      continue
+    }
+    if (canLetGo && handOffs >= parallelMax) continue
+    if (canLetGo) handOffs++
+    moves.push({ slot, epoch, from: canLetGo ? owner : null, to, since: view.now })
+  }
+  return { serving: serving === view.serving ? null : serving, moves, finished }
+}
+
+/** The serving version stays while a worker of it can serve; otherwise the first other one takes over. */
+function servingVersion(serving: string | null, able: WorkerBeat[]): string | null {
+  if (able.length === 0 || able.some((worker) => worker.version === serving)) return serving
+  return able[0]!.version
+}
+
+function isFinished({ pending, now }: ClusterView, lease: Lease, live: ReadonlyMap<string, WorkerBeat>): boolean {
+  const move = pending.get(lease.slot)
+  if (!move) return false
+  if (lease.epoch !== move.epoch || now - move.since > moveTimeoutMs) return true
+  if (move.to === null) return lease.owner === null
+  // The successor died, or the owner did while its letting go was awaited.
+  const successor = live.get(move.to)
+  if (!successor || successor.state !== 'live') return true
+  return move.from !== null && !live.has(move.from)
+}

@@ -1,0 +1,26 @@
+import type { WorkerBeat } from '../../protocol/records/status.ts'
+import type { Announced as Place, SlotId } from '../../store/store.ts'
+
+/**
+ * How far owners have said their slots were. The store should never be behind that: when it is, it went back in time,
+ * and the next owner of the slot has to know.
+ */
+export class Announced {
+  readonly #places = new Map<SlotId, Place>()
+
+  note({ slots }: WorkerBeat): void {
+    for (const { slot, incarnation, nextOffset } of slots) {
+      const known = this.#places.get(slot)
+      if (
+        known &&
+        (known.incarnation > incarnation || (known.incarnation === incarnation && known.nextOffset >= nextOffset))
+      )
+        continue
+      this.#places.set(slot, { incarnation, nextOffset })
+    }
+  }
+
+  of(slot: SlotId): Place | null {
+    return this.#places.get(slot) ?? null
+  }
+}

@@ -1,0 +1,95 @@
+import { encodeEnvelopeText } from './envelope.ts'
+import { describeEvent } from './event.ts'
+import type { EventBatch, SlotEvent } from './event.ts'
+import { jsonBytes, recordBytesMax, recordOverheadBytes } from './sizes.ts'
+
+/** A record of events, and the instances that it is for. */
+export interface EventPart {
+  to: string[]
+  value: Buffer
+}
+
+type Head = Omit<EventBatch, 'type' | 'events'>
+
+const nothing = Buffer.alloc(0)
+const envelopeBytes = 5
+
+/**
+ * Cuts the events of a batch into as few records as hold them, each of `bytesMax` at most as it is encoded. An event for
+ * so many instances that one record does not hold it goes in several. Only what is too large for a single instance makes
+ * a larger record.
+ */
+export function encodeParts(head: Head, events: SlotEvent[], bytesMax = recordBytesMax): EventPart[] {
+  const parts: EventPart[] = []
+  let part = new OpenPart(head, bytesMax)
+  const cut = () => {
+    if (!part.isEmpty) parts.push(part.encode())
+    part = new OpenPart(head, bytesMax)
+  }
+  const add = (event: SlotEvent) => {
+    if (part.add(event)) return
+    cut()
+    if (part.add(event)) return
+    if (event.to.length <= 1) return part.addAnyway(event)
+    const middle = event.to.length >> 1
+    add({ ...event, to: event.to.slice(0, middle) })
+    add({ ...event, to: event.to.slice(middle) })
+  }
+  for (const event of events) add(event)
+  cut()
+  return parts
+}
+
+/** A record that is still being filled; each event is encoded once, and so measured exactly. */
+class OpenPart {
+  readonly #start: string
+  readonly #bytesMax: number
+  /** Instances and their indices in the record. */
+  readonly #to = new Map<string, number>()
+  readonly #events: string[] = []
+  readonly #bodies: Buffer[] = []
+  #bytes: number
+
+  constructor({ slot, incarnation: inc, worker: w, version: v }: Head, bytesMax: number) {
+    this.#start = JSON.stringify({ type: 'events', slot, inc, w, v }).slice(0, -1)
+    this.#bytesMax = bytesMax
+    this.#bytes = recordOverheadBytes + envelopeBytes + Buffer.byteLength(this.#header())
+  }
+
+  get isEmpty(): boolean {
+    return this.#events.length === 0
+  }
+
+  /** False when it does not fit. */
+  add(event: SlotEvent): boolean {
+    return this.#add(event, this.#bytesMax)
+  }
+
+  addAnyway(event: SlotEvent): void {
+    this.#add(event, Infinity)
+  }
+
+  encode(): EventPart {
+    return { to: [...this.#to.keys()], value: encodeEnvelopeText(this.#header(), this.#bodies) }
+  }
+
+  #add(event: SlotEvent, bytesMax: number): boolean {
+    const known = this.#to.size
+    const fresh: string[] = []
+    const to = event.to.map((instance) => this.#to.get(instance) ?? known + fresh.push(instance) - 1)
+    const text = JSON.stringify(describeEvent(event, to))
+    const body = 'body' in event ? event.body : nothing
+    let bytes = this.#bytes + Buffer.byteLength(text) + 1 + body.length
+    for (const instance of fresh) bytes += jsonBytes(instance) + 1
+    if (bytes > bytesMax) return false
+    this.#bytes = bytes
+    for (const instance of fresh) this.#to.set(instance, this.#to.size)
+    this.#events.push(text)
+    if (body.length > 0) this.#bodies.push(body)
+    return true
+  }
+
+  #header(): string {
+    return `${this.#start},"to":${JSON.stringify([...this.#to.keys()])},"events":[${this.#events.join(',')}]}`
+  }
+}

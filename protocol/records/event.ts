@@ -1,0 +1,254 @@
+import type { SlotId } from '../../store/store.ts'
+import { FormatError, decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { checkShape, checkTexts, shapeOf } from './shape.ts'
+import type { Members, Shape } from './shape.ts'
+import { recordBytesMax } from './sizes.ts'
+
+/**
+ * What a worker tells proxies: a batch of events of one slot in one record, for the instances named in it. Bodies
+ * are JSON texts that the worker serialised once; a proxy frames them and never parses them.
+ */
+
+/** Events that carry a position are delivered once and in order; each is for some of the batch's instances. */
+export type SlotEvent =
+  | {
+      kind: 'publication'
+      offset: number
+      index: number
+      to: string[]
+      channel: string
+      epoch: string
+      /** Channel offset. */
+      top: number
+      /** When the message was accepted, ms. */
+      time: number
+      body: Buffer
+    }
+  | {
+      kind: 'subscribed'
+      offset: number
+      index: number
+      to: string[]
+      n: number
+      channel: string
+      epoch: string
+      top: number
+    }
+  /** Answer of a write; `error` instead of a body when it had no effect. */
+  | { kind: 'reply'; offset: number; index: number; to: string[]; n: number; error: EventError | null; body: Buffer }
+  /** Epoch and top of channels at this very position. */
+  | {
+      kind: 'tops'
+      offset: number
+      index: number
+      to: string[]
+      n: number
+      tops: Top[]
+    }
+
+export type Top = [channel: string, epoch: string, top: number]
+
+export interface EventError {
+  code: number
+  message: string
+}
+
+export interface EventBatch {
+  type: 'events'
+  slot: SlotId
+  incarnation: number
+  worker: string
+  version: string
+  events: SlotEvent[]
+}
+
+/** Out of band: answer of a read, without a position. */
+export interface AnswerRecord {
+  type: 'answer'
+  slot: SlotId
+  to: string
+  n: number
+  worker: string
+  version: string
+  error: EventError | null
+  /** Which bytes of a large answer these are; null when `body` is all of it. */
+  part: AnswerPart | null
+  body: Buffer
+}
+
+/** Where a part of an answer begins, and the bytes of the whole. */
+export interface AnswerPart {
+  from: number
+  of: number
+}
+
+/** Control: positions of this slot are insufficient for the instances named. */
+export interface ResyncRecord {
+  type: 'resync'
+  slot: SlotId
+  to: string[]
+}
+
+/** Control: this instance was declared dead. */
+export interface RetiredRecord {
+  type: 'retired'
+  to: string
+}
+
+export type InboxRecord = EventBatch | AnswerRecord | ResyncRecord | RetiredRecord
+
+const nothing = Buffer.alloc(0)
+
+interface EventHeader {
+  k: SlotEvent['kind']
+  o: number
+  x: number
+  /** Indices into the batch's `to`. */
+  to: number[]
+  l: number
+  [member: string]: unknown
+}
+
+/** An event as the record's header has it, for the instances at these indices of the header's list. */
+export function describeEvent(event: SlotEvent, to: number[]): EventHeader {
+  const base = { k: event.kind, o: event.offset, x: event.index, to }
+  switch (event.kind) {
+    case 'publication':
+      return { ...base, l: event.body.length, c: event.channel, e: event.epoch, t: event.top, at: event.time }
+    case 'subscribed':
+      return { ...base, l: 0, n: event.n, c: event.channel, e: event.epoch, t: event.top }
+    case 'reply':
+      return { ...base, l: event.body.length, n: event.n, ...(event.error && { err: event.error }) }
+    case 'tops':
+      return { ...base, l: 0, n: event.n, tops: event.tops }
+  }
+}
+
+export function encodeAnswer(answer: AnswerRecord): Buffer {
+  const { body, part, ...header } = answer
+  return encodeEnvelope(part === null ? header : { ...header, part }, body)
+}
+
+export function encodeControl(record: ResyncRecord | RetiredRecord): Buffer {
+  return encodeEnvelope(record, nothing)
+}
+
+const typeShape = shapeOf({ type: 'text' })
+const shapes: Record<InboxRecord['type'], Shape> = {
+  events: shapeOf({ slot: 'text', inc: 'count', w: 'text', v: 'text', to: 'list', events: 'list' }),
+  answer: shapeOf({ slot: 'text', n: 'count', worker: 'text', version: 'text', error: 'object?', part: 'object?' }),
+  resync: shapeOf({ slot: 'text', to: 'list' }),
+  retired: [],
+}
+
+const eventShape = shapeOf({ k: 'text', to: 'list', l: 'count', o: 'count', x: 'count' })
+const eventShapes: Record<SlotEvent['kind'], Shape> = {
+  publication: shapeOf({ c: 'text', e: 'text', t: 'count', at: 'count' }),
+  subscribed: shapeOf({ n: 'count', c: 'text', e: 'text', t: 'count' }),
+  reply: shapeOf({ n: 'count', err: 'object?' }),
+  tops: shapeOf({ n: 'count', tops: 'list' }),
+}
+const topShape = shapeOf({ channel: 'text', epoch: 'text', top: 'count' })
+const partShape = shapeOf({ from: 'count', of: 'count' })
+const errorShape = shapeOf({ code: 'count', message: 'text' })
+
+/**
+ * Decodes what is for `instance`: null when nothing in the record is. Events for other instances are left out.
+ * Throws FormatError.
+ */
+export function decodeInbox(value: Buffer, instance: string): InboxRecord | null {
+  const { header, payload } = decodeEnvelope(value)
+  checkShape(header, typeShape, 'record')
+  const { type, to } = header
+  if (!Object.hasOwn(shapes, type as string)) throw new FormatError('record is not for an inbox')
+  const isForUs = Array.isArray(to) ? to.includes(instance) : to === instance
+  if (!isForUs) return null
+  checkShape(header, shapes[type as InboxRecord['type']], type as string)
+  const slot = header['slot'] as string
+  switch (type as InboxRecord['type']) {
+    case 'events':
+      return decodeEvents(header, payload, (to as string[]).indexOf(instance), instance)
+    case 'answer':
+      return {
+        type: 'answer',
+        slot,
+        to: instance,
+        n: header['n'] as number,
+        worker: header['worker'] as string,
+        version: header['version'] as string,
+        error: errorOf(header['error']),
+        part: partOf(header['part'], payload),
+        body: payload,
+      }
+    case 'resync':
+      checkTexts(to, 'resync: to')
+      return { type: 'resync', slot, to }
+    case 'retired':
+      return { type: 'retired', to: instance }
+  }
+}
+
+function errorOf(value: unknown): EventError | null {
+  if (value === undefined || value === null) return null
+  checkShape(value, errorShape, 'error')
+  return value as unknown as EventError
+}
+
+function partOf(value: unknown, { length }: Buffer): AnswerPart | null {
+  if (value === undefined || value === null) return null
+  checkShape(value, partShape, 'part')
+  const { from, of } = value as unknown as AnswerPart
+  if (from < 0 || length === 0 || from + length > of || of > recordBytesMax) {
+    throw new FormatError('part: not of the answer that it is said to be of')
+  }
+  return { from, of }
+}
+
+function decodeEvents(header: Members, payload: Buffer, mine: number, instance: string): EventBatch {
+  const events: SlotEvent[] = []
+  let at = 0
+  for (const event of header['events'] as unknown[]) {
+    checkShape(event, eventShape, 'event')
+    const e = event as EventHeader
+    if (e.l < 0 || at + e.l > payload.length) throw new FormatError('event is cut short')
+    const body = payload.subarray(at, at + e.l)
+    at += e.l
+    if (e.to.includes(mine)) events.push(restore(e, body, instance))
+  }
+  return {
+    type: 'events',
+    slot: header['slot'] as string,
+    incarnation: header['inc'] as number,
+    worker: header['w'] as string,
+    version: header['v'] as string,
+    events,
+  }
+}
+
+function restore(e: EventHeader, body: Buffer, instance: string): SlotEvent {
+  if (!Object.hasOwn(eventShapes, e.k)) throw new FormatError(`unknown event ${e.k}`)
+  checkShape(e, eventShapes[e.k], e.k)
+  const base = { offset: e.o, index: e.x, to: [instance] }
+  const n = e['n'] as number
+  const channel = e['c'] as string
+  const epoch = e['e'] as string
+  const top = e['t'] as number
+  switch (e.k) {
+    case 'publication':
+      return { kind: 'publication', ...base, channel, epoch, top, time: e['at'] as number, body }
+    case 'subscribed':
+      return { kind: 'subscribed', ...base, n, channel, epoch, top }
+    case 'reply':
+      return { kind: 'reply', ...base, n, error: errorOf(e['err']), body }
+    case 'tops':
+      return { kind: 'tops', ...base, n, tops: topsOf(e['tops'] as unknown[]) }
+  }
+}
+
+function topsOf(list: unknown[]): Top[] {
+  for (const each of list) {
+    const [channel, epoch, top] = Array.isArray(each) ? (each as unknown[]) : []
+    checkShape({ channel, epoch, top }, topShape, 'top')
+  }
+  return list as Top[]
+}

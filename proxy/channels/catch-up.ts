@@ -1,0 +1,139 @@
+import type { Metrics } from '../../observability/metrics.ts'
+import { publicationText } from '../../protocol/client/message.ts'
+import type { Behind, Channel } from './channel.ts'
+import { isNotThere } from './missed.ts'
+import type { Missed, MissedPage } from './missed.ts'
+import type { Output } from '../sessions/output.ts'
+import type { ReadBudget } from '../uplink/read-budget.ts'
+import type { Session } from '../sessions/session.ts'
+
+/** Publications that a session may fall behind by, above what a recovery may bring: it starts anew then. */
+export const lagMax = 1_000
+
+/** All that is stored: what was promised is not taken back because history moves on. */
+const everything = { size: Number.MAX_SAFE_INTEGER, ttlMs: Number.MAX_SAFE_INTEGER }
+
+export interface CatchUpOptions {
+  recoveryLimit: number
+  /** The session cannot be brought up; it is not behind any more. */
+  failed: (channel: Channel, session: Session) => void
+}
+
+/** What is to be done for one session. */
+interface Course {
+  /** Channels in which it is behind; the first one is being brought up. */
+  channels: Channel[]
+  /** `paused` until the next sweep: a read failed, or the session has read as much as it may for now. */
+  state: 'idle' | 'awaiting room' | 'reading' | 'paused'
+}
+
+/**
+ * Brings sessions that are behind in a channel up to its top: one channel of a session after the other, page by page,
+ * each when its connection has taken the one before. So what one session has on its way is bounded whatever it missed, and
+ * a slow connection is never given more than it takes; what is published meanwhile is read in its turn.
+ */
+export class CatchUp {
+  readonly #missed: Missed
+  readonly #output: Output
+  readonly #budget: ReadBudget
+  readonly #metrics: Metrics
+  readonly #options: CatchUpOptions
+  readonly #courses = new Map<Session, Course>()
+
+  constructor(missed: Missed, output: Output, budget: ReadBudget, metrics: Metrics, options: CatchUpOptions) {
+    this.#missed = missed
+    this.#output = output
+    this.#budget = budget
+    this.#metrics = metrics
+    this.#options = options
+  }
+
+  /** The session has the channel up to `at`. */
+  add(channel: Channel, session: Session, at: number): void {
+    channel.sessions.delete(session)
+    channel.behind.set(session, { session, at, live: null })
+    this.#metrics.catchingUp.inc()
+    const course = this.#courses.getOrInsertComputed(session, (): Course => ({ channels: [], state: 'idle' }))
+    course.channels.push(channel)
+    this.#go(session, course)
+  }
+
+  /** The session is not behind any more, for whatever reason; false when it was not. */
+  remove(channel: Channel, session: Session): boolean {
+    if (!channel.behind.delete(session)) return false
+    this.#metrics.catchingUp.dec()
+    const course = this.#courses.get(session)!
+    const wasReading = course.state === 'reading' && course.channels[0] === channel
+    course.channels = course.channels.filter((each) => each !== channel)
+    if (wasReading) course.state = 'idle'
+    if (course.channels.length === 0) this.#courses.delete(session)
+    else this.#go(session, course)
+    return true
+  }
+
+  /** Goes on with what was paused. */
+  sweep(): void {
+    for (const [session, course] of this.#courses) {
+      if (course.state !== 'paused') continue
+      course.state = 'idle'
+      this.#go(session, course)
+    }
+  }
+
+  #go(session: Session, course: Course): void {
+    if (course.state !== 'idle') return
+    course.state = 'awaiting room'
+    this.#output.whenRoom(session, () => {
+      course.state = 'idle'
+      const [channel] = course.channels
+      if (channel !== undefined) this.#read(channel, channel.behind.get(session)!, course)
+    })
+  }
+
+  #read(channel: Channel, behind: Behind, course: Course): void {
+    const { session, at } = behind
+    const upTo = channel.top
+    if (at === upTo) return this.#arrived(channel, behind)
+    if (upTo - at > this.#options.recoveryLimit + lagMax) return this.#failed(channel, session)
+    if (!this.#budget.isLeft(session)) return this.#later(course)
+    course.state = 'reading'
+    behind.live = { texts: [], bytes: 0 }
+    const range = { after: at, upTo, history: everything, limit: upTo - at }
+    const refusal = this.#missed.read(channel, session, range, (page) => {
+      if (channel.behind.get(session) === behind) this.#page(channel, behind, course, page, upTo)
+    })
+    if (refusal) this.#later(course)
+  }
+
+  #page(channel: Channel, behind: Behind, course: Course, page: MissedPage, upTo: number): void {
+    const { session } = behind
+    if ('error' in page) {
+      return isNotThere(page.error) ? this.#failed(channel, session) : this.#later(course)
+    }
+    if (page.publications.length === 0) return this.#failed(channel, session)
+    for (const each of page.publications) this.#output.send(session, publicationText(channel.name, each))
+    this.#metrics.deliveries.inc(page.publications.length)
+    behind.at += page.publications.length
+    if (behind.at === upTo && behind.live !== null) return this.#arrived(channel, behind)
+    course.state = 'idle'
+    this.#go(session, course)
+  }
+
+  #arrived(channel: Channel, { session, live }: Behind): void {
+    this.#output.settle(channel)
+    for (const text of live?.texts ?? []) this.#output.send(session, text)
+    channel.sessions.add(session)
+    this.remove(channel, session)
+  }
+
+  #failed(channel: Channel, session: Session): void {
+    this.remove(channel, session)
+    this.#options.failed(channel, session)
+  }
+
+  /** The others first, then this one again. */
+  #later(course: Course): void {
+    course.channels.push(course.channels.shift()!)
+    course.state = 'paused'
+  }
+}

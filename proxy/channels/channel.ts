@@ -1,0 +1,89 @@
+import type { RecoverFrom } from '../../protocol/client/command.ts'
+import type { ClientError } from '../../protocol/client/codes.ts'
+import type { SlotId } from '../../store/store.ts'
+import type { Audience } from '../sessions/output.ts'
+import type { Session } from '../sessions/session.ts'
+
+export interface SubscribeRequest {
+  recover: RecoverFrom | null
+  rejectUnrecovered: boolean
+  isRecoverable: boolean
+  isPositioned: boolean
+  /** The client asked to recover, whether it may or not. */
+  wasRecovering: boolean
+  history: { size: number; ttlMs: number }
+  /** Called once: with the reply's message, or with the error that ends the subscription. */
+  done: (outcome: { text: (id: number) => string } | { error: ClientError }) => void
+}
+
+/** A session that waits for the answer to its subscribe. */
+export interface Joining extends SubscribeRequest {
+  session: Session
+  /** Monotonic ms. */
+  deadlineAt: number
+  /** What is published while its first read is under way; null before, and when that was too much. */
+  live: Live | null
+  /** The slot was asked because the client was ahead of this proxy. */
+  hasCaughtUp: boolean
+}
+
+/** A session that is subscribed, and has publications of its channel up to `at` and not to the top. */
+export interface Behind {
+  session: Session
+  at: number
+  /** What is published while a read is under way. */
+  live: Live | null
+}
+
+/** Publications behind a range that is being read, as messages for a client. */
+export interface Live {
+  texts: string[]
+  bytes: number
+}
+
+/** A channel of this proxy. Each of its sessions is in one of `joining`, `behind` and `sessions`. */
+export interface Channel extends Audience {
+  readonly name: string
+  readonly slot: SlotId
+  /** Number of the subscribe that opens it; null once it is open. */
+  opening: number | null
+  /** Monotonic ms when it opened. */
+  openedAt: number
+  epoch: string
+  top: number
+  /** Those that have everything up to the top. */
+  sessions: Set<Session>
+  joining: Map<Session, Joining>
+  behind: Map<Session, Behind>
+}
+
+/** Bytes of publications that are kept for one session while a read is under way; beyond it they are read too. */
+export const liveBytesMax = 262_144
+
+/** Keeps a publication for one whose read ends below it. */
+export function keepLive(waiting: Joining | Behind, text: string): void {
+  if (waiting.live === null) return
+  waiting.live.texts.push(text)
+  waiting.live.bytes += Buffer.byteLength(text)
+  if (waiting.live.bytes > liveBytesMax) waiting.live = null
+}
+
+export function newChannel(name: string, slot: SlotId, opening: number): Channel {
+  return {
+    name,
+    slot,
+    opening,
+    openedAt: 0,
+    epoch: '',
+    top: 0,
+    sessions: new Set(),
+    joining: new Map(),
+    behind: new Map(),
+    pieces: [],
+    bytes: 0,
+  }
+}
+
+export function isEmpty({ sessions, joining, behind }: Channel): boolean {
+  return sessions.size === 0 && joining.size === 0 && behind.size === 0
+}

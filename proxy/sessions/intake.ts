@@ -1,0 +1,226 @@
+import type { Timer } from '../../platform/clock.ts'
+import type { Env } from '../../cluster/env.ts'
+import { ProtocolError, commandEnd, commandStart, parseCommand } from '../../protocol/client/command.ts'
+import type { ClientCommand } from '../../protocol/client/command.ts'
+import { disconnects } from '../../protocol/client/codes.ts'
+import type { CloseReason } from '../../protocol/client/codes.ts'
+import { socketBytesMax } from './backlog.ts'
+import type { Session } from './session.ts'
+import { refill } from './token-bucket.ts'
+import type { Bucket } from './token-bucket.ts'
+
+/** Of what a session sends, so many characters count as one command; what is shorter counts as one too. */
+export const commandChars = 4_096
+/**
+ * Whoever sends more than it may for so long without a break is closed. It is also what a command can wait before it is
+ * looked at: SDKs give one up after five seconds.
+ */
+export const floodMs = 4_000
+/** A single message, however long, holds its session back no longer than this. */
+export const debtMsMax = 2_000
+/**
+ * While a socket holds more bytes than this, pings of its client are not answered. It is more than a slow one has from
+ * what it is given as it takes it: some clients take no pong for no connection, whatever else they get.
+ */
+export const pongBacklogMax = 4 * socketBytesMax
+/** How often sessions that are held back are looked at. */
+export const intakeTickMs = 50
+
+/** What of a session its intake keeps. */
+export interface SessionIntake extends Bucket {
+  /** Subscribes that cost nothing: those with which a client comes back. Over once another command has to wait. */
+  freeSubscribes: number
+  /** Messages that are not done, oldest first, and how much of the first is. */
+  messages: string[]
+  place: number
+  /** Its socket is not read. */
+  isPaused: boolean
+  /** Since when it is held back without a break, monotonic ms; 0 when it is not. */
+  heldSince: number
+}
+
+/** Of a session that begins. */
+export function newIntake(burst: number, freeSubscribes: number, nowMs: number): SessionIntake {
+  return { tokens: burst, at: nowMs, freeSubscribes, messages: [], place: 0, isPaused: false, heldSince: 0 }
+}
+
+export interface IntakeOptions {
+  /** Commands a second in the long run, and at once. */
+  rate: number
+  burst: number
+  /** Subscribes beyond that, once for each session. */
+  freeSubscribes: number
+  jsonDepthLimit: number
+}
+
+/**
+ * What sessions send, taken in command by command as fast as each of them may. A session that is ahead of its rate is not
+ * read: its commands wait where they are, at last in the client. All that costs anything counts: commands, long ones by
+ * their length, messages without any, control frames, whether the session is connected or not.
+ */
+export class Intake {
+  readonly #env: Env
+  readonly #options: IntakeOptions
+  readonly #perform: (session: Session, command: ClientCommand) => void
+  readonly #close: (session: Session, reason: CloseReason) => void
+  readonly #held = new Set<Session>()
+  /** Runs while any session is held back. */
+  #timer: Timer | null = null
+
+  constructor(
+    env: Env,
+    options: IntakeOptions,
+    perform: (session: Session, command: ClientCommand) => void,
+    close: (session: Session, reason: CloseReason) => void,
+  ) {
+    this.#env = env
+    this.#options = options
+    this.#perform = perform
+    this.#close = close
+  }
+
+  /** For a session that begins. */
+  begin(): SessionIntake {
+    return newIntake(this.#options.burst, this.#options.freeSubscribes, this.#env.clock.monotonic())
+  }
+
+  /** One text message: any number of commands. */
+  message(session: Session, text: string): void {
+    const { intake } = session
+    if (session.phase === 'closed') return this.#ignore(session, text.length)
+    intake.messages.push(text)
+    if (intake.messages.length === 1) return this.#serve(session)
+    // Those that were read before the socket stopped; each costs at least one token.
+    const { rate, burst } = this.#options
+    if (intake.messages.length > burst + (rate * floodMs) / 1_000) this.#close(session, disconnects.tooManyRequests)
+  }
+
+  /** A ping or pong of the WebSocket itself. False for a ping that is better not answered. */
+  control(session: Session): boolean {
+    if (session.phase === 'closed') {
+      this.#ignore(session, 0)
+      return false
+    }
+    this.#refill(session.intake)
+    this.#charge(session.intake, 1)
+    this.#settle(session)
+    return session.intake.tokens >= 0 && session.socket.bufferedBytes <= pongBacklogMax
+  }
+
+  /** What the session sent so far comes to nothing. */
+  drop(session: Session): void {
+    session.intake.messages = []
+    session.intake.place = 0
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+  }
+
+  /** The other side of a close gets to say goodbye and little else. */
+  #ignore({ intake, socket }: Session, length: number): void {
+    intake.tokens -= Math.max(1, length / commandChars)
+    if (intake.tokens < 0) socket.pause()
+  }
+
+  #serve(session: Session): void {
+    const { intake } = session
+    this.#refill(intake)
+    while (intake.messages.length > 0 && this.#next(session));
+    this.#settle(session)
+  }
+
+  /** Takes in one command, or blanks to the end of a message. False when it has to wait. */
+  #next(session: Session): boolean {
+    const { intake } = session
+    if (intake.tokens < 1 && intake.freeSubscribes === 0) return false
+    const text = intake.messages[0]!
+    const start = commandStart(text, intake.place)
+    if (start === -1) {
+      const blanks = (text.length - intake.place) / commandChars
+      this.#charge(intake, intake.place === 0 ? Math.max(1, blanks) : blanks)
+      this.#advance(intake, text.length)
+      return true
+    }
+    const end = commandEnd(text, start)
+    const command = this.#parse(session, text.slice(start, end))
+    if (command === null) return false
+    const cost = Math.max(1, (end - intake.place) / commandChars)
+    if (command.method === 'subscribe' && intake.freeSubscribes > 0) {
+      intake.freeSubscribes--
+      this.#charge(intake, cost - 1)
+    } else if (intake.tokens < 1) {
+      intake.freeSubscribes = 0
+      return false
+    } else this.#charge(intake, cost)
+    this.#advance(intake, end + 1)
+    this.#perform(session, command)
+    return true
+  }
+
+  /** Null when it is none; the session is closed then. */
+  #parse(session: Session, line: string): ClientCommand | null {
+    try {
+      return parseCommand(line, this.#options.jsonDepthLimit)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      const { id, address } = session
+      this.#env.logger.info({ session: id, address, problem: error.message }, 'client broke the protocol')
+      this.#close(session, disconnects.badRequest)
+      return null
+    }
+  }
+
+  #advance(intake: SessionIntake, place: number): void {
+    intake.place = place
+    if (place < intake.messages[0]!.length) return
+    intake.messages.shift()
+    intake.place = 0
+  }
+
+  #refill(intake: SessionIntake): void {
+    const { rate, burst } = this.#options
+    // Whoever waits to be looked at loses nothing by it.
+    const meanwhile = intake.heldSince === 0 ? 0 : (rate * intakeTickMs) / 1_000
+    refill(intake, this.#env.clock.monotonic(), rate, burst + meanwhile)
+  }
+
+  #charge(intake: SessionIntake, tokens: number): void {
+    intake.tokens = Math.max(intake.tokens - tokens, (-this.#options.rate * debtMsMax) / 1_000)
+  }
+
+  /** Reads the socket or does not. */
+  #settle(session: Session): void {
+    const { intake, socket } = session
+    if (session.phase === 'closed') return
+    const isPaused = intake.tokens < 0 || intake.messages.length > 0
+    if (isPaused) this.#hold(session)
+    if (isPaused === intake.isPaused) return
+    intake.isPaused = isPaused
+    if (isPaused) socket.pause()
+    else socket.resume()
+  }
+
+  #hold(session: Session): void {
+    if (session.intake.heldSince !== 0) return
+    session.intake.heldSince = this.#env.clock.monotonic()
+    this.#held.add(session)
+    this.#env.metrics.sessionsHeld.set(this.#held.size)
+    this.#timer ??= this.#env.clock.after(intakeTickMs, () => this.#look())
+  }
+
+  #look(): void {
+    const { clock, metrics } = this.#env
+    const now = clock.monotonic()
+    for (const session of this.#held) {
+      const { intake } = session
+      // Whoever was read since the last time and did not have to stop again has made a break.
+      if (!intake.isPaused) intake.heldSince = 0
+      else if (now - intake.heldSince >= floodMs) this.#close(session, disconnects.tooManyRequests)
+      else this.#serve(session)
+      if (intake.heldSince === 0 || session.phase === 'closed') this.#held.delete(session)
+    }
+    metrics.sessionsHeld.set(this.#held.size)
+    this.#timer = this.#held.size > 0 ? clock.after(intakeTickMs, () => this.#look()) : null
+  }
+}

@@ -1,0 +1,238 @@
+import type { Env } from '../../cluster/env.ts'
+import { pingText } from '../../protocol/client/message.ts'
+import { disconnects } from '../../protocol/client/codes.ts'
+import type { CloseReason } from '../../protocol/client/codes.ts'
+import { bytesOf, messageBytesMax, putBack, queuedBytes, socketBytesMax, takesMore, writeOn } from './backlog.ts'
+import { textFrame } from '../transports/websocket/socket.ts'
+import type { Session } from './session.ts'
+
+/** Publications of one channel that wait to be written to the same sessions. */
+export interface Audience {
+  readonly name: string
+  readonly sessions: Iterable<Session>
+  pieces: string[]
+  /** Of the pieces. */
+  bytes: number
+}
+
+export interface OutputOptions {
+  /** Bytes that may wait for one session before what can be had again later is held back. */
+  queueMaxBytes: number
+  /** A connection that takes nothing for so long, with more than that waiting, is given up. */
+  stallMs: number
+  close: (session: Session, reason: CloseReason) => void
+  /** Too much waits for the session: it gets neither the last `waits` publications of this audience nor what follows. */
+  overflowed: (session: Session, audience: string, waits: number) => void
+}
+
+/**
+ * What a write costs is the kernel's work, for one publication as for ten. After writing for so long, output rests for as
+ * long, times this; what comes meanwhile goes in one write. A few sessions take microseconds, and nobody waits.
+ */
+export const restShare = 2.5
+
+/** Rest at most. */
+export const restMsMax = 25
+
+/** How often connections that take no more are looked at, while there are any. */
+export const backlogLookMs = 10
+
+/**
+ * What may wait above `queueMaxBytes`: an answer that was asked for before (as large as a record of the log), and what is
+ * never held back, replies of writes above all. Who has still more waiting is closed at once.
+ */
+export const overshootBytesMax = 1_048_576
+
+/**
+ * Gathers what goes out within one turn (one inbox batch, one client frame) and writes it at the turn's end, so that
+ * each session gets one frame and one write for it. What all sessions of a channel get is framed once, and no work
+ * is done per session but the write.
+ *
+ * What a connection does not take waits with its session, and is written as it takes it. Slow is who makes no progress,
+ * not who was just given much.
+ */
+export class Output {
+  readonly #env: Env
+  readonly #options: OutputOptions
+  #sessions = new Set<Session>()
+  #audiences = new Set<Audience>()
+  #written: (() => void)[] = []
+  #isScheduled = false
+  /** Monotonic ms. */
+  #restUntil = 0
+  /** Sessions with a backlog. */
+  readonly #behind = new Set<Session>()
+  /** Connections are being looked at. */
+  #isWatching = false
+  /** What is to run once all that a session was given is with its connection. */
+  readonly #roomWanted = new Map<Session, () => void>()
+
+  constructor(env: Env, options: OutputOptions) {
+    this.#env = env
+    this.#options = options
+  }
+
+  /** For one session, before anything of its channels that is gathered later. */
+  send(session: Session, message: string): void {
+    if (session.phase === 'closed') return
+    this.#add(session, [message], bytesOf(message))
+  }
+
+  publish(audience: Audience, message: string): void {
+    audience.pieces.push(message)
+    audience.bytes += bytesOf(message)
+    this.#audiences.add(audience)
+    if (audience.bytes >= messageBytesMax) this.settle(audience)
+    else this.#schedule()
+  }
+
+  /** A ping, in one frame that all share unless more waits for the session. */
+  ping(session: Session): void {
+    if (session.out.length === 0 && takesMore(session)) session.socket.write(pingFrame)
+    else this.send(session, pingText)
+  }
+
+  /** Sends what a channel gathered to its sessions as they are now: to be called before its audience changes. */
+  settle(audience: Audience): void {
+    if (this.#audiences.delete(audience)) this.#broadcast(audience, false)
+  }
+
+  /** Calls `done` once all that was given so far is written: for measuring, as output may rest before. */
+  whenWritten(done: () => void): void {
+    if (this.#isScheduled) this.#written.push(done)
+    else done()
+  }
+
+  /** More waits for the session than should: what it can ask for again is held back. */
+  isFull(session: Session): boolean {
+    return queuedBytes(session) > this.#options.queueMaxBytes
+  }
+
+  /** There is room for another page of what a client asked for before it is to wait for the rest. */
+  hasRoom(session: Session): boolean {
+    return queuedBytes(session) < socketBytesMax
+  }
+
+  /**
+   * Calls `run` once the connection of the session has taken all that it was given: never before the turn ends, as who
+   * calls may be about to give it more. One such wish per session; it ends with the session.
+   */
+  whenRoom(session: Session, run: () => void): void {
+    this.#roomWanted.set(session, run)
+    queueMicrotask(() => this.#roomFor(session))
+    this.#watch()
+  }
+
+  /** The session is over. */
+  forget(session: Session): void {
+    this.#behind.delete(session)
+    this.#roomWanted.delete(session)
+  }
+
+  #add(session: Session, messages: string[], bytes: number): void {
+    session.out.push(...messages)
+    session.outBytes += bytes
+    this.#sessions.add(session)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    const { clock, metrics } = this.#env
+    const restMs = this.#restUntil - clock.monotonic()
+    if (restMs < 1) return queueMicrotask(() => this.#flush())
+    metrics.outputRest.inc(restMs / 1_000)
+    clock.after(restMs, () => this.#flush())
+  }
+
+  #flush(): void {
+    const { clock } = this.#env
+    const start = clock.monotonic()
+    const audiences = this.#audiences
+    this.#audiences = new Set()
+    for (const audience of audiences) this.#broadcast(audience, audiences.size === 1)
+    const sessions = this.#sessions
+    const written = this.#written
+    this.#written = []
+    this.#sessions = new Set()
+    // What follows may leave something for the next time.
+    this.#isScheduled = false
+    for (const session of sessions) this.#flushOne(session, start)
+    const end = clock.monotonic()
+    this.#restUntil = end + Math.min((end - start) * restShare, restMsMax)
+    for (const done of written) done()
+  }
+
+  #flushOne(session: Session, nowMs: number): void {
+    const { out, outBytes } = session
+    if (session.phase === 'closed') return
+    session.out = []
+    session.outBytes = 0
+    if (outBytes <= messageBytesMax && takesMore(session)) {
+      session.socket.write(textFrame(out.length === 1 ? out[0]! : out.join('\n')))
+      return this.#roomFor(session)
+    }
+    putBack(session, out, outBytes, nowMs)
+    this.#writeOn(session, nowMs)
+    if (queuedBytes(session) > this.#options.queueMaxBytes + overshootBytesMax) this.#closeSlow(session)
+  }
+
+  /** Whoever gets nothing else this time shares the very bytes with the others. */
+  #broadcast(audience: Audience, isOnly: boolean): void {
+    const { pieces, bytes } = audience
+    audience.pieces = []
+    audience.bytes = 0
+    const frame = textFrame(pieces.join('\n'))
+    for (const session of audience.sessions) {
+      const isAlone = session.out.length === 0 && (isOnly || session.channels.size === 1)
+      if (isAlone && takesMore(session)) session.socket.write(frame)
+      else if (this.isFull(session)) this.#options.overflowed(session, audience.name, pieces.length)
+      else this.#add(session, pieces, bytes)
+    }
+  }
+
+  #writeOn(session: Session, nowMs: number): void {
+    writeOn(session, nowMs)
+    if (session.backlog === null) {
+      this.#behind.delete(session)
+      return this.#roomFor(session)
+    }
+    this.#behind.add(session)
+    this.#watch()
+  }
+
+  #watch(): void {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    this.#env.clock.after(backlogLookMs, () => this.#lookAtConnections())
+  }
+
+  /** A look every few milliseconds, and only while somebody is slow: no connection needs a listener of its own. */
+  #lookAtConnections(): void {
+    this.#isWatching = false
+    const now = this.#env.clock.monotonic()
+    for (const session of this.#behind) {
+      const isStalled = session.backlog !== null && session.backlog.tookAt + this.#options.stallMs <= now
+      this.#writeOn(session, now)
+      const { backlog } = session
+      if (isStalled && backlog !== null && backlog.tookAt !== now && this.isFull(session)) this.#closeSlow(session)
+    }
+    for (const session of this.#roomWanted.keys()) this.#roomFor(session)
+    if (this.#behind.size > 0 || this.#roomWanted.size > 0) this.#watch()
+  }
+
+  #roomFor(session: Session): void {
+    const run = this.#roomWanted.get(session)
+    if (run === undefined || session.out.length > 0 || !takesMore(session)) return
+    this.#roomWanted.delete(session)
+    run()
+  }
+
+  #closeSlow(session: Session): void {
+    this.#env.metrics.slowConsumers.inc()
+    this.#options.close(session, disconnects.slow)
+  }
+}
+
+const pingFrame = textFrame(pingText)

@@ -1,0 +1,69 @@
+import type { Backlog } from './backlog.ts'
+import type { SessionIntake } from './intake.ts'
+import type { SessionReads } from '../uplink/read-gate.ts'
+import type { ClientSocket } from '../transports/websocket/socket.ts'
+import type { Bucket } from './token-bucket.ts'
+
+/** One live connection of a client: plain values, nothing about it lives in a closure or a timer of its own. */
+export interface Session {
+  readonly id: string
+  readonly socket: ClientSocket
+  /** IP address of the client, canonical. */
+  readonly address: string
+  phase: 'new' | 'connected' | 'refused' | 'closed'
+  user: string
+  /** JSON that the token carries about the connection, or null. */
+  connInfo: string | null
+  /** When what the token gave ends, monotonic ms; 0 for never. */
+  endsAt: number
+  /** Subscriptions asked for and given; what is pending counts for permissions, since commands take effect in order. */
+  channels: Set<string>
+  /** Channels whose subscription ended without the client's doing, and that it is about to subscribe to again. */
+  wanted: Set<string>
+  /** Subscriptions that end with their token, monotonic ms; null without any. */
+  subscriptionEnds: Map<string, number> | null
+  intake: SessionIntake
+  /** Monotonic ms; when the next ping goes, and by when its pong must be there (0: none outstanding). */
+  pingAt: number
+  pongBy: number
+  /** Monotonic ms by which the session must be connected. */
+  connectBy: number
+  /** Bytes that it may read; null before the first. */
+  readBudget: Bucket | null
+  /** Null before the first read that it asked for. */
+  reads: SessionReads | null
+  /** Messages for the next frame, and their bytes. */
+  out: string[]
+  outBytes: number
+  /** What waits because the connection takes no more; null while it takes all. */
+  backlog: Backlog | null
+}
+
+/** What a session begins with. */
+export type SessionStart = Pick<Session, 'id' | 'socket' | 'address' | 'connectBy' | 'intake'>
+
+export function newSession(start: SessionStart): Session {
+  return {
+    ...start,
+    phase: 'new',
+    user: '',
+    connInfo: null,
+    endsAt: 0,
+    channels: new Set(),
+    wanted: new Set(),
+    subscriptionEnds: null,
+    pingAt: 0,
+    pongBy: 0,
+    readBudget: null,
+    reads: null,
+    out: [],
+    outBytes: 0,
+    backlog: null,
+  }
+}
+
+/** Notes a channel that the client subscribes to again by itself; of more than `max` the oldest is forgotten. */
+export function wantAgain({ wanted }: Session, channel: string, max: number): void {
+  wanted.add(channel)
+  if (wanted.size > max) wanted.delete(wanted.values().next().value!)
+}

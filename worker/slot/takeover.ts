@@ -1,0 +1,176 @@
+import type { LogRange, LogReader, LogRecord } from '../../log/log.ts'
+import type { StoreEnv } from '../../cluster/env.ts'
+import { untilAnswered } from '../../cluster/until-answered.ts'
+import { commandTopic, parseSlot } from '../../protocol/records/topics.ts'
+import type { Announced, Lease, SlotId, SlotState } from '../../store/store.ts'
+import { carefulFrom } from '../../store/store.ts'
+import { channelsOf, fingerprintOf, readBatch } from './batch.ts'
+import { ChannelCache, channelFrom, memoryOf } from './state.ts'
+import type { SlotMemory } from './state.ts'
+
+/** Times that a record may be tried alone before it is set aside (delivery: poison). */
+export const triesMax = 3
+
+/** A slot that is about to be taken over: its state loaded and its log followed, but nothing handled. */
+export interface WarmSlot {
+  slot: SlotId
+  /** As it was when warming began. */
+  lease: Lease
+  /** Where reading began; the record before the place to go on from is needed too. */
+  from: number
+  reader: LogReader
+  cache: ChannelCache
+}
+
+/** Null when stopped meanwhile. */
+export async function warm(
+  env: StoreEnv,
+  slot: SlotId,
+  cacheMax: number,
+  stopped: () => boolean,
+): Promise<WarmSlot | null> {
+  const { group, partition } = parseSlot(slot)
+  // The place first: what is committed between the two reads counts as handled since, and is dropped from the cache.
+  const lease = await untilAnswered(env, () => env.store.lease(slot), stopped)
+  if (lease === null) return null
+  const request = () =>
+    Promise.all([env.store.activeChannels(slot, cacheMax), env.log.range(commandTopic(group), partition)])
+  const answers = await untilAnswered(env, request, stopped)
+  if (answers === null) return null
+  const [active, range] = answers
+  const from = Math.min(Math.max(lease.nextOffset - 1, range.oldest), range.next)
+  const cache = new ChannelCache(cacheMax)
+  for (const channel of active) cache.set(channelFrom(channel, new Set()))
+  return { slot, lease, from, reader: env.log.read(commandTopic(group), partition, from), cache }
+}
+
+/** A slot that is owned and ready to go on. */
+export interface TakenSlot {
+  memory: SlotMemory
+  state: SlotState
+  cache: ChannelCache
+  reader: LogReader
+  /** Records read already, from nextOffset on. */
+  records: LogRecord[]
+  /** One record at a time up to this offset, because owners before died here; null when there is no suspicion. */
+  carefulUntil: number | null
+  /** This record has been tried often enough. */
+  setAside: number | null
+}
+
+/** The log and the store do not fit together: a person must decide. */
+export class Halted extends Error {
+  override name = 'Halted'
+}
+
+/** Why the log does not go on where the store ends, or null. */
+export function haltReason(nextOffset: number, range: LogRange): string | null {
+  if (range.next < nextOffset) return `the log ends at ${range.next}, before the next record ${nextOffset}`
+  if (range.oldest > nextOffset) return `the log begins at ${range.oldest}, after the next record ${nextOffset}`
+  return null
+}
+
+/** Who takes a slot, from which epoch on, and how far the slot is known to have been. */
+export interface TakeAs {
+  owner: string
+  version: string
+  epoch: number
+  announced: Announced | null
+}
+
+/**
+ * Becomes the owner, if the lease is still at `epoch`. Null when it is not. Rejects with Halted when the slot is ours
+ * but cannot go on.
+ */
+export async function take(
+  env: StoreEnv,
+  warmed: WarmSlot,
+  as: TakeAs,
+  stopped: () => boolean,
+): Promise<TakenSlot | null> {
+  const { slot, cache } = warmed
+  const state = await acquire(env, warmed.lease, as, stopped)
+  if (state === null) return null
+  const memory = memoryOf(state)
+  const { nextOffset, fingerprint } = memory
+  if (state.wentBack) {
+    env.metrics.storesWentBack.inc()
+    env.logger.fatal(
+      { slot, nextOffset, announced: as.announced },
+      'the store went back in time: what it lost comes again from the log',
+    )
+    cache.clear()
+  }
+  const { group, partition } = parseSlot(slot)
+  const range = await untilAnswered(env, () => env.log.range(commandTopic(group), partition), stopped)
+  if (range === null) return null
+  const halt = haltReason(nextOffset, range)
+  if (halt) throw new Halted(halt)
+
+  // A person's reset may have gone back since warming began: then nothing of it holds.
+  const from = Math.max(nextOffset - 1, range.oldest)
+  const isReset = from < warmed.from
+  if (isReset) {
+    warmed.reader.close()
+    cache.clear()
+  }
+  const reader = isReset ? env.log.read(commandTopic(group), partition, from) : warmed.reader
+
+  // What was handled since warming began has changed the channels it names.
+  const records = await readUpTo(reader, isReset ? from : warmed.from, nextOffset)
+  const handled = records.filter((record) => record.offset < nextOffset)
+  const before = handled.at(-1)
+  if (range.oldest < nextOffset && fingerprint !== null && before && fingerprintOf(before.value) !== fingerprint) {
+    throw new Halted(`the record at ${nextOffset - 1} is not the one that was handled`)
+  }
+  const touched = readBatch({ ...memory, producers: new Map(), tombstones: new Set() }, handled)
+  if (touched.some((item) => item.command?.method === 'gone')) cache.clear()
+  else for (const name of channelsOf(touched)) cache.delete(name)
+  for (const instance of memory.tombstones) cache.forgetInstance(instance)
+
+  const hasRecord = range.next > nextOffset
+  const { attempts } = state.lease
+  const suspect = state.tried === nextOffset && attempts >= carefulFrom + triesMax
+  return {
+    memory,
+    state,
+    cache,
+    reader,
+    records: records.filter((record) => record.offset >= nextOffset),
+    carefulUntil: attempts >= carefulFrom && hasRecord ? range.next : null,
+    setAside: suspect ? nextOffset : null,
+  }
+}
+
+/** The lease is asked for again only when what warming saw does not hold any more: rooms wait meanwhile. */
+async function acquire(
+  env: StoreEnv,
+  { slot, ...seen }: Lease,
+  { owner, version, epoch, announced }: TakeAs,
+  stopped: () => boolean,
+): Promise<SlotState | null> {
+  if (seen.epoch !== epoch) return null
+  const token = env.random.hex(16)
+  const tryAs = (from: Pick<Lease, 'token' | 'epoch'>, to: string) =>
+    untilAnswered(env, () => env.store.acquire({ slot, seen: from, token: to, owner, version, announced }), stopped)
+  const state = await tryAs(seen, token)
+  if (state !== null) return state
+  const now = await untilAnswered(env, () => env.store.lease(slot), stopped)
+  if (now === null) return null
+  // Ours, with the answer lost on the way.
+  if (now.token === token) return tryAs(now, env.random.hex(16))
+  // A person reset it meanwhile.
+  return now.epoch === epoch ? tryAs(now, token) : null
+}
+
+/** Reads until the record before `nextOffset` has been seen; from there on the reader is left to its owner. */
+async function readUpTo(reader: LogReader, from: number, nextOffset: number): Promise<LogRecord[]> {
+  const records: LogRecord[] = []
+  let at = from
+  while (at < nextOffset) {
+    const more = await reader.next()
+    records.push(...more)
+    at = more.at(-1)!.offset + 1
+  }
+  return records
+}
