@@ -1,7 +1,7 @@
 import type { Hindrance } from '../platform/outages.ts'
 
 /**
- * The `log` seam: an ordered, partitioned, durable log. Adapters: `kafka` (later), `embedded`, `memory`; all pass
+ * The `log` seam: an ordered, partitioned, durable log. Adapters: `kafka`, `embedded`, `memory`; all pass
  * test/contract/log.ts. An adapter stores and reads records and nothing else: lanes, retries of appends, producer
  * deduplication and fencing sit above it, once.
  *

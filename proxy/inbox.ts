@@ -7,7 +7,7 @@ import type { EventBatch, InboxRecord } from '../protocol/records/event.ts'
 import { isAfter } from '../protocol/records/position.ts'
 import type { Position } from '../protocol/records/position.ts'
 import { inboxTopic } from '../protocol/records/topics.ts'
-import type { SlotId } from '../store/store.ts'
+import type { SlotId } from '../protocol/slot.ts'
 import type { Hub } from './channels/hub.ts'
 import type { Uplink } from './uplink/uplink.ts'
 

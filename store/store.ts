@@ -1,15 +1,13 @@
 import type { Hindrance } from '../platform/outages.ts'
+import type { SlotId } from '../protocol/slot.ts'
 
 /**
  * The `store` seam: leases, the worker's commit, channels and messages, interest, the outbox, controller state.
- * Adapters: `mysql` (later), `embedded`, `memory`; all pass test/contract/store.ts. Every method is one request and
+ * Adapters: `mysql`, `embedded`, `memory`; all pass test/contract/store.ts. Every method is one request and
  * one transaction: nothing stays open between two, so a frozen process never holds a lock.
  *
  * Every adapter keeps names, ids and keys binary: no collation folds two of them into one.
  */
-
-/** `group/partition`, for example `default/7`. */
-export type SlotId = string
 
 /** Who owns a slot and how far it has been handled. The token fences every other process out. */
 export interface Lease {
@@ -45,7 +43,7 @@ export interface ChannelState {
   epoch: string
   /** Offset of the newest publication, 0 before the first. */
   top: number
-  /** Milliseconds since 1970; no later message is older, unless a clock was wrong: see worker/app/app.ts. */
+  /** Milliseconds since 1970; no later message is older, unless a clock was wrong: see `timeAfter` (protocol/app). */
   lastTime: number
   interest: string[]
 }

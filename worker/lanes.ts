@@ -10,7 +10,8 @@ import type { AnswerRecord } from '../protocol/records/event.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import { inboxTopic } from '../protocol/records/topics.ts'
 import { recordBytesMax, recordOverheadBytes } from '../protocol/records/sizes.ts'
-import type { OutboxRow, SlotId } from '../store/store.ts'
+import type { OutboxRow } from '../store/store.ts'
+import type { SlotId } from '../protocol/slot.ts'
 
 /** An outbox row on its way into one lane. */
 interface RowItem extends LaneItem {

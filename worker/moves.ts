@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts'
 import type { ControlRecord, StatusRecord } from '../protocol/records/status.ts'
-import type { SlotId } from '../store/store.ts'
+import type { SlotId } from '../protocol/slot.ts'
 
 type Move = Extract<ControlRecord, { type: 'move' }>
 type Warmed = Extract<StatusRecord, { type: 'warmed' }>

@@ -1,5 +1,5 @@
 import type { Env } from '../cluster/env.ts'
-import type { SlotId } from '../store/store.ts'
+import type { SlotId } from '../protocol/slot.ts'
 
 /** While slots come and go without a break, what came so far is told after this time. */
 export const newsWaitMaxMs = 10_000

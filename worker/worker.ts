@@ -9,15 +9,9 @@ import { follow, readable } from '../cluster/follow.ts'
 import { decodeControl, decodeStatus } from '../protocol/records/status.ts'
 import type { Address, ControlRecord, StatusRecord, WorkerState } from '../protocol/records/status.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
-import {
-  clusterTopics,
-  commandTopic,
-  controlTopic,
-  defaultGroup,
-  inboxTopic,
-  statusTopic,
-} from '../protocol/records/topics.ts'
-import type { SlotId } from '../store/store.ts'
+import { commandTopic, controlTopic, defaultGroup, inboxTopic, statusTopic } from '../protocol/records/topics.ts'
+import { clusterTopics } from '../cluster/topics.ts'
+import type { SlotId } from '../protocol/slot.ts'
 import type { App } from './app/app.ts'
 import { Lanes } from './lanes.ts'
 import { Moves } from './moves.ts'

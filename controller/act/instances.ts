@@ -5,8 +5,9 @@ import { laneReports } from '../../cluster/lane-metrics.ts'
 import { encodeCommand } from '../../protocol/records/command.ts'
 import { encodeControl } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
-import { commandTopic, inboxTopic, parseSlot } from '../../protocol/records/topics.ts'
-import type { SlotId } from '../../store/store.ts'
+import { commandTopic, inboxTopic } from '../../protocol/records/topics.ts'
+import { parseSlot } from '../../protocol/slot.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 export interface InstancesOptions {
   controller: string

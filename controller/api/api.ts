@@ -6,10 +6,12 @@ import { authority } from '../../platform/addresses.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { httpConnectionsMax, httpPatienceMs, impatient } from '../../platform/http-limits.ts'
 import type { Config } from '../../config/config.ts'
-import { commandTopic, parseSlot } from '../../protocol/records/topics.ts'
+import { commandTopic } from '../../protocol/records/topics.ts'
+import { parseSlot } from '../../protocol/slot.ts'
 import { StoreError } from '../../store/store.ts'
 import type { Controller } from '../controller.ts'
 import { waitsFor } from '../readiness.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 /** Callers get `{code, message}` with a 4xx or 5xx status. */
 class ApiError extends Error {
@@ -145,9 +147,9 @@ function routes(app: FastifyInstance, controller: Controller, env: StoreEnv, con
   })
 
   app.post('/api/v1/slots/reset', { schema: { body: resetBody } }, async (request) => {
-    const { slot, to } = request.body as { slot: string; to: string | number }
-    if (!(await env.store.leases()).some((lease) => lease.slot === slot))
-      throw new ApiError(404, 'unknown_slot', `no slot ${slot}`)
+    const { slot: name, to } = request.body as { slot: SlotId; to: string | number }
+    const slot = (await env.store.leases()).find((lease) => lease.slot === name)?.slot
+    if (slot === undefined) throw new ApiError(404, 'unknown_slot', `no slot ${name}`)
     const { group, partition } = parseSlot(slot)
     const range = await env.log.range(commandTopic(group), partition)
     const offset = to === 'oldest' ? range.oldest : to === 'end' ? range.next : offsetOf(to)
@@ -184,7 +186,7 @@ or over HTTP, with the bearer token of the data directory:   GET /api/v1/workers
 `
 
 /** By group, then by number: default/2 comes before default/10. */
-function bySlot(a: { slot: string }, b: { slot: string }): number {
+function bySlot(a: { slot: SlotId }, b: { slot: SlotId }): number {
   const [left, right] = [parseSlot(a.slot), parseSlot(b.slot)]
   return left.group === right.group ? left.partition - right.partition : left.group < right.group ? -1 : 1
 }

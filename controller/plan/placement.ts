@@ -1,4 +1,4 @@
-import type { SlotId } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 /**
  * Who should own which slot: every worker gets ⌊n/w⌋ or ⌈n/w⌉ slots, and as few as possible move. Slots of owners that

@@ -1,5 +1,6 @@
 import type { WorkerBeat } from '../../protocol/records/status.ts'
-import type { Lease, SlotId } from '../../store/store.ts'
+import type { Lease } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import { place } from './placement.ts'
 
 /** A move under way, as it was hinted. */

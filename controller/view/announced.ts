@@ -1,5 +1,6 @@
 import type { WorkerBeat } from '../../protocol/records/status.ts'
-import type { Announced as Place, SlotId } from '../../store/store.ts'
+import type { Announced as Place } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 /**
  * How far owners have said their slots were. The store should never be behind that: when it is, it went back in time,

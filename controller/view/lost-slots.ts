@@ -1,5 +1,6 @@
 import type { WorkerBeat } from '../../protocol/records/status.ts'
-import type { Lease, SlotId } from '../../store/store.ts'
+import type { Lease } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 /** A live owner whose heartbeats leave a slot out for so many intervals does not have it. */
 export const lostAfterBeats = 3

@@ -1,4 +1,4 @@
-import type { SlotId } from '../../store/store.ts'
+import type { SlotId } from '../slot.ts'
 import { FormatError, decodeEnvelope, encodeEnvelope } from './envelope.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
@@ -135,9 +135,9 @@ export function encodeControl(record: ResyncRecord | RetiredRecord): Buffer {
 
 const typeShape = shapeOf({ type: 'text' })
 const shapes: Record<InboxRecord['type'], Shape> = {
-  events: shapeOf({ slot: 'text', inc: 'count', w: 'text', v: 'text', to: 'list', events: 'list' }),
-  answer: shapeOf({ slot: 'text', n: 'count', worker: 'text', version: 'text', error: 'object?', part: 'object?' }),
-  resync: shapeOf({ slot: 'text', to: 'list' }),
+  events: shapeOf({ slot: 'slot', inc: 'count', w: 'text', v: 'text', to: 'list', events: 'list' }),
+  answer: shapeOf({ slot: 'slot', n: 'count', worker: 'text', version: 'text', error: 'object?', part: 'object?' }),
+  resync: shapeOf({ slot: 'slot', to: 'list' }),
   retired: [],
 }
 
@@ -164,7 +164,7 @@ export function decodeInbox(value: Buffer, instance: string): InboxRecord | null
   const isForUs = Array.isArray(to) ? to.includes(instance) : to === instance
   if (!isForUs) return null
   checkShape(header, shapes[type as InboxRecord['type']], type as string)
-  const slot = header['slot'] as string
+  const slot = header['slot'] as SlotId
   switch (type as InboxRecord['type']) {
     case 'events':
       return decodeEvents(header, payload, (to as string[]).indexOf(instance), instance)
@@ -217,7 +217,7 @@ function decodeEvents(header: Members, payload: Buffer, mine: number, instance: 
   }
   return {
     type: 'events',
-    slot: header['slot'] as string,
+    slot: header['slot'] as SlotId,
     incarnation: header['inc'] as number,
     worker: header['w'] as string,
     version: header['v'] as string,

@@ -1,7 +1,8 @@
+import { isSlotId } from '../slot.ts'
 import { FormatError } from './envelope.ts'
 
 /** What a member of a record must be; `?` allows null and absence too. A count is a whole number. */
-type Kind = 'text' | 'count' | 'number' | 'list' | 'object'
+type Kind = 'text' | 'slot' | 'count' | 'number' | 'list' | 'object'
 type MemberKind = Kind | `${Kind}?`
 
 export type Members = Record<string, unknown>
@@ -11,6 +12,7 @@ export type Shape = readonly { name: string; kind: MemberKind; fits: (value: unk
 
 const tests: Record<Kind, (value: unknown) => boolean> = {
   text: (value) => typeof value === 'string',
+  slot: isSlotId,
   count: Number.isSafeInteger,
   number: Number.isFinite,
   list: Array.isArray,

@@ -1,4 +1,5 @@
-import type { Announced, SlotId } from '../../store/store.ts'
+import type { Announced } from '../../store/store.ts'
+import type { SlotId } from '../slot.ts'
 import { FormatError } from './envelope.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
@@ -106,7 +107,7 @@ const typeShape = shapeOf({ type: 'text' })
 const addressShape = shapeOf({ host: 'text', port: 'count' })
 const announcedShape = shapeOf({ incarnation: 'count', nextOffset: 'count' })
 const ownedShape = shapeOf({
-  slot: 'text',
+  slot: 'slot',
   epoch: 'count',
   incarnation: 'count',
   nextOffset: 'count',
@@ -115,10 +116,10 @@ const ownedShape = shapeOf({
 
 const statusShapes: Record<StatusRecord['type'], Shape> = {
   heartbeat: shapeOf({ role: 'text', id: 'text', pid: 'count', version: 'text', internal: 'object', beat: 'count' }),
-  warmed: shapeOf({ slot: 'text', epoch: 'count', worker: 'text' }),
-  released: shapeOf({ slot: 'text', epoch: 'count', worker: 'text', stoppedAt: 'number' }),
-  acquired: shapeOf({ slot: 'text', epoch: 'count', worker: 'text', from: 'text?', kind: 'text', pauseMs: 'number' }),
-  halted: shapeOf({ slot: 'text', worker: 'text', reason: 'text' }),
+  warmed: shapeOf({ slot: 'slot', epoch: 'count', worker: 'text' }),
+  released: shapeOf({ slot: 'slot', epoch: 'count', worker: 'text', stoppedAt: 'number' }),
+  acquired: shapeOf({ slot: 'slot', epoch: 'count', worker: 'text', from: 'text?', kind: 'text', pauseMs: 'number' }),
+  halted: shapeOf({ slot: 'slot', worker: 'text', reason: 'text' }),
   left: shapeOf({ role: 'text', id: 'text' }),
 }
 
@@ -130,7 +131,7 @@ const beatShapes: Record<Heartbeat['role'], Shape> = {
 }
 
 const controlShapes: Record<ControlRecord['type'], Shape> = {
-  move: shapeOf({ term: 'count', slot: 'text', epoch: 'count', from: 'text?', to: 'text?', announced: 'object?' }),
+  move: shapeOf({ term: 'count', slot: 'slot', epoch: 'count', from: 'text?', to: 'text?', announced: 'object?' }),
   drain: shapeOf({ term: 'count', worker: 'text' }),
 }
 

@@ -1,6 +1,3 @@
-import type { TopicSpec } from '../../log/log.ts'
-import type { SlotId } from '../../store/store.ts'
-
 /** The topics of a cluster and how slots and inboxes map to their partitions. */
 
 export const defaultGroup = 'default'
@@ -18,28 +15,4 @@ export const heartbeatPartitions = 8
 
 export function commandTopic(group: string): string {
   return `holdfast.commands.${group}`
-}
-
-export function slotId(group: string, partition: number): SlotId {
-  return `${group}/${partition}`
-}
-
-export function parseSlot(slot: SlotId): { group: string; partition: number } {
-  const at = slot.lastIndexOf('/')
-  return { group: slot.slice(0, at), partition: Number(slot.slice(at + 1)) }
-}
-
-export function clusterTopics(slots: number, inboxPartitions: number): TopicSpec[] {
-  return [
-    { name: commandTopic(defaultGroup), partitions: slots, compacted: false, partitionsKey: 'topics.slots' },
-    {
-      name: inboxTopic,
-      partitions: inboxPartitions,
-      compacted: false,
-      partitionsKey: 'topics.inbox_partitions',
-    },
-    { name: controlTopic, partitions: 1, compacted: true },
-    { name: statusTopic, partitions: 1, compacted: false },
-    { name: heartbeatTopic, partitions: heartbeatPartitions, compacted: false },
-  ]
 }

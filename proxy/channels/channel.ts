@@ -1,6 +1,6 @@
 import type { RecoverFrom } from '../../protocol/client/command.ts'
 import type { ClientError } from '../../protocol/client/codes.ts'
-import type { SlotId } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import type { Audience } from '../sessions/output.ts'
 import type { Session } from '../sessions/session.ts'
 

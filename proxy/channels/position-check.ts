@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock.ts'
 import { jsonBytes, topsAnswerBytesMax } from '../../protocol/records/sizes.ts'
-import type { SlotId } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 /** Channels asked for in one command; fewer where their names are long. */
 export const topsMax = 1_000

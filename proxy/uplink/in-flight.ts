@@ -1,4 +1,4 @@
-import type { SlotId } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 /** What a command keeps in memory beside its record: bookkeeping, and who waits for the answer. */
 export const commandOverheadBytes = 1_000

@@ -1,5 +1,6 @@
 import { messageBytes } from '../../protocol/client/publication.ts'
-import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery, SlotId } from '../store.ts'
+import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery } from '../store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import { bytes, bytesOrNull, integer, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
 
 /** What is read about channels: state, messages, keys, dead letters. Every method runs in the caller's transaction. */

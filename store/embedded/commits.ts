@@ -1,4 +1,5 @@
-import { StoreError, type Commit, type CommitResult, type SlotId } from '../store.ts'
+import { StoreError, type Commit, type CommitResult } from '../store.ts'
+import { type SlotId } from '../../protocol/slot.ts'
 import type { Leases } from './leases.ts'
 import { integer, type Sql } from '../../engine/sql.ts'
 

@@ -5,9 +5,9 @@ import {
   type Announced,
   type Lease,
   type OutboxRow,
-  type SlotId,
   type SlotState,
 } from '../store.ts'
+import { type SlotId } from '../../protocol/slot.ts'
 import { bytes, integer, integerOrNull, strings, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
 
 /** Slots of a group at most: whoever reaches the engine's socket may ask for any number, and each is a row. */
@@ -153,7 +153,7 @@ function isBehind({ incarnation, nextOffset }: Lease, announced: Announced): boo
 
 function toLease(row: Row): Lease {
   return {
-    slot: text(row['slot']),
+    slot: text(row['slot']) as SlotId,
     token: textOrNull(row['token']),
     owner: textOrNull(row['owner']),
     version: textOrNull(row['version']),

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { SlotId } from '../store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import { hexLiteral, type Sql } from './sql.ts'
 
 /**

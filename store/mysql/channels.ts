@@ -1,5 +1,6 @@
 import { messageBytes } from '../../protocol/client/publication.ts'
-import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery, SlotId } from '../store.ts'
+import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery } from '../store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import { channelId } from './channel-id.ts'
 import type { Database } from './database.ts'
 import { Failure } from './failure.ts'

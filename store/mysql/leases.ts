@@ -1,12 +1,5 @@
-import {
-  StoreError,
-  carefulFrom,
-  type Acquire,
-  type Lease,
-  type OutboxRow,
-  type SlotId,
-  type SlotState,
-} from '../store.ts'
+import { StoreError, carefulFrom, type Acquire, type Lease, type OutboxRow, type SlotState } from '../store.ts'
+import { type SlotId } from '../../protocol/slot.ts'
 import type { Database } from './database.ts'
 import { Failure } from './failure.ts'
 import { bytes, integer, integerOrNull, metOf, rowsOf, strings, text, textOrNull } from './rows.ts'
@@ -155,7 +148,7 @@ function leaseIn(slot: SlotId, rows: Result | undefined): Lease {
 
 function toLease(row: Row): Lease {
   return {
-    slot: text(row['slot']),
+    slot: text(row['slot']) as SlotId,
     token: textOrNull(row['token']),
     owner: textOrNull(row['owner_id']),
     version: textOrNull(row['version']),

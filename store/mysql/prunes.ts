@@ -1,4 +1,5 @@
-import { StoreError, type SlotId } from '../store.ts'
+import { StoreError } from '../store.ts'
+import { type SlotId } from '../../protocol/slot.ts'
 import type { Database } from './database.ts'
 import { Failure } from './failure.ts'
 import { integer, rowsOf } from './rows.ts'

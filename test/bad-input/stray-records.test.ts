@@ -5,7 +5,7 @@
 import t from 'tap'
 import { slotCount } from '../../config/config.ts'
 import { encodeEnvelope } from '../../protocol/records/envelope.ts'
-import { clusterTopics } from '../../protocol/records/topics.ts'
+import { clusterTopics } from '../../cluster/topics.ts'
 import { InProcessCluster } from '../delivery/cluster.ts'
 import { until } from '../delivery/until.ts'
 

@@ -7,7 +7,7 @@ import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { systemRandom } from '../../platform/random.ts'
-import { clusterTopics } from '../../protocol/records/topics.ts'
+import { clusterTopics } from '../../cluster/topics.ts'
 import { MemoryStoreData, memoryStore } from '../../store/memory/memory-store.ts'
 
 t.test('an end that is too large for the log', async (t) => {

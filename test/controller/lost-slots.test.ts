@@ -4,9 +4,10 @@ import t from 'tap'
 import { LostSlots } from '../../controller/view/lost-slots.ts'
 import type { WorkerBeat } from '../../protocol/records/status.ts'
 import type { Lease } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 const intervalMs = 100
-const slot = 'default/0'
+const slot: SlotId = 'default/0'
 const lease = (owner: string | null, epoch = 1) => ({ slot, owner, epoch }) as Lease
 const worker = (given: Partial<WorkerBeat>) => ({ id: 'a', slots: [], claimed: [], ...given }) as unknown as WorkerBeat
 const reported = { slots: [{ slot, epoch: 1, incarnation: 0, nextOffset: 0, waitingMs: 0 }] }

@@ -3,6 +3,7 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { place } from '../../controller/plan/placement.ts'
+import { slotId } from '../../protocol/slot.ts'
 
 const names = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6']
 
@@ -12,7 +13,7 @@ const arbitrary = (slotsMax: number, workersMax: number) =>
     workers: fc.shuffledSubarray(names.slice(0, workersMax), { minLength: 1 }),
   })
 
-const slotsOf = (owners: (string | null)[]) => new Map(owners.map((owner, index) => [`default/${index}`, owner]))
+const slotsOf = (owners: (string | null)[]) => new Map(owners.map((owner, index) => [slotId('default', index), owner]))
 
 const countsOf = (placed: Iterable<string>, workers: string[]) => {
   const counts = new Map(workers.map((worker) => [worker, 0]))

@@ -5,6 +5,8 @@ import { moveTimeoutMs, reconcile } from '../../controller/plan/reconcile.ts'
 import type { ClusterView, PendingMove } from '../../controller/plan/reconcile.ts'
 import type { WorkerBeat } from '../../protocol/records/status.ts'
 import type { Lease } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
+import { slotId } from '../../protocol/slot.ts'
 
 const worker = (id: string, state: WorkerBeat['state'] = 'live', version = 'v1'): WorkerBeat => ({
   type: 'heartbeat',
@@ -21,7 +23,7 @@ const worker = (id: string, state: WorkerBeat['state'] = 'live', version = 'v1')
   outbox: 0,
 })
 
-const lease = (slot: string, owner: string | null, epoch = 1): Lease => ({
+const lease = (slot: SlotId, owner: string | null, epoch = 1): Lease => ({
   slot,
   owner,
   epoch,
@@ -47,7 +49,7 @@ const view = (given: Partial<ClusterView>): ClusterView => ({
   ...given,
 })
 const move = (given: Partial<PendingMove>): PendingMove => ({
-  slot: 's0',
+  slot: 'default/0' as const,
   epoch: 1,
   from: 'a',
   to: 'b',
@@ -57,15 +59,18 @@ const move = (given: Partial<PendingMove>): PendingMove => ({
 const pending = (...moves: PendingMove[]) => new Map(moves.map((each) => [each.slot, each]))
 
 t.test('slots of a dead owner, and of none, are taken at once', async (t) => {
-  const plan = reconcile(view({ leases: [lease('s0', 'dead'), lease('s1', null)], workers: [worker('a')] }), 1)
+  const plan = reconcile(
+    view({ leases: [lease('default/0', 'dead'), lease('default/1', null)], workers: [worker('a')] }),
+    1,
+  )
   t.match(plan.moves, [
-    { slot: 's0', from: null, to: 'a', epoch: 1 },
-    { slot: 's1', from: null, to: 'a' },
+    { slot: 'default/0' as const, from: null, to: 'a', epoch: 1 },
+    { slot: 'default/1' as const, from: null, to: 'a' },
   ])
 })
 
 t.test('a live owner is waited for, a few slots at a time', async (t) => {
-  const leases = ['s0', 's1', 's2', 's3', 's4', 's5'].map((slot) => lease(slot, 'a'))
+  const leases = [0, 1, 2, 3, 4, 5].map((partition) => lease(slotId('default', partition), 'a'))
   const plan = reconcile(view({ leases, workers: [worker('a'), worker('b')] }), 2)
   t.equal(plan.moves.length, 2)
   t.ok(plan.moves.every(({ from, to }) => from === 'a' && to === 'b'))
@@ -76,13 +81,16 @@ t.test('a live owner is waited for, a few slots at a time', async (t) => {
 
 t.test('a stuck owner is not waited for, and gets nothing', async (t) => {
   const workers = [worker('a'), worker('b')]
-  const plan = reconcile(view({ leases: [lease('s0', 'a'), lease('s1', 'b')], workers, stuck: new Set(['a']) }), 4)
-  t.match(plan.moves, [{ slot: 's0', from: null, to: 'b' }])
+  const plan = reconcile(
+    view({ leases: [lease('default/0', 'a'), lease('default/1', 'b')], workers, stuck: new Set(['a']) }),
+    4,
+  )
+  t.match(plan.moves, [{ slot: 'default/0' as const, from: null, to: 'b' }])
   t.equal(plan.moves.length, 1)
 })
 
 t.test('a draining owner', async (t) => {
-  const leases = [lease('s0', 'a'), lease('s1', 'a')]
+  const leases = [lease('default/0', 'a'), lease('default/1', 'a')]
   const others = reconcile(view({ leases, workers: [worker('a', 'draining'), worker('b')] }), 4)
   t.same(
     others.moves.map(({ from, to }) => [from, to]),
@@ -108,25 +116,28 @@ t.test('a move is over', async (t) => {
   const workers = [worker('a'), worker('b')]
   const over = (lease: Lease, pendingMove: PendingMove, among = workers) =>
     reconcile(view({ leases: [lease], workers: among, pending: pending(pendingMove) }), 4).finished.length === 1
-  t.notOk(over(lease('s0', 'a'), move({})), 'under way')
-  t.ok(over(lease('s0', 'b', 2), move({})), 'when it came about')
-  t.ok(over(lease('s0', 'a'), move({ since: now - moveTimeoutMs - 1 })), 'when it takes too long')
-  t.ok(over(lease('s0', 'a'), move({}), [worker('a')]), 'when the successor died')
-  t.ok(over(lease('s0', 'a'), move({}), [worker('a'), worker('b', 'draining')]), 'when the successor leaves')
-  t.ok(over(lease('s0', 'a'), move({}), [worker('b')]), 'when the owner died')
-  t.notOk(over(lease('s0', 'dead'), move({ from: null })), 'a fencing move waits for nobody')
-  t.ok(over(lease('s0', null), move({ to: null })), 'when it was let go')
-  t.notOk(over(lease('s0', 'a'), move({ to: null })))
+  t.notOk(over(lease('default/0', 'a'), move({})), 'under way')
+  t.ok(over(lease('default/0', 'b', 2), move({})), 'when it came about')
+  t.ok(over(lease('default/0', 'a'), move({ since: now - moveTimeoutMs - 1 })), 'when it takes too long')
+  t.ok(over(lease('default/0', 'a'), move({}), [worker('a')]), 'when the successor died')
+  t.ok(over(lease('default/0', 'a'), move({}), [worker('a'), worker('b', 'draining')]), 'when the successor leaves')
+  t.ok(over(lease('default/0', 'a'), move({}), [worker('b')]), 'when the owner died')
+  t.notOk(over(lease('default/0', 'dead'), move({ from: null })), 'a fencing move waits for nobody')
+  t.ok(over(lease('default/0', null), move({ to: null })), 'when it was let go')
+  t.notOk(over(lease('default/0', 'a'), move({ to: null })))
 })
 
 t.test('a move whose owner died is planned anew, without waiting', async (t) => {
-  const plan = reconcile(view({ leases: [lease('s0', 'a')], workers: [worker('b')], pending: pending(move({})) }), 4)
-  t.same(plan.finished, ['s0'])
-  t.match(plan.moves, [{ slot: 's0', from: null, to: 'b', epoch: 1 }])
+  const plan = reconcile(
+    view({ leases: [lease('default/0', 'a')], workers: [worker('b')], pending: pending(move({})) }),
+    4,
+  )
+  t.same(plan.finished, ['default/0'])
+  t.match(plan.moves, [{ slot: 'default/0' as const, from: null, to: 'b', epoch: 1 }])
 })
 
 t.test('which version serves', async (t) => {
-  const leases = [lease('s0', null)]
+  const leases = [lease('default/0', null)]
   const serving = (serving: string | null, ...workers: WorkerBeat[]) => reconcile(view({ leases, workers, serving }), 4)
   t.equal(serving(null, worker('a', 'live', 'v2')).serving, 'v2', 'the first one')
   t.equal(

@@ -10,7 +10,8 @@ import { createMetrics } from '../../observability/metrics.ts'
 import { systemRandom } from '../../platform/random.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import type { ProxyBeat } from '../../protocol/records/status.ts'
-import { clusterTopics, commandTopic, defaultGroup, inboxTopic } from '../../protocol/records/topics.ts'
+import { commandTopic, defaultGroup, inboxTopic } from '../../protocol/records/topics.ts'
+import { clusterTopics } from '../../cluster/topics.ts'
 import type { Lease } from '../../store/store.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
@@ -21,7 +22,7 @@ const deathMs = 10_000
 const stopped = () => false
 const name = (partition: number) => ['p-0', 'p-1', 'p-2', 'p-3'].find((id) => partitionOf(id, 2) === partition)!
 const proxy = (partition: number, inboxOffset: number) => ({ id: name(partition), inboxOffset }) as ProxyBeat
-const lease = (nextOffset: number) => ({ slot: 'default/0', nextOffset }) as Lease
+const lease = (nextOffset: number) => ({ slot: 'default/0', nextOffset }) as unknown as Lease
 
 function setUp() {
   const data = new MemoryLogData()

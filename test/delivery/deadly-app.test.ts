@@ -1,7 +1,7 @@
 // Proves who is blamed when an app ends or hangs its process: the record that does it, after the documented number of
 // take-overs, and nothing else; neither what comes after kills of an idle room, nor a neighbour in the same process.
 import t from 'tap'
-import { slotId } from '../../protocol/records/topics.ts'
+import { slotId } from '../../protocol/slot.ts'
 import { carefulFrom } from '../../store/store.ts'
 import { triesMax } from '../../worker/slot/takeover.ts'
 import type { Worker } from '../../worker/worker.ts'

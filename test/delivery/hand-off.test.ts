@@ -3,7 +3,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { partitionOf } from '../../protocol/partition.ts'
-import { slotId } from '../../protocol/records/topics.ts'
+import { slotId } from '../../protocol/slot.ts'
 import { announcements, clusterByHand, give, stored } from './by-hand.ts'
 import type { Client } from './client.ts'
 import { InProcessCluster } from './cluster.ts'

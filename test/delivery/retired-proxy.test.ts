@@ -3,7 +3,7 @@
 // cut off for a while keeps its sessions and takes no new ones.
 import t from 'tap'
 import { partitionOf } from '../../protocol/partition.ts'
-import { slotId } from '../../protocol/records/topics.ts'
+import { slotId } from '../../protocol/slot.ts'
 import { commandOf, commands, handled, stored } from './by-hand.ts'
 import { InProcessCluster } from './cluster.ts'
 import { until } from './until.ts'

@@ -11,7 +11,7 @@ import type { AnswerRecord } from '../../protocol/records/event.ts'
 import { answerPartBytesMax } from '../../protocol/records/sizes.ts'
 import { holds } from './holds.ts'
 
-const base = { type: 'answer' as const, slot: 'default/0', to: 'p-1', version: 'v', error: null, part: null }
+const base = { type: 'answer' as const, slot: 'default/0' as const, to: 'p-1', version: 'v', error: null, part: null }
 const answerOf = (n: number, worker: string, body: Buffer): AnswerRecord => ({ ...base, n, worker, body })
 
 /** What goes through the log comes back as it was. */

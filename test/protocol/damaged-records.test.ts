@@ -45,7 +45,7 @@ const events: SlotEvent[] = [
 const moved: ControlRecord = {
   type: 'move',
   term: 1,
-  slot: 's',
+  slot: 'default/0' as const,
   epoch: 1,
   from: null,
   to: 'w',
@@ -53,16 +53,16 @@ const moved: ControlRecord = {
 }
 const internal = { host: 'h', port: 1 }
 const beat = { type: 'heartbeat', id: 'i', pid: 1, version: 'v', internal, beat: 1 } as const
-const owned = { slot: 's', epoch: 1, incarnation: 0, nextOffset: 1, waitingMs: 0 }
+const owned = { slot: 'default/0' as const, epoch: 1, incarnation: 0, nextOffset: 1, waitingMs: 0 }
 const announced: StatusRecord[] = [
-  { ...beat, role: 'worker', state: 'live', slots: [owned], claimed: ['s'], inFlight: 0, outbox: 0 },
+  { ...beat, role: 'worker', state: 'live', slots: [owned], claimed: ['default/0'], inFlight: 0, outbox: 0 },
   { ...beat, role: 'proxy', state: 'live', clients: internal, generation: 1, sessions: 0, inboxOffset: 0 },
   { ...beat, role: 'controller' },
   { ...beat, role: 'engine' },
-  { type: 'warmed', slot: 's', epoch: 1, worker: 'w' },
-  { type: 'released', slot: 's', epoch: 1, worker: 'w', stoppedAt: 1 },
-  { type: 'acquired', slot: 's', epoch: 1, worker: 'w', from: null, kind: 'planned', pauseMs: 0.5 },
-  { type: 'halted', slot: 's', worker: 'w', reason: 'r' },
+  { type: 'warmed', slot: 'default/0' as const, epoch: 1, worker: 'w' },
+  { type: 'released', slot: 'default/0' as const, epoch: 1, worker: 'w', stoppedAt: 1 },
+  { type: 'acquired', slot: 'default/0' as const, epoch: 1, worker: 'w', from: null, kind: 'planned', pauseMs: 0.5 },
+  { type: 'halted', slot: 'default/0' as const, worker: 'w', reason: 'r' },
   { type: 'left', role: 'worker', id: 'w' },
 ]
 const hints: ControlRecord[] = [moved, { ...moved, announced: null }, { type: 'drain', term: 1, worker: 'w' }]
@@ -83,10 +83,10 @@ const whole: Buffer[] = [
     takesParts: true,
     payload: Buffer.from('1'),
   }),
-  encodeEvents({ type: 'events', slot: 's', incarnation: 1, worker: 'w', version: 'v', events }),
+  encodeEvents({ type: 'events', slot: 'default/0' as const, incarnation: 1, worker: 'w', version: 'v', events }),
   encodeAnswer({
     type: 'answer',
-    slot: 's',
+    slot: 'default/0' as const,
     to: me,
     n: 1,
     worker: 'w',
@@ -95,7 +95,7 @@ const whole: Buffer[] = [
     part: { from: 3, of: 7 },
     body: Buffer.from('{}'),
   }),
-  encodeControl({ type: 'resync', slot: 's', to: [me] }),
+  encodeControl({ type: 'resync', slot: 'default/0' as const, to: [me] }),
   encodeControl({ type: 'retired', to: me }),
   ...[...announced, ...hints].map(encodeJson),
 ]
@@ -195,7 +195,7 @@ void t.test('what a reader relies on is checked, member by member', async (t) =>
       JSON.stringify(header),
     )
   const inbox = (value: Buffer) => decodeInbox(value, me)
-  const batch = { type: 'events', slot: 's', inc: 1, w: 'w', v: 'v', to: [me] }
+  const batch = { type: 'events', slot: 'default/0' as const, inc: 1, w: 'w', v: 'v', to: [me] }
   const event = { k: 'publication', o: 1, x: 0, to: [0], l: 0, c: 'c', e: 'e', t: 1, at: 1 }
   t.ok(inbox(encodeEnvelope({ ...batch, events: [event] }, [])))
   refuses(inbox, { ...batch })
@@ -210,7 +210,7 @@ void t.test('what a reader relies on is checked, member by member', async (t) =>
   for (const tops of [7, [7], ['abc'], [['c', 'e']], [['c', 'e', '1']], [[1, 'e', 1]]]) {
     refuses(inbox, { ...batch, events: [{ ...event, k: 'tops', n: 1, tops }] })
   }
-  const answer = { type: 'answer', slot: 's', to: me, n: 1, worker: 'w', version: 'v', error: null }
+  const answer = { type: 'answer', slot: 'default/0' as const, to: me, n: 1, worker: 'w', version: 'v', error: null }
   for (const change of [
     { slot: 1 },
     { n: null },
@@ -222,7 +222,7 @@ void t.test('what a reader relies on is checked, member by member', async (t) =>
   ]) {
     refuses(inbox, { ...answer, ...change })
   }
-  refuses(inbox, { type: 'resync', slot: 's', to: [me, 7] })
+  refuses(inbox, { type: 'resync', slot: 'default/0' as const, to: [me, 7] })
   refuses(inbox, { type: 'resync', to: [me] })
   const command = { p: '', n: 1, i: '', s: '', u: '', c: '', m: '', t: 1, r: '', h: [0, 0] }
   for (const change of [{ h: ['0', 0] }, { h: [0, null] }, { ci: 7 }]) refuses(decodeCommand, { ...command, ...change })

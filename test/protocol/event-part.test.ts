@@ -9,7 +9,7 @@ import type { EventBatch, SlotEvent } from '../../protocol/records/event.ts'
 import { recordBytesMax, recordOverheadBytes } from '../../protocol/records/sizes.ts'
 import { holds } from './holds.ts'
 
-const head = { slot: 'default/0', incarnation: 1, worker: 'w', version: 'v' }
+const head = { slot: 'default/0' as const, incarnation: 1, worker: 'w', version: 'v' }
 
 function publication(event: Partial<SlotEvent & { kind: 'publication' }>): SlotEvent {
   const place = { offset: 1, index: 0, epoch: 'e', top: 1, time: 1 }

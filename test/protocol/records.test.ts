@@ -12,12 +12,14 @@ import { decodeInbox, encodeAnswer, encodeControl } from '../../protocol/records
 import { encodeEvents } from '../support/encode-events.ts'
 import type { AnswerRecord, EventBatch, SlotEvent } from '../../protocol/records/event.ts'
 import { holds } from './holds.ts'
+import { slotId } from '../../protocol/slot.ts'
 
 /** Plain objects, as decoders make them. */
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record<T>(model, { noNullPrototype: true })
 
 const bytes = fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array))
 const text = fc.string({ unit: 'binary', maxLength: 20 })
+const slot = fc.tuple(text, fc.nat()).map(([group, partition]) => slotId(group, partition))
 const count = fc.maxSafeNat()
 const error = fc.option(record({ code: fc.nat(), message: text }))
 const instances = ['p-1', 'p-2', 'p-10', 'constructor']
@@ -109,7 +111,7 @@ const event: fc.Arbitrary<SlotEvent> = fc.oneof(
 
 const batch: fc.Arbitrary<EventBatch> = record({
   type: fc.constant('events' as const),
-  slot: text,
+  slot,
   incarnation: fc.nat(),
   worker: text,
   version: text,
@@ -132,7 +134,7 @@ void t.test('each instance gets its events of a batch, in order, and nothing els
 
 const answer: fc.Arbitrary<AnswerRecord> = record({
   type: fc.constant('answer' as const),
-  slot: text,
+  slot,
   to: fc.constantFrom(...instances),
   n: count,
   worker: text,
@@ -153,7 +155,7 @@ void t.test('an answer reaches the one it is for', async (t) => {
 })
 
 void t.test('control records reach those they name', async (t) => {
-  const resync = { type: 'resync' as const, slot: 'default/1', to: ['p-1', 'p-2'] }
+  const resync = { type: 'resync' as const, slot: 'default/1' as const, to: ['p-1', 'p-2'] }
   t.strictSame(decodeInbox(encodeControl(resync), 'p-2'), resync)
   t.equal(decodeInbox(encodeControl(resync), 'p-3'), null)
   const retired = { type: 'retired' as const, to: 'p-1' }
@@ -167,7 +169,7 @@ void t.test('what is not for an inbox is a FormatError', async (t) => {
   }
   const unknownKind = {
     type: 'events',
-    slot: 's',
+    slot: 'default/0' as const,
     inc: 1,
     w: '',
     v: '',

@@ -32,6 +32,7 @@ import { answerBytesMax } from '../../apps/chat/reads.ts'
 import { chat } from '../../apps/chat/chat.ts'
 import { keysChunk } from '../../worker/slot/preparer.ts'
 import type { Effect } from '../../worker/app/app.ts'
+import { slotId } from '../../protocol/slot.ts'
 
 /** The most that a setting can be set to. */
 const highest = (setting: object) => (setting as { maximum: number }).maximum
@@ -115,7 +116,12 @@ t.test('any message of a client fits a command, where its token has no info', as
 
 t.test('what the largest commands make fits a record, to as many proxies as there are', async (t) => {
   const to = Array.from({ length: 300 }, (_, index) => `p-${String(index).padStart(12, '0')}`)
-  const head = { slot: 'default/1023', incarnation: 1_000_000, worker: 'w-0123456789ab', version: 'v'.repeat(63) }
+  const head = {
+    slot: 'default/1023' as const,
+    incarnation: 1_000_000,
+    worker: 'w-0123456789ab',
+    version: 'v'.repeat(63),
+  }
   const room = commandBytesMax - sizeOf(commandOf({ method: 'chat.send', connInfo: '""' }))
   const keyed = { channel: worst.channel, key: 'k' }
   const data = (bytes: number) => JSON.stringify('x'.repeat(bytes - 2))
@@ -156,7 +162,7 @@ t.test('what the largest commands make fits a record, to as many proxies as ther
 t.test('a heartbeat of a worker with every slot there can be', async (t) => {
   const slots = highest(configSchema.properties.topics.properties.slots)
   const most = Number.MAX_SAFE_INTEGER
-  const ids = Array.from({ length: slots }, (_, index) => `default/${index}`)
+  const ids = Array.from({ length: slots }, (_, index) => slotId('default', index))
   const beat = encodeJson({
     type: 'heartbeat',
     role: 'worker',

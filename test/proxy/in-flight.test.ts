@@ -5,6 +5,7 @@ import t from 'tap'
 import { configKeys } from '../../config/keys.ts'
 import { holds } from '../protocol/holds.ts'
 import { InFlight, commandOverheadBytes, shares } from '../../proxy/uplink/in-flight.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 const limits = { commands: 16, bytes: 1_600 }
 
@@ -49,7 +50,7 @@ t.test('within every limit', async (t) => {
 
 t.test('one channel leaves room for others, one slot for other slots', async (t) => {
   const inFlight = new InFlight(limits)
-  const fill = (slot: string, channel: string) => {
+  const fill = (slot: SlotId, channel: string) => {
     while (inFlight.fits(slot, channel, 20)) inFlight.change(slot, channel, 1, 20)
   }
   fill('default/0', 'a')

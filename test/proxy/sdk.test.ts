@@ -13,6 +13,7 @@ import { buildListener } from '../../proxy/listener/listener.ts'
 import { Client } from '../delivery/client.ts'
 import { until } from '../delivery/cluster.ts'
 import { Served, tokenFor } from './served.ts'
+import { slotId } from '../../protocol/slot.ts'
 
 type Noted = [event: string, detail?: unknown]
 
@@ -262,7 +263,7 @@ void t.test('told that its position is insufficient (2500), it subscribes again 
   await room.subscription.publish(1)
   const { cluster, proxy } = served
   const { slots, inbox_partitions: inboxes } = cluster.config.topics
-  const slot = `default/${partitionOf('resync', slots)}`
+  const slot = slotId('default', partitionOf('resync', slots))
   const value = encodeControl({ type: 'resync', slot, to: [proxy.id] })
   cluster.logData.append(inboxTopic, partitionOf(proxy.id, inboxes), [{ key: null, value }])
   await until('it is subscribed again', () => room.events.length === 4)

@@ -1,14 +1,14 @@
 import {
-  clusterTopics,
   commandTopic,
   controlTopic,
   defaultGroup,
   heartbeatPartitions,
   heartbeatTopic,
   inboxTopic,
-  slotId,
   statusTopic,
 } from '../../protocol/records/topics.ts'
+import { clusterTopics } from '../../cluster/topics.ts'
+import { slotId } from '../../protocol/slot.ts'
 import type { Cluster } from './cluster.ts'
 import type { Link } from './host.ts'
 import { dayMs } from './parameters.ts'

@@ -5,7 +5,8 @@ import { decodeInbox } from '../../protocol/records/event.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'
 import type { LogRecord } from '../../log/log.ts'
 import { StoreError } from '../../store/store.ts'
-import type { Acquire, Commit, SlotId } from '../../store/store.ts'
+import type { Acquire, Commit } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import type { Sql } from '../../engine/sql.ts'
 import type { StoreAnswer, StoreArguments, StoreRequest } from '../../store/embedded/sqlite-store.ts'
 import type { Host } from './host.ts'
@@ -57,9 +58,12 @@ export class StoreInvariants implements StoreWatch {
     this.#owners.clear()
     this.#nextOffsets.clear()
     this.#tops.clear()
-    for (const { slot, token, next_offset: next } of this.#sql().all('SELECT slot, token, next_offset FROM lease')) {
-      if (typeof token === 'string') this.#owners.set(slot as string, token)
-      this.#nextOffsets.set(slot as string, next as number)
+    for (const { slot: name, token, next_offset: next } of this.#sql().all(
+      'SELECT slot, token, next_offset FROM lease',
+    )) {
+      const slot = name as SlotId
+      if (typeof token === 'string') this.#owners.set(slot, token)
+      this.#nextOffsets.set(slot, next as number)
     }
     for (const { name, top } of this.#sql().all('SELECT name, top FROM channel'))
       this.#tops.set(name as string, top as number)

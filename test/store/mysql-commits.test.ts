@@ -9,8 +9,10 @@ import type { Commit, Store } from '../../store/store.ts'
 import { channelOf, commitOf, messageOf, own } from '../contract/store.ts'
 import { mysqlFixture, type MysqlFixture } from './mysql-fixture.ts'
 import { asItIs, MysqlProxy, unnamed } from './mysql-proxy.ts'
+import type { SlotId } from '../../protocol/slot.ts'
+import { slotId } from '../../protocol/slot.ts'
 
-const slots = Array.from({ length: 12 }, (_, index) => `default/${index}`)
+const slots = Array.from({ length: 12 }, (_, index) => slotId('default', index))
 
 interface Owned {
   store: Store
@@ -25,7 +27,7 @@ async function ownedSlots({ open }: MysqlFixture): Promise<Owned> {
   return { store, joined }
 }
 
-const roomCommit = (slot: string, more: Partial<Commit> = {}): Commit =>
+const roomCommit = (slot: SlotId, more: Partial<Commit> = {}): Commit =>
   commitOf({
     slot,
     channels: [channelOf('room', 1)],
@@ -37,14 +39,14 @@ const roomCommit = (slot: string, more: Partial<Commit> = {}): Commit =>
   })
 
 /** The state that a slot is in after roomCommit, or without it. */
-async function stateOf(store: Store, slot: string): Promise<unknown> {
+async function stateOf(store: Store, slot: SlotId): Promise<unknown> {
   const query = { channel: 'room', after: 0, before: null, since: 0, limit: 9, reverse: false, bytesMax: 999 }
   const { nextOffset } = await store.lease(slot)
   const [room] = await store.channels(slot, ['room'])
   return { nextOffset, interest: room?.interest ?? [], ids: (await store.messages(slot, query)).map(({ id }) => id) }
 }
 
-const after = (slot: string): unknown => ({ nextOffset: 1, interest: ['proxy'], ids: [slot] })
+const after = (slot: SlotId): unknown => ({ nextOffset: 1, interest: ['proxy'], ids: [slot] })
 const before = { nextOffset: 0, interest: [], ids: [] }
 
 void t.test('commits of one turn go in one transaction, one that moves nothing among them', async (t) => {
@@ -70,7 +72,7 @@ void t.test('commits of one turn go in one transaction, one that moves nothing a
 
 void t.test('two commits of one slot never share a transaction', async (t) => {
   const { store, joined } = await ownedSlots(await mysqlFixture(t))
-  const [slot, other] = slots as [string, string]
+  const [slot, other] = slots as [SlotId, SlotId]
   const results = await Promise.all(
     [roomCommit(slot), roomCommit(slot), roomCommit(other)].map((commit) => store.commit(commit)),
   )
@@ -79,7 +81,7 @@ void t.test('two commits of one slot never share a transaction', async (t) => {
   t.same(await stateOf(store, slot), after(slot))
 })
 
-const faults: { what: string; wrong: (slot: string) => Commit; result: string }[] = [
+const faults: { what: string; wrong: (slot: SlotId) => Commit; result: string }[] = [
   { what: 'fenced', wrong: (slot) => roomCommit(slot, { token: 'other' }), result: 'fenced' },
   { what: 'of no slot', wrong: () => roomCommit('nowhere/0'), result: 'unknown_slot' },
   {
@@ -159,7 +161,7 @@ void t.test('a commit that is more than the server takes at once is refused, and
   const { store } = await ownedSlots(fixture)
   const [found] = await fixture.rows('SELECT @@GLOBAL.max_allowed_packet AS bytes')
   const body = Buffer.alloc(Number(found!['bytes']) / 2, 1)
-  const [slot] = slots as [string]
+  const [slot] = slots as [SlotId]
   const large = roomCommit(slot, { outbox: [{ batchEnd: 1, part: 0, inboxes: ['proxy'], body }] })
   await t.rejects(store.commit(large), { code: 'refused' })
   t.same(await stateOf(store, slot), before)
@@ -168,7 +170,7 @@ void t.test('a commit that is more than the server takes at once is refused, and
 
 void t.test('nothing that people write leaves its place in a statement', async (t) => {
   const { store } = await ownedSlots(await mysqlFixture(t))
-  const [slot] = slots as [string]
+  const [slot] = slots as [SlotId]
   const evil = `'; DROP TABLE message; -- \\' \\ \0 " \u2028 ' OR 1=1 \\`
   const message = messageOf(evil, 1, { id: evil, user: evil, info: evil, tags: evil, data: Buffer.from(evil) })
   const commit = commitOf({
@@ -191,7 +193,7 @@ void t.test('nothing that people write leaves its place in a statement', async (
 void t.test('rows that are not what they should be are damage', async (t) => {
   const fixture = await mysqlFixture(t)
   const { store } = await ownedSlots(fixture)
-  const [slot] = slots as [string]
+  const [slot] = slots as [SlotId]
   t.equal(await store.commit(roomCommit(slot)), 'committed')
   await fixture.admin.query(`UPDATE outbox SET inboxes = 'not a list'`)
   const { token, epoch } = await store.lease(slot)
@@ -205,7 +207,7 @@ void t.test('a commit has one answer of MariaDB, and of MySQL one for each state
   const fixture = await mysqlFixture(t)
   const [version] = await fixture.rows('SELECT VERSION() AS version')
   const isMariadb = String(version!['version']).includes('MariaDB')
-  const [slot] = slots as [string]
+  const [slot] = slots as [SlotId]
   const statements = commitStatements([roomCommit(slot)]).length
   t.ok(statements > 8)
   const { store: owner } = await ownedSlots(fixture)

@@ -10,6 +10,7 @@ import type { Sql } from '../../store/mysql/sql.ts'
 import type { MessageQuery } from '../../store/store.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../contract/store.ts'
 import { mysqlFixture, type MysqlFixture } from './mysql-fixture.ts'
+import { slotId } from '../../protocol/slot.ts'
 
 const rooms = ['a', 'b', 'c', 'd']
 const perRoom = 1_000
@@ -99,10 +100,10 @@ void t.test('channels and keys are looked up by their primary keys', async (t) =
 void t.test('what a commit changes or removes is found by its primary key, however small a table is', async (t) => {
   const { explain } = await filled(t)
   const some = { expected: 4, next: 5, outboxDone: [1, 2, 3].map((batchEnd) => ({ batchEnd, part: 0 })) }
-  const commits = ['default/0', 'default/1', 'default/2'].map((slot) =>
+  const commits = [0, 1, 2].map((partition) =>
     commitOf({
       ...some,
-      slot,
+      slot: slotId('default', partition),
       interestRemoved: rooms.map((room) => [room, 'proxy 7']),
       outboxNarrowed: [{ batchEnd: 4, part: 0, inboxes: [] }],
       gone: ['proxy 8', 'proxy 9'],

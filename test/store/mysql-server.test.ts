@@ -21,6 +21,7 @@ import { channelOf, commitOf, messageOf, own, slot } from '../contract/store.ts'
 import { temporaryDirectory } from '../engine/start-engine.ts'
 import { until } from '../support/until.ts'
 import { fixtureOn } from './mysql-fixture.ts'
+import { slotId } from '../../protocol/slot.ts'
 
 const deadlineMs = 30_000
 
@@ -145,7 +146,7 @@ void t.test('a server that is killed under load and starts again', async (t) => 
   const { adminUrl, kill, start } = await ownServer(t)
   const { open } = await fixtureOn(t, adminUrl)
   const store = open()
-  const slots = Array.from({ length: 8 }, (_, index) => `default/${index}`)
+  const slots = Array.from({ length: 8 }, (_, index) => slotId('default', index))
   await store.createGroup('default', slots.length, 'origin')
   await Promise.all(slots.map((slot) => own(store, { slot })))
   const metrics = createMetrics()

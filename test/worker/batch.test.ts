@@ -12,8 +12,9 @@ import { recordBytesMax } from '../../protocol/records/sizes.ts'
 import type { EventBatch } from '../../protocol/records/event.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
 import { commandOf } from '../delivery/by-hand.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
-const slot = 'default/0'
+const slot: SlotId = 'default/0'
 
 function memory(given: Partial<SlotMemory> = {}): SlotMemory {
   const lease = {

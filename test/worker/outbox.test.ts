@@ -13,7 +13,8 @@ import { decodeInbox } from '../../protocol/records/event.ts'
 import type { AnswerRecord } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { answerPartBytesMax, appendBytesMax, recordBytesMax } from '../../protocol/records/sizes.ts'
-import { clusterTopics, inboxTopic } from '../../protocol/records/topics.ts'
+import { inboxTopic } from '../../protocol/records/topics.ts'
+import { clusterTopics } from '../../cluster/topics.ts'
 import type { OutboxRow } from '../../store/store.ts'
 import { until } from '../delivery/until.ts'
 import { Gate } from '../delivery/gate.ts'
@@ -33,7 +34,7 @@ const row = (batchEnd: number, part: number, inboxes: string[]): OutboxRow => ({
 
 /** The answer of a read, but for its number and body. */
 const answerTo = (to: string) => {
-  return { type: 'answer' as const, slot: 'default/0', to, worker: 'w', version: 'v', error: null, part: null }
+  return { type: 'answer' as const, slot: 'default/0' as const, to, worker: 'w', version: 'v', error: null, part: null }
 }
 
 function setUp(refuse: (entries: LogEntry[]) => void = () => {}) {
@@ -121,8 +122,12 @@ t.test('a row that the log can never take', async (t) => {
   await until('nothing is open', () => outbox.isAcknowledged)
   const [ofFast, ofSlow] = [data.read(inboxTopic, 0, 0), data.read(inboxTopic, 1, 0)]
   t.equal(ofFast.length, 3, 'its neighbours are there')
-  t.same(decodeInbox(ofFast[1]!.value, fast), { type: 'resync', slot: 'default/0', to: [fast] }, 'at its place')
-  t.same(decodeInbox(ofSlow[0]!.value, slow), { type: 'resync', slot: 'default/0', to: [slow] })
+  t.same(
+    decodeInbox(ofFast[1]!.value, fast),
+    { type: 'resync', slot: 'default/0' as const, to: [fast] },
+    'at its place',
+  )
+  t.same(decodeInbox(ofSlow[0]!.value, slow), { type: 'resync', slot: 'default/0' as const, to: [slow] })
   const commit = commitTo(10)
   outbox.prepare(commit)
   t.equal(commit.outboxDone.length, 3, 'and it leaves the outbox')
@@ -238,7 +243,7 @@ t.test('a full backlog', async (t) => {
       { batchEnd: 11, part: 1, inboxes: [fast] },
     ],
   )
-  t.match(decodeInbox(commit.outbox[0]!.body, slow), { type: 'resync', slot: 'default/0', to: [slow] })
+  t.match(decodeInbox(commit.outbox[0]!.body, slow), { type: 'resync', slot: 'default/0' as const, to: [slow] })
   t.same(commit.outboxNarrowed, [
     { batchEnd: 9, part: 0, inboxes: [] },
     { batchEnd: 10, part: 0, inboxes: [fast] },

@@ -5,7 +5,8 @@ import t from 'tap'
 import { createMetrics } from '../../observability/metrics.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import type { AnswerRecord } from '../../protocol/records/event.ts'
-import type { Message, SlotId } from '../../store/store.ts'
+import type { Message } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import type { App } from '../../worker/app/app.ts'
 import type { AnsweredRead } from '../../worker/slot/batch.ts'
 import type { Lanes } from '../../worker/lanes.ts'
@@ -13,6 +14,8 @@ import { Reads, readsPerSlotMax, readsWaitingMax } from '../../worker/reads.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 
 const deadlineMs = 4_500
+const a: SlotId = 'default/0'
+const b: SlotId = 'default/1'
 
 function setUp(concurrency: number) {
   const clock = new ManualClock()
@@ -63,8 +66,8 @@ function setUp(concurrency: number) {
 
 t.test('each slot and each session in its turn', async (t) => {
   const { add, atStore, underWay } = setUp(1)
-  const greedy = Array.from({ length: 10 }, () => add('a', 'greedy'))
-  const [modest, other] = [add('a', 'modest'), add('b', 'other')]
+  const greedy = Array.from({ length: 10 }, () => add(a, 'greedy'))
+  const [modest, other] = [add(a, 'modest'), add(b, 'other')]
   const order: string[] = []
   while (atStore.length > 0) {
     t.equal(atStore.length, 1)
@@ -77,18 +80,18 @@ t.test('each slot and each session in its turn', async (t) => {
 
 t.test('few of one slot', async (t) => {
   const { add, underWay } = setUp(readsPerSlotMax + 2)
-  for (let count = 0; count < 20; count++) add('a', `s-${count}`)
+  for (let count = 0; count < 20; count++) add(a, `s-${count}`)
   t.equal(underWay().length, readsPerSlotMax)
-  const other = add('b', 's')
+  const other = add(b, 's')
   t.ok(underWay().includes(other), 'a read of another slot goes at once')
 })
 
 t.test('none while much waits to go where its answer goes', async (t) => {
   const { add, atStore, underWay, full, dones } = setUp(16)
-  const first = add('a', 's', 'slow')
+  const first = add(a, 's', 'slow')
   full.add('slow')
-  const second = add('a', 't', 'slow')
-  const other = add('a', 'u', 'quick')
+  const second = add(a, 't', 'slow')
+  const other = add(a, 'u', 'quick')
   t.same(underWay(), [first, other])
   await atStore[0]!.end()
   t.same(underWay(), [other])
@@ -99,10 +102,10 @@ t.test('none while much waits to go where its answer goes', async (t) => {
 
 t.test('too many, and too late', async (t) => {
   const { clock, metrics, add, atStore, underWay, answers } = setUp(1)
-  const running = add('a', 'greedy')
-  for (let count = 0; count < readsWaitingMax.session; count++) add('a', 'greedy')
+  const running = add(a, 'greedy')
+  for (let count = 0; count < readsWaitingMax.session; count++) add(a, 'greedy')
   t.same(answers, [], 'as many may wait')
-  add('a', 'greedy')
+  add(a, 'greedy')
   t.same(
     answers.map(({ code }) => code),
     [111],
@@ -110,7 +113,7 @@ t.test('too many, and too late', async (t) => {
   )
   t.same(underWay(), [running])
   clock.advance(deadlineMs + 1)
-  const late = add('b', 'other')
+  const late = add(b, 'other')
   await atStore[0]!.end()
   t.same(underWay(), [late], 'what nobody waits for is not read')
   t.equal((await metrics.readsDropped.get()).values[0]!.value, readsWaitingMax.session)

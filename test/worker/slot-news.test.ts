@@ -3,6 +3,8 @@ import pino from 'pino'
 import t from 'tap'
 import { SlotNews, newsWaitMaxMs } from '../../worker/slot-news.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
+import type { SlotId } from '../../protocol/slot.ts'
+import { slotId } from '../../protocol/slot.ts'
 
 function listened(level: string) {
   const lines: Record<string, unknown>[] = []
@@ -11,8 +13,8 @@ function listened(level: string) {
   return { clock, lines, news: new SlotNews({ clock, logger }) }
 }
 
-const takenOf = (slot: string, pauseMs = 0) => ({ slot, epoch: 1, kind: 'planned' as const, pauseMs })
-const sixteen = Array.from({ length: 16 }, (_, partition) => `default/${partition}`)
+const takenOf = (slot: SlotId, pauseMs = 0) => ({ slot, epoch: 1, kind: 'planned' as const, pauseMs })
+const sixteen = Array.from({ length: 16 }, (_, partition) => slotId('default', partition))
 
 void t.test('one line when it has settled', async (t) => {
   const { lines, news } = listened('info')

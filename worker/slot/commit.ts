@@ -1,7 +1,8 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
 import { StoreError } from '../../store/store.ts'
-import type { Commit, CommitResult, Lease, SlotId } from '../../store/store.ts'
+import type { Commit, CommitResult, Lease } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 
 /**
  * Commits a batch whatever happens to the connection: when the outcome is unknown, the lease tells it before

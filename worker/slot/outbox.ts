@@ -1,5 +1,6 @@
 import { encodeControl } from '../../protocol/records/event.ts'
-import type { Commit, OutboxRow, SlotId } from '../../store/store.ts'
+import type { Commit, OutboxRow } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import type { Lanes } from '../lanes.ts'
 
 type RowKey = { batchEnd: number; part: number; bytes: number }

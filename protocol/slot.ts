@@ -1,0 +1,19 @@
+/**
+ * A slot: one partition of a group's command topic, written `group/partition`, for example `default/7`. A channel belongs
+ * to exactly one, for good.
+ */
+export type SlotId = `${string}/${number}`
+
+export function slotId(group: string, partition: number): SlotId {
+  return `${group}/${partition}`
+}
+
+/** True for a text that names a slot, of whatever group. */
+export function isSlotId(text: unknown): text is SlotId {
+  return typeof text === 'string' && /^.*\/\d+$/s.test(text)
+}
+
+export function parseSlot(slot: SlotId): { group: string; partition: number } {
+  const at = slot.lastIndexOf('/')
+  return { group: slot.slice(0, at), partition: Number(slot.slice(at + 1)) }
+}
