@@ -17,3 +17,9 @@ export function parseSlot(slot: SlotId): { group: string; partition: number } {
   const at = slot.lastIndexOf('/')
   return { group: slot.slice(0, at), partition: Number(slot.slice(at + 1)) }
 }
+
+/** How far a slot has been handled: everything before `nextOffset` of its log, which has started anew `incarnation` times. */
+export interface SlotPlace {
+  incarnation: number
+  nextOffset: number
+}

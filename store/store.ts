@@ -1,5 +1,5 @@
 import type { Hindrance } from '../platform/outages.ts'
-import type { SlotId } from '../protocol/slot.ts'
+import type { SlotId, SlotPlace } from '../protocol/slot.ts'
 
 /**
  * The `store` seam: leases, the worker's commit, channels and messages, interest, the outbox, controller state.
@@ -135,13 +135,7 @@ export interface Acquire {
    * incarnation first, shows a store that went back in time (a failover that lost commits, a restored backup): what
    * was lost comes again from the log, in an incarnation above the announced one.
    */
-  announced: Announced | null
-}
-
-/** A place in a slot's log that an owner has announced as committed. */
-export interface Announced {
-  incarnation: number
-  nextOffset: number
+  announced: SlotPlace | null
 }
 
 /** What a new owner must know that is not keyed by one channel. */
@@ -169,7 +163,7 @@ export interface MessageQuery {
   limit: number
   /** Newest first. */
   reverse: boolean
-  /** Stops before this many bytes, by `messageBytes` (protocol/client/publication.ts), but always returns one message. */
+  /** Stops before this many bytes, by `messageBytes` (message-size.ts), but always returns one message. */
   bytesMax: number
 }
 

@@ -5,6 +5,7 @@ import { publicationJson } from '../../protocol/client/publication.ts'
 import type { Message, MessageQuery } from '../../store/store.ts'
 import { CommandRefused } from '../../worker/app/app.ts'
 import type { Read, Stream } from '../../worker/app/app.ts'
+import type { StreamPosition } from '../../protocol/stream.ts'
 
 /** What one answer holds at most, so that it fits one record of the log. */
 export const answerBytesMax = 800_000
@@ -13,7 +14,7 @@ export const pageLimit = { usual: 50, max: 100 }
 
 interface HistoryParams {
   limit: number
-  since: { offset: number; epoch: string } | null
+  since: StreamPosition | null
   reverse: boolean
 }
 

@@ -1,5 +1,4 @@
-import { timingSafeEqual } from 'node:crypto'
-import { hash } from 'node:crypto'
+import { timingSafeEqual, hash } from 'node:crypto'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { authority } from '../../platform/addresses.ts'

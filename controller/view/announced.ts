@@ -1,13 +1,12 @@
 import type { WorkerBeat } from '../../protocol/records/status.ts'
-import type { Announced as Place } from '../../store/store.ts'
-import type { SlotId } from '../../protocol/slot.ts'
+import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
 
 /**
  * How far owners have said their slots were. The store should never be behind that: when it is, it went back in time,
  * and the next owner of the slot has to know.
  */
 export class Announced {
-  readonly #places = new Map<SlotId, Place>()
+  readonly #places = new Map<SlotId, SlotPlace>()
 
   note({ slots }: WorkerBeat): void {
     for (const { slot, incarnation, nextOffset } of slots) {
@@ -21,7 +20,7 @@ export class Announced {
     }
   }
 
-  of(slot: SlotId): Place | null {
+  of(slot: SlotId): SlotPlace | null {
     return this.#places.get(slot) ?? null
   }
 }

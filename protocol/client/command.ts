@@ -1,11 +1,7 @@
 import { isDeeperThan, sliceMember } from '../json.ts'
+import type { StreamPosition } from '../stream.ts'
 
 /** What clients send, parsed and checked (client.proto of Centrifugo, JSON form). */
-
-export interface RecoverFrom {
-  epoch: string
-  offset: number
-}
 
 export type ClientCommand =
   | { method: 'pong' }
@@ -16,7 +12,7 @@ export type ClientCommand =
       method: 'subscribe'
       channel: string
       token: string
-      recover: RecoverFrom | null
+      recover: StreamPosition | null
       /** Asked for, beside what the namespace forces. */
       recoverable: boolean
       positioned: boolean
@@ -37,7 +33,7 @@ export type ClientCommand =
       method: 'history'
       channel: string
       limit: number
-      since: { offset: number; epoch: string } | null
+      since: StreamPosition | null
       reverse: boolean
     }
   | { id: number; method: 'rpc'; name: string; data: string }
@@ -146,7 +142,7 @@ const methods = [
   'sub_refresh',
 ] as const
 
-function sinceOf(params: Members): { offset: number; epoch: string } | null {
+function sinceOf(params: Members): StreamPosition | null {
   if (!isGiven(params, 'since')) return null
   const since = objectOf(params['since'], 'since')
   return { offset: offset(since), epoch: text(since, 'epoch') }

@@ -1,18 +1,18 @@
-import type { Message } from '../../store/store.ts'
-import { jsonBytes } from '../records/sizes.ts'
-
-/** A message as clients get it, live or from history: one JSON object, serialised once. */
-export function publicationJson(message: Message): string {
-  const info = message.info === null ? '' : `,"info":${message.info}`
-  const tags = message.tags === null ? '' : `,"tags":${message.tags}`
-  return `{"offset":${message.offset},"data":${message.data.toString()}${info}${tags},"time":${message.time}}`
+/** A message as those who are subscribed to its channel get it. */
+export interface Publication {
+  offset: number
+  /** The payload's JSON as it came. */
+  data: Buffer
+  /** JSON of the sender's ClientInfo, or null. */
+  info: string | null
+  /** JSON object of strings, or null. */
+  tags: string | null
+  /** Milliseconds since 1970. */
+  time: number
 }
 
-/** More than the names of members and the numbers of a message take in any form. */
-const membersBytes = 150
-
-/** Bytes that a message takes at most in an answer or event, in whichever form clients get it. */
-export function messageBytes({ data, info, tags, user, id }: Message): number {
-  const texts = Buffer.byteLength(info ?? '') + Buffer.byteLength(tags ?? '')
-  return data.byteLength + texts + jsonBytes(user) + jsonBytes(id) + membersBytes
+/** What clients get of it, live or from history: one JSON object, serialised once. */
+export function publicationJson({ offset, data, info, tags, time }: Publication): string {
+  const more = `${info === null ? '' : `,"info":${info}`}${tags === null ? '' : `,"tags":${tags}`}`
+  return `{"offset":${offset},"data":${data.toString()}${more},"time":${time}}`
 }

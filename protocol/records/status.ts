@@ -1,5 +1,4 @@
-import type { Announced } from '../../store/store.ts'
-import type { SlotId } from '../slot.ts'
+import type { SlotPlace, SlotId } from '../slot.ts'
 import { FormatError } from './envelope.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
@@ -99,7 +98,7 @@ export type ControlRecord =
       from: string | null
       to: string | null
       /** The furthest that an owner has announced: a store that is behind it went back in time. */
-      announced: Announced | null
+      announced: SlotPlace | null
     }
   | { type: 'drain'; term: number; worker: string }
 

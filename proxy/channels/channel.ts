@@ -1,11 +1,11 @@
-import type { RecoverFrom } from '../../protocol/client/command.ts'
+import type { StreamPosition } from '../../protocol/stream.ts'
 import type { ClientError } from '../../protocol/client/codes.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Audience } from '../sessions/output.ts'
 import type { Session } from '../sessions/session.ts'
 
 export interface SubscribeRequest {
-  recover: RecoverFrom | null
+  recover: StreamPosition | null
   rejectUnrecovered: boolean
   isRecoverable: boolean
   isPositioned: boolean

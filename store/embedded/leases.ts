@@ -1,12 +1,5 @@
-import {
-  StoreError,
-  carefulFrom,
-  type Acquire,
-  type Announced,
-  type Lease,
-  type OutboxRow,
-  type SlotState,
-} from '../store.ts'
+import { StoreError, carefulFrom, type Acquire, type Lease, type OutboxRow, type SlotState } from '../store.ts'
+import type { SlotPlace } from '../../protocol/slot.ts'
 import { type SlotId } from '../../protocol/slot.ts'
 import { bytes, integer, integerOrNull, strings, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
 
@@ -145,7 +138,7 @@ export class Leases {
 }
 
 /** The store may have lost the raise of an incarnation too. */
-function isBehind({ incarnation, nextOffset }: Lease, announced: Announced): boolean {
+function isBehind({ incarnation, nextOffset }: Lease, announced: SlotPlace): boolean {
   return (
     incarnation < announced.incarnation || (incarnation === announced.incarnation && nextOffset < announced.nextOffset)
   )

@@ -1,4 +1,4 @@
-import { messageBytes } from '../../protocol/client/publication.ts'
+import { messageBytes } from '../message-size.ts'
 import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery } from '../store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { channelId } from './channel-id.ts'

@@ -1,4 +1,5 @@
-import { messageBytes, publicationJson } from '../../protocol/client/publication.ts'
+import { publicationJson } from '../../protocol/client/publication.ts'
+import { messageBytes } from '../../store/message-size.ts'
 import type { ChannelState, Commit, Message } from '../../store/store.ts'
 import { channelOf, commitOf, messageOf, own, refused, slot, token, type Check } from './store-rows.ts'
 

@@ -11,7 +11,8 @@ import { decodeCommand, encodeCommand } from '../../protocol/records/command.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
 import { encodeParts } from '../../protocol/records/event-part.ts'
 import { encodeAnswer } from '../../protocol/records/event.ts'
-import { messageBytes, publicationJson } from '../../protocol/client/publication.ts'
+import { publicationJson } from '../../protocol/client/publication.ts'
+import { messageBytes } from '../../store/message-size.ts'
 import {
   appendBytesMax,
   batchBytesMax,

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import type { RecoverFrom } from '../../protocol/client/command.ts'
+import type { StreamPosition } from '../../protocol/stream.ts'
 import { decideRecovery } from '../../proxy/channels/recovery.ts'
 import { InProcessCluster, until } from '../delivery/cluster.ts'
 import type { Client } from '../delivery/client.ts'
@@ -22,7 +22,7 @@ interface Stream {
 }
 
 /** The rule by the letter: publications after the offset are all there and begin right after it, or there are none. */
-function isStreamRecovered({ epoch, offset }: RecoverFrom, stream: Stream, oldest: number): boolean {
+function isStreamRecovered({ epoch, offset }: StreamPosition, stream: Stream, oldest: number): boolean {
   const kept = Array.from({ length: stream.top - oldest + 1 }, (_, at) => oldest + at)
   const missed = kept.filter((each) => each > offset)
   if (epoch !== '' && epoch !== stream.epoch) return false

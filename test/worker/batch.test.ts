@@ -1,12 +1,10 @@
 // Proves what a batch of records comes to before anything happens: what is dropped, in which order interest and
 // publications take effect, what each event carries, and where a commit is cut.
 import t from 'tap'
-import { fingerprintOf, newChannel, planBatch, readBatch, channelsOf } from '../../worker/slot/batch.ts'
+import { fingerprintOf, newChannel, planBatch, readBatch, channelsOf, isAppCommand } from '../../worker/slot/batch.ts'
 import { clockErrorMaxMs, timeAfter } from '../../worker/app/app.ts'
 import { chat } from '../../apps/chat/chat.ts'
-import { isAppCommand } from '../../worker/slot/batch.ts'
-import type { SlotMemory } from '../../worker/slot/state.ts'
-import type { Channel } from '../../worker/slot/state.ts'
+import type { SlotMemory, Channel } from '../../worker/slot/state.ts'
 import { decodeInbox } from '../../protocol/records/event.ts'
 import { recordBytesMax } from '../../protocol/records/sizes.ts'
 import type { EventBatch } from '../../protocol/records/event.ts'

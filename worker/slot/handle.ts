@@ -1,5 +1,5 @@
 import { errors } from '../../protocol/client/codes.ts'
-import { messageBytes } from '../../protocol/client/publication.ts'
+import { messageBytes } from '../../store/message-size.ts'
 import { jsonBytes, messageBytesMax } from '../../protocol/records/sizes.ts'
 import { advance, draftOf } from '../app/app.ts'
 import type { App, AppDraft, AppState, Effect } from '../app/app.ts'

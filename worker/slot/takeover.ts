@@ -3,8 +3,8 @@ import type { StoreEnv } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
 import { commandTopic } from '../../protocol/records/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
-import type { Announced, Lease, SlotState } from '../../store/store.ts'
-import type { SlotId } from '../../protocol/slot.ts'
+import type { Lease, SlotState } from '../../store/store.ts'
+import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
 import { carefulFrom } from '../../store/store.ts'
 import { channelsOf, fingerprintOf, readBatch } from './batch.ts'
 import { ChannelCache, channelFrom, memoryOf } from './state.ts'
@@ -77,7 +77,7 @@ export interface TakeAs {
   owner: string
   version: string
   epoch: number
-  announced: Announced | null
+  announced: SlotPlace | null
 }
 
 /**
