@@ -10,13 +10,13 @@ export async function main(arguments_: string[]): Promise<void> {
   followParent()
   const resolved = process.env[resolvedConfigVariable]
   if (resolved !== undefined) {
-    const { runRole } = await import('./roles.ts')
+    const { runRole } = await import('./roles/roles.ts')
     return runRole(arguments_[0] ?? '', JSON.parse(resolved))
   }
   const [{ createProgram }, { ConfigError }, { ControllerError }] = await Promise.all([
     import('./program.ts'),
     import('../config/error.ts'),
-    import('./controller-error.ts'),
+    import('./client/controller-error.ts'),
   ])
   try {
     await createProgram().parseAsync(arguments_, { from: 'user' })

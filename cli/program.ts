@@ -3,7 +3,7 @@ import { parseDuration } from '../config/duration.ts'
 import type { Config } from '../config/config.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts'
-import type { Role } from './roles.ts'
+import type { Role } from './roles/roles.ts'
 
 /** Sections that each long-lived process uses. */
 const roleSections: Record<Role, string[]> = {
@@ -81,7 +81,7 @@ function addRole(program: Command, role: Role): void {
   command.action(async () => {
     const { config, warnings } = loadCommandConfig(command)
     for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
-    const { runRole } = await import('./roles.ts')
+    const { runRole } = await import('./roles/roles.ts')
     await runRole(role, await withRoleSecret(role, config))
   })
 }

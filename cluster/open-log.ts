@@ -1,21 +1,12 @@
-import type { KafkaEvents } from '../log/kafka/events.ts'
+import type { KafkaLogOptions } from '../log/kafka/kafka-log.ts'
 import type { Log } from '../log/log.ts'
 
-export interface LogOptions {
-  /** Told what the Kafka adapter does, and when any log is away. */
-  events?: KafkaEvents
-  /**
-   * How long the Kafka adapter lets an append wait, under load, for others to go with it (ms; 0 by default). Worth it
-   * where messages enter: what goes in together is handled together all the way.
-   */
-  gatherMs?: number
-}
-
 /**
- * Opens the log that a URL names: `kafka://…` or `embedded:<data directory>`. An adapter is loaded when it is needed.
+ * Opens the log that a URL names: `kafka://…` or `embedded:<data directory>`. An adapter is loaded when it is needed. `options.events`
+ * are told when any log is away; what else they say concerns Kafka alone.
  * Throws one clear error, without repeating the URL, for any other.
  */
-export async function openLog(url: string, options: LogOptions = {}): Promise<Log> {
+export async function openLog(url: string, options: KafkaLogOptions = {}): Promise<Log> {
   const [scheme = '', rest = ''] = url.split(/:(.*)/s)
   if (scheme === 'kafka') {
     const { openKafkaLog } = await import('../log/kafka/kafka-log.ts')

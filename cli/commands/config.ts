@@ -1,7 +1,7 @@
 import { configDocs } from '../../config/docs.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import { printConfig, printableConfig } from '../../config/print.ts'
-import { printJson } from '../output.ts'
+import { printJson } from '../output/output.ts'
 
 /** Prints that the configuration is good, and what it warns of. A bad one has thrown before. */
 export function configCheck({ warnings }: LoadedConfig, json: boolean): void {

@@ -6,9 +6,9 @@ import { withSecret } from '../../config/secrets.ts'
 import { authority } from '../../platform/addresses.ts'
 import { exitCodes, fatal } from '../../platform/exit-codes.ts'
 import { createLogger } from '../../platform/logger.ts'
-import { clusterGroups } from '../cluster.ts'
-import { tryPort } from '../free-port.ts'
-import { Supervisor } from '../supervisor.ts'
+import { clusterGroups } from '../dev/cluster.ts'
+import { tryPort } from '../dev/free-port.ts'
+import { Supervisor } from '../dev/supervisor.ts'
 
 /** Time between two questions to the controller whether the cluster is ready. */
 export const readyPollMs = 50
@@ -64,8 +64,8 @@ async function tryOrEnd(address: string, port: number, section: string): Promise
 
 /** Says that the cluster is ready once every slot is owned and the wanted workers live, and until then what is missing. */
 async function clusterReady(config: Config, logger: Logger): Promise<void> {
-  const { ControllerClient, reachableUrl } = await import('../client.ts')
-  const { ControllerError } = await import('../controller-error.ts')
+  const { ControllerClient, reachableUrl } = await import('../client/client.ts')
+  const { ControllerError } = await import('../client/controller-error.ts')
   const client = new ControllerClient(config)
   let sayAt = performance.now() + readySaidMs
   for (;;) {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/config.ts'
-import { ControllerClient } from '../client.ts'
-import type { DrainState } from '../client.ts'
-import { ControllerError } from '../controller-error.ts'
-import { printJson } from '../output.ts'
+import { ControllerClient } from '../client/client.ts'
+import type { DrainState } from '../client/client.ts'
+import { ControllerError } from '../client/controller-error.ts'
+import { printJson } from '../output/output.ts'
 
 /** Time between two looks at a drain. */
 export const drainPollMs = 50

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts'
-import { ControllerClient } from '../client.ts'
-import { printJson } from '../output.ts'
-import { table } from '../table.ts'
+import { ControllerClient } from '../client/client.ts'
+import { printJson } from '../output/output.ts'
+import { table } from '../output/table.ts'
 
 /** Prints the cluster's live workers, slots or live proxies. */
 export async function list(kind: 'workers' | 'slots' | 'proxies', config: Config, json: boolean): Promise<void> {

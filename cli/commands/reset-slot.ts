@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.ts'
-import { ControllerClient } from '../client.ts'
-import { printJson } from '../output.ts'
+import { ControllerClient } from '../client/client.ts'
+import { printJson } from '../output/output.ts'
 
 interface ResetOptions {
   slot: string

@@ -1,7 +1,8 @@
-import type { LogEntry, LogRange, TopicSpec } from '../../log/log.ts'
+import type { LogEntry } from '../../log/log.ts'
 import type { SqliteLog } from '../../log/embedded/sqlite-log.ts'
 import type { SqliteStore, StoreArguments, StoreRequest } from '../../store/embedded/sqlite-store.ts'
 import type { Side } from '../messages.ts'
+import type { LogRequests } from '../../log/embedded/log-requests.ts'
 
 /** One request of a client, and where its outcome goes. */
 export interface Request {
@@ -18,14 +19,6 @@ export interface Appended {
   partition: number
   first: number
   entries: LogEntry[]
-}
-
-/** Requests of the log seam that a client sends; reading is done by following. */
-export interface LogRequests {
-  createTopics(topics: TopicSpec[]): void
-  append(topic: string, partition: number, entries: LogEntry[]): number
-  range(topic: string, partition: number): LogRange
-  trim(topic: string, partition: number, before: number): void
 }
 
 /** Runs requests on the tables, in the caller's transaction. */

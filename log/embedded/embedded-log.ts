@@ -1,6 +1,6 @@
 import { shareConnection } from '../../engine/shared.ts'
 import type { EngineConnection } from '../../engine/connection.ts'
-import type { LogRequests } from '../../engine/server/requests.ts'
+import type { LogRequests } from './log-requests.ts'
 import type { OutageEvents } from '../../platform/outages.ts'
 import { LogError, type Log, type LogEntry, type LogRange, type LogReader, type TopicSpec } from '../log.ts'
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogError } from '../log.ts'
 import type { Log, LogEntry, LogRange, LogReader, TopicSpec } from '../log.ts'
-import type { LogOptions } from '../../cluster/open-log.ts'
 import { Brokers } from './brokers.ts'
 import { noEvents } from './events.ts'
+import type { KafkaEvents } from './events.ts'
 import { deleteRecords } from './deletion.ts'
 import { isDenied } from './failure.ts'
 import { Fetching, leaderRetryMs } from './fetching.ts'
@@ -14,8 +14,18 @@ import { createTopics, creationMs } from './topics.ts'
 import { parseKafkaUrl } from './url.ts'
 import type { KafkaAddress } from './url.ts'
 
+export interface KafkaLogOptions {
+  /** Told what the adapter does, and when the cluster is away. */
+  events?: KafkaEvents
+  /**
+   * How long an append waits, under load, for others to go with it (ms; 0 by default). Worth it where messages enter: what
+   * goes in together is handled together all the way.
+   */
+  gatherMs?: number
+}
+
 /** The log in Apache Kafka, through kafkajs. Throws one clear error for a URL that is none of ours. */
-export function openKafkaLog(url: string, options: LogOptions = {}): KafkaLog {
+export function openKafkaLog(url: string, options: KafkaLogOptions = {}): KafkaLog {
   return new KafkaLog(parseKafkaUrl(url), options)
 }
 
@@ -28,7 +38,7 @@ export class KafkaLog implements Log {
   readonly #progress: Progress
   #isClosed = false
 
-  constructor(address: KafkaAddress, { events = noEvents, gatherMs = 0 }: LogOptions) {
+  constructor(address: KafkaAddress, { events = noEvents, gatherMs = 0 }: KafkaLogOptions) {
     this.#address = address
     this.#brokers = new Brokers(address.client, events)
     this.#producing = new Producing(this.#brokers, events, gatherMs)

@@ -1,5 +1,5 @@
 import { isHostOf } from '../../config/origin-pattern.ts'
-import { isLoopbackHost } from './loopback.ts'
+import { isLoopbackHost } from '../../platform/loopback.ts'
 
 /**
  * Longest `Origin` that is looked at, in characters: a scheme, the longest host name there is (253) and a port have room

@@ -1,6 +1,6 @@
 /** Proves that restarts slow down only for a process that keeps dying young, and never much for one that did work. */
 import t from 'tap'
-import { BackOff, backOffMaxMs, backOffReadyMaxMs, shortLifeMs } from '../../cli/back-off.ts'
+import { BackOff, backOffMaxMs, backOffReadyMaxMs, shortLifeMs } from '../../cli/dev/back-off.ts'
 
 void t.test('the first restart is immediate, then the wait doubles up to its bound', async (t) => {
   const backOff = new BackOff()

@@ -19,7 +19,7 @@ import type { OutboxRow } from '../../store/store.ts'
 import { until } from '../delivery/until.ts'
 import { Gate } from '../delivery/gate.ts'
 import { emptyCommit } from '../../worker/slot/commit.ts'
-import { Lanes } from '../../worker/lanes.ts'
+import { Lanes } from '../../worker/emit/lanes.ts'
 import { Outbox, outboxChangesMax, outboxDoneMin } from '../../worker/slot/outbox.ts'
 
 const name = (partition: number) =>

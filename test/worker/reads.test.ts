@@ -9,8 +9,8 @@ import type { Message } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { App } from '../../worker/app/app.ts'
 import type { AnsweredRead } from '../../worker/slot/batch.ts'
-import type { Lanes } from '../../worker/lanes.ts'
-import { Reads, readsPerSlotMax, readsWaitingMax } from '../../worker/reads.ts'
+import type { Lanes } from '../../worker/emit/lanes.ts'
+import { Reads, readsPerSlotMax, readsWaitingMax } from '../../worker/emit/reads.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 
 const deadlineMs = 4_500

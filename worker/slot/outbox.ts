@@ -1,7 +1,7 @@
 import { encodeControl } from '../../protocol/records/event.ts'
 import type { Commit, OutboxRow } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
-import type { Lanes } from '../lanes.ts'
+import type { Lanes } from '../emit/lanes.ts'
 
 type RowKey = { batchEnd: number; part: number; bytes: number }
 

@@ -4,7 +4,7 @@ import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SignJWT } from 'jose'
 import type { JWTPayload } from 'jose'
-import { isLoopbackHost } from '../../../proxy/listener/loopback.ts'
+import { isLoopbackHost } from '../../../platform/loopback.ts'
 
 export interface PageOptions {
   /** The HMAC secret that the proxy verifies connection tokens with. */

@@ -1,12 +1,12 @@
-import type { Config } from '../config/config.ts'
-import { exitCodes, fatal } from '../platform/exit-codes.ts'
+import type { Config } from '../../config/config.ts'
+import { exitCodes, fatal } from '../../platform/exit-codes.ts'
 
 /** Every long-lived process. Each loads no more than it needs. */
 const roles: Record<string, (config: Config) => Promise<void>> = {
   engine: async (config) => (await import('./engine.ts')).runEngineProcess(config),
-  proxy: async (config) => (await import('../proxy/main.ts')).runProxy(config),
-  worker: async (config) => (await import('../worker/main.ts')).runWorker(config),
-  controller: async (config) => (await import('../controller/main.ts')).runController(config),
+  proxy: async (config) => (await import('../../proxy/main.ts')).runProxy(config),
+  worker: async (config) => (await import('../../worker/main.ts')).runWorker(config),
+  controller: async (config) => (await import('../../controller/main.ts')).runController(config),
 }
 
 export type Role = 'engine' | 'proxy' | 'worker' | 'controller'

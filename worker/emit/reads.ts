@@ -1,10 +1,10 @@
-import type { StoreEnv } from '../cluster/env.ts'
-import { errors } from '../protocol/client/codes.ts'
-import type { EventError } from '../protocol/records/event.ts'
-import { StoreError } from '../store/store.ts'
-import type { SlotId } from '../protocol/slot.ts'
-import type { App } from './app/app.ts'
-import type { AnsweredRead } from './slot/batch.ts'
+import type { StoreEnv } from '../../cluster/env.ts'
+import { errors } from '../../protocol/client/codes.ts'
+import type { EventError } from '../../protocol/records/event.ts'
+import { StoreError } from '../../store/store.ts'
+import type { SlotId } from '../../protocol/slot.ts'
+import type { App } from '../app/app.ts'
+import type { AnsweredRead } from '../slot/batch.ts'
 import type { Lanes } from './lanes.ts'
 
 /** Reads that wait for their turn at most, of all and of one session; the next is answered with "too many requests". */

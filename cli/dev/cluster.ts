@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url'
-import { engineDirectory } from '../config/config.ts'
-import type { Config } from '../config/config.ts'
-import { resolvedConfigVariable } from '../platform/resolved-config.ts'
-import type { Role } from './roles.ts'
+import { engineDirectory } from '../../config/config.ts'
+import type { Config } from '../../config/config.ts'
+import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
+import type { Role } from '../roles/roles.ts'
 import type { ChildSpec } from './supervised-child.ts'
 import type { ChildGroup } from './supervisor.ts'
 
-const launcher = fileURLToPath(new URL('holdfast.js', import.meta.url))
+const launcher = fileURLToPath(new URL('../holdfast.js', import.meta.url))
 
 /**
  * A proxy is to be small when its clients are silent. The young generation, which grows with every storm of connects and

@@ -1,7 +1,7 @@
 import { Pool } from 'undici'
-import type { Config } from '../config/config.ts'
-import { findSecret, secretPath } from '../config/secrets.ts'
-import { authority } from '../platform/addresses.ts'
+import type { Config } from '../../config/config.ts'
+import { findSecret, secretPath } from '../../config/secrets.ts'
+import { authority } from '../../platform/addresses.ts'
 import { ControllerError } from './controller-error.ts'
 
 /** How far a drain is. Pauses are those of the slots that it moved, in milliseconds. */
