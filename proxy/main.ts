@@ -1,4 +1,6 @@
 import type { AddressInfo } from 'node:net'
+import type { FastifyPluginAsync } from 'fastify'
+import type { JWTPayload } from 'jose'
 import type { Config } from '../config/config.ts'
 import { logUrl } from '../config/config.ts'
 import { ownClaims } from '../config/own-claims.ts'
@@ -12,17 +14,33 @@ import { packageVersion } from '../platform/package-version.ts'
 import { runProcess } from '../cluster/process.ts'
 import { systemClock } from '../platform/clock.ts'
 import { systemRandom } from '../platform/random.ts'
+import type { App } from '../protocol/app/contract.ts'
 import { buildListener } from './listener/listener.ts'
 import { Proxy } from './proxy.ts'
 
 /** How long commands may wait, under load, to go into the log together. */
 const commandGatherMs = 8
 
+/** What a proxy takes of the app whose commands it forwards. */
+export interface ProxyApp {
+  load(): Promise<Pick<App, 'calls'>>
+  /** Its demonstration page, a plugin of fastify that signs its users in; wanted in development only. */
+  page(): Promise<FastifyPluginAsync<PageOptions>>
+}
+
+/** With what the page signs its users' tokens: the proxy's own secret, and the claims that it asks for. */
+export interface PageOptions {
+  secret: string
+  claims: (user: string) => JWTPayload
+  dev: true
+}
+
 /** The proxy process: the log, the two listeners, the life cycle. */
-export async function runProxy(config: Config): Promise<void> {
+export async function runProxy(config: Config, app: ProxyApp): Promise<void> {
   await runProcess('proxy', config, async ({ logger, services, stop }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
+    const { calls } = await app.load()
     const log = await openLog(logUrl(config), {
       events: kafkaEvents(metrics, services.outages('log', logUrl(config))),
       gatherMs: commandGatherMs,
@@ -38,6 +56,7 @@ export async function runProxy(config: Config): Promise<void> {
     })
     proxy = new Proxy(env, {
       config,
+      calls,
       version: packageVersion,
       pid: process.pid,
       internal,
@@ -46,7 +65,7 @@ export async function runProxy(config: Config): Promise<void> {
     })
     const listener = await buildListener(proxy, config, env)
     if (config.dev.active) {
-      const { page } = await import('../apps/chat/page/plugin.ts')
+      const page = await app.page()
       const { token } = config.client
       const claims = (user: string) => ownClaims(user, token)
       await listener.register(page, { secret: token.hmac_secret_key, claims, dev: true })

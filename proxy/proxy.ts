@@ -5,6 +5,7 @@ import type { Timer } from '../platform/clock.ts'
 import { hindranceWords } from '../platform/outages.ts'
 import type { Env } from '../cluster/env.ts'
 import { uuid } from '../platform/random.ts'
+import type { App } from '../protocol/app/contract.ts'
 import { LogError } from '../log/log.ts'
 import { disconnects } from '../protocol/client/codes.ts'
 import { partitionOf } from '../protocol/partition.ts'
@@ -33,6 +34,8 @@ import { Uplink } from './uplink/uplink.ts'
 
 export interface ProxyOptions {
   config: Config
+  /** What clients may call of the app, by name. */
+  calls: App['calls']
   /** Of the software. */
   version: string
   pid: number
@@ -130,6 +133,7 @@ export class Proxy {
     const commands = new Commands({
       env,
       config,
+      calls: options.calls,
       version: options.version,
       hub: this.#hub,
       subscriptions,

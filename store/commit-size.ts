@@ -1,4 +1,4 @@
-import { jsonBytes } from '../protocol/sizes.ts'
+import { jsonBytes } from '../protocol/records/sizes.ts'
 import type { Commit } from './store.ts'
 
 /** More than a row takes beside what is counted by its length, in whatever way a store is told of it. */

@@ -9,17 +9,17 @@ import { startInternalListener } from '../platform/internal-listener.ts'
 import { runProcess } from '../cluster/process.ts'
 import { systemRandom } from '../platform/random.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
+import type { App } from '../protocol/app/contract.ts'
 import { openStore } from '../cluster/open-store.ts'
-import { loadApp } from './app/load.ts'
 import { Worker } from './worker.ts'
 
-/** The worker process: the log, the store, the app, the internal listener, the life cycle. */
-export async function runWorker(config: Config): Promise<void> {
+/** The worker process: the log, the store, the app, the internal listener, the life cycle. `load` gets the app. */
+export async function runWorker(config: Config, load: () => Promise<App>): Promise<void> {
   await runProcess('worker', config, async ({ logger, services, stop }) => {
     const metrics = createMetrics()
     collectProcessMetrics(metrics.registry)
     const [app, log, store] = await Promise.all([
-      loadApp(config.worker.app),
+      load(),
       openLog(logUrl(config), { events: kafkaEvents(metrics, services.outages('log', logUrl(config))) }),
       openStore(storeUrl(config), mysqlEvents(metrics, services.outages('store', storeUrl(config)))),
     ])

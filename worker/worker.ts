@@ -12,7 +12,7 @@ import { untilAnswered } from '../cluster/until-answered.ts'
 import { commandTopic, controlTopic, defaultGroup, inboxTopic, statusTopic } from '../protocol/records/topics.ts'
 import { clusterTopics } from '../cluster/topics.ts'
 import type { SlotId } from '../protocol/slot.ts'
-import type { App } from './app/app.ts'
+import type { App } from '../protocol/app/contract.ts'
 import { Lanes } from './emit/lanes.ts'
 import { Moves } from './moves.ts'
 import { Mutex } from '../platform/mutex.ts'
@@ -20,7 +20,8 @@ import { Reads } from './emit/reads.ts'
 import { Slot } from './slot/slot.ts'
 import type { SlotDeps } from './slot/slot.ts'
 import { SlotNews } from './slot-news.ts'
-import { Halted, take, warm } from './slot/takeover.ts'
+import { Halted } from './slot/errors.ts'
+import { take, warm } from './slot/takeover.ts'
 
 type Move = Extract<ControlRecord, { type: 'move' }>
 

@@ -1,35 +1,39 @@
+import { CommandRefused } from '../../protocol/app/contract.ts'
+import type { App, AppCommand, AppMessage, AppState, Effect } from '../../protocol/app/contract.ts'
+import { fold, idemKey } from '../../protocol/app/fold.ts'
+import { timeAfter } from '../../protocol/app/time.ts'
 import { errors } from '../../protocol/client/codes.ts'
-import type { CommandRecord } from '../../protocol/records/command.ts'
 import { sliceMember } from '../../protocol/json.ts'
-import type { Message } from '../../store/store.ts'
-import { CommandRefused, fold, idemKey, timeAfter } from '../../worker/app/app.ts'
-import type { App, AppState, Effect } from '../../worker/app/app.ts'
 import { answerRead, readQuery } from './reads.ts'
 import { idemHash, parseSend } from './send.ts'
 
 /**
- * The chat: publications are durable messages, `chat.send` sends one at most once per key, and history, recovery and
- * `chat.messages` read them.
+ * The chat: publications are durable messages, `chat.send` sends one at most once per key, and history and `chat.messages`
+ * read them.
  */
 export const chat: App = {
+  calls: {
+    'chat.send': { permission: 'publish', isRead: false, channelIn: 'channel' },
+    // All that is stored can be read: what it takes is the right to, not that recent history is on.
+    'chat.messages': { permission: 'history', isRead: true, channelIn: 'channel' },
+  },
   idem(command) {
     if (command.method !== 'chat.send') return null
-    const { key } = parseSend(command.payload.toString())
+    const { key } = parseSend(command.data.toString())
     return key === null ? null : idemHash(command, key)
   },
   handle: (state, commands) => fold(state, commands, handle),
   answer: answerRead,
 }
 
-function handle(state: AppState, command: CommandRecord): Effect[] {
+function handle(state: AppState, command: AppCommand): Effect[] {
   try {
     switch (command.method) {
       case 'publish':
-        return [{ type: 'publish', message: messageOf(state, command, command.payload, null, null) }, reply('{}')]
+        return [{ type: 'publish', message: messageOf(state, command, command.data, null, null) }, reply('{}')]
       case 'chat.send':
         return send(state, command)
       case 'history':
-      case 'recover':
       case 'chat.messages':
         return [{ type: 'read', query: readQuery(command, state.channels.get(command.channel)!) }]
       default:
@@ -41,8 +45,8 @@ function handle(state: AppState, command: CommandRecord): Effect[] {
   }
 }
 
-function send(state: AppState, command: CommandRecord): Effect[] {
-  const text = command.payload.toString()
+function send(state: AppState, command: AppCommand): Effect[] {
+  const text = command.data.toString()
   const { key } = parseSend(text)
   const data = Buffer.from(sliceMember(text, 'data')!)
   const idem = key === null ? null : idemHash(command, key)
@@ -55,7 +59,7 @@ function send(state: AppState, command: CommandRecord): Effect[] {
   return [{ type: 'publish', message }, sent(state, message)]
 }
 
-function sent(state: AppState, { channel, id, offset }: Message): Effect {
+function sent(state: AppState, { channel, id, offset }: AppMessage): Effect {
   return reply(JSON.stringify({ id, epoch: state.channels.get(channel)!.epoch, offset }))
 }
 
@@ -65,17 +69,16 @@ function reply(body: string): Effect {
 
 function messageOf(
   state: AppState,
-  command: CommandRecord,
+  command: AppCommand,
   data: Buffer,
   idem: Buffer | null,
   tags: string | null,
-): Message {
+): AppMessage {
   const stream = state.channels.get(command.channel)!
   return {
     channel: command.channel,
     offset: stream.top + 1,
     id: command.seed,
-    kind: 'message',
     user: command.user,
     data,
     info: senderInfo(command),
@@ -86,7 +89,7 @@ function messageOf(
 }
 
 /** ClientInfo of the client protocol. */
-function senderInfo({ user, session, connInfo }: CommandRecord): string {
+function senderInfo({ user, session, connInfo }: AppCommand): string {
   const info = JSON.stringify({ user, client: session })
   return connInfo === null ? info : `${info.slice(0, -1)},"conn_info":${connInfo}}`
 }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { errors } from '../../protocol/client/codes.ts'
-import type { CommandRecord } from '../../protocol/records/command.ts'
-import { CommandRefused } from '../../worker/app/app.ts'
+import { CommandRefused } from '../../protocol/app/contract.ts'
+import type { AppCommand } from '../../protocol/app/contract.ts'
 
 /** Characters that an idempotency key has at most. */
 export const keyLengthMax = 128
@@ -16,7 +16,7 @@ export function parseSend(text: string): { key: string | null } {
 }
 
 /** A key counts per user, and per connection where there is no user: 16 bytes that stand for both. */
-export function idemHash({ user, session }: Pick<CommandRecord, 'user' | 'session'>, key: string): Buffer {
+export function idemHash({ user, session }: Pick<AppCommand, 'user' | 'session'>, key: string): Buffer {
   const whose = user === '' ? [user, session] : [user]
   return hash('sha256', JSON.stringify([...whose, key]), 'buffer').subarray(0, 16)
 }

@@ -1,12 +1,25 @@
 import type { Config } from '../../config/config.ts'
+import type { App } from '../../protocol/app/contract.ts'
 import { exitCodes, fatal } from '../../platform/exit-codes.ts'
 
 /** Every long-lived process. Each loads no more than it needs. */
 const roles: Record<string, (config: Config) => Promise<void>> = {
   engine: async (config) => (await import('./engine.ts')).runEngineProcess(config),
-  proxy: async (config) => (await import('../../proxy/main.ts')).runProxy(config),
-  worker: async (config) => (await import('../../worker/main.ts')).runWorker(config),
+  proxy: async (config) => {
+    const { runProxy } = await import('../../proxy/main.ts')
+    await runProxy(config, {
+      load: () => app(config),
+      page: async () => (await import('../../apps/chat/page/plugin.ts')).page,
+    })
+  },
+  worker: async (config) => (await import('../../worker/main.ts')).runWorker(config, () => app(config)),
   controller: async (config) => (await import('../../controller/main.ts')).runController(config),
+}
+
+/** Proxies need to know what clients may call, workers what it does. */
+async function app(config: Config): Promise<App> {
+  const { loadApp } = await import('../../apps/load.ts')
+  return loadApp(config.worker.app)
 }
 
 export type Role = 'engine' | 'proxy' | 'worker' | 'controller'

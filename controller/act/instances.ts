@@ -3,11 +3,12 @@ import { LogError } from '../../log/log.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { laneReports } from '../../cluster/lane-metrics.ts'
 import { encodeCommand } from '../../protocol/records/command.ts'
-import { encodeControl } from '../../protocol/records/event.ts'
+import { encodeNotice } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { commandTopic, inboxTopic } from '../../protocol/records/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import { encodeRequest } from '../../protocol/records/runtime.ts'
 
 export interface InstancesOptions {
   controller: string
@@ -44,7 +45,7 @@ export class Instances {
       await this.#append(
         inboxTopic,
         partitionOf(id, this.#options.inboxPartitions),
-        encodeControl({ type: 'retired', to: id }),
+        encodeNotice({ type: 'retired', to: id }),
       )
       await Promise.all(this.#options.slots.map((slot) => this.#gone(slot, id)))
       await store.moveInstance(id, 'retired', 'gone')
@@ -69,7 +70,7 @@ export class Instances {
       history: { size: 0, ttlMs: 0 },
       connInfo: null,
       takesParts: false,
-      payload: Buffer.from(id),
+      payload: encodeRequest({ method: 'gone', instance: id }),
     })
     return this.#append(commandTopic(group), partition, value)
   }

@@ -3,9 +3,14 @@
  * (centrifuge errors.go, unsubscribe.go, disconnect.go), so that every SDK reacts as its users know it.
  */
 
-export interface ClientError {
+/** Why a command failed: a code of the table below, or one of the app's own (400 to 1999). */
+export interface CommandError {
   code: number
   message: string
+}
+
+/** A failure as clients are told of it. */
+export interface ClientError extends CommandError {
   /** The SDK may send the same command again by itself. */
   temporary?: true
 }

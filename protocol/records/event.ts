@@ -3,6 +3,7 @@ import { FormatError, decodeEnvelope, encodeEnvelope } from './envelope.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
 import { recordBytesMax } from './sizes.ts'
+import type { CommandError } from '../client/codes.ts'
 
 /**
  * What a worker tells proxies: a batch of events of one slot in one record, for the instances named in it. Bodies
@@ -35,7 +36,7 @@ export type SlotEvent =
       top: number
     }
   /** Answer of a write; `error` instead of a body when it had no effect. */
-  | { kind: 'reply'; offset: number; index: number; to: string[]; n: number; error: EventError | null; body: Buffer }
+  | { kind: 'reply'; offset: number; index: number; to: string[]; n: number; error: CommandError | null; body: Buffer }
   /** Epoch and top of channels at this very position. */
   | {
       kind: 'tops'
@@ -47,11 +48,6 @@ export type SlotEvent =
     }
 
 export type Top = [channel: string, epoch: string, top: number]
-
-export interface EventError {
-  code: number
-  message: string
-}
 
 export interface EventBatch {
   type: 'events'
@@ -70,7 +66,7 @@ export interface AnswerRecord {
   n: number
   worker: string
   version: string
-  error: EventError | null
+  error: CommandError | null
   /** Which bytes of a large answer these are; null when `body` is all of it. */
   part: AnswerPart | null
   body: Buffer
@@ -129,7 +125,7 @@ export function encodeAnswer(answer: AnswerRecord): Buffer {
   return encodeEnvelope(part === null ? header : { ...header, part }, body)
 }
 
-export function encodeControl(record: ResyncRecord | RetiredRecord): Buffer {
+export function encodeNotice(record: ResyncRecord | RetiredRecord): Buffer {
   return encodeEnvelope(record, nothing)
 }
 
@@ -188,10 +184,10 @@ export function decodeInbox(value: Buffer, instance: string): InboxRecord | null
   }
 }
 
-function errorOf(value: unknown): EventError | null {
+function errorOf(value: unknown): CommandError | null {
   if (value === undefined || value === null) return null
   checkShape(value, errorShape, 'error')
-  return value as unknown as EventError
+  return value as unknown as CommandError
 }
 
 function partOf(value: unknown, { length }: Buffer): AnswerPart | null {

@@ -21,6 +21,9 @@ export const userBytesMax = 2_048
 /** The answer to one question for tops of channels: small, since events wait behind it. */
 export const topsAnswerBytesMax = 200_000
 
+/** The messages in one answer to a read. */
+export const answerBytesMax = 800_000
+
 /** One part of the answer to a read: events wait behind it. */
 export const answerPartBytesMax = 65_536
 

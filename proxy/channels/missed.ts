@@ -1,7 +1,7 @@
 import { errors } from '../../protocol/client/codes.ts'
 import type { ClientError } from '../../protocol/client/codes.ts'
-import { splitValues } from '../../protocol/json.ts'
-import type { EventError } from '../../protocol/records/event.ts'
+import { decodeRecovered, encodeRequest } from '../../protocol/records/runtime.ts'
+import type { CommandError } from '../../protocol/client/codes.ts'
 import type { Channel } from './channel.ts'
 import type { ReadBudget } from '../uplink/read-budget.ts'
 import type { Session } from '../sessions/session.ts'
@@ -17,7 +17,7 @@ export interface MissedRange {
 }
 
 /** The first of a range, each as the JSON of a publication; or why there are none (112: not all of it is there). */
-export type MissedPage = { error: EventError } | { publications: string[] }
+export type MissedPage = { error: CommandError } | { publications: string[] }
 
 /** Bytes that a page has at most, unless one publication alone is larger. */
 export const pageBytesMax = 65_536
@@ -65,7 +65,7 @@ export class Missed {
       user: session.user,
       connInfo: null,
       history,
-      payload: Buffer.from(JSON.stringify({ after, upTo, limit, bytesMax: pageBytesMax })),
+      payload: encodeRequest({ method: 'recover', range: { after, upTo, limit, bytesMax: pageBytesMax } }),
       isRead: true,
       isExempt: false,
       settle: (outcome) => {
@@ -84,10 +84,10 @@ export class Missed {
 }
 
 /** The slot has not, or cannot give, what is asked for: asking again is of no use. */
-export function isNotThere({ code }: EventError): boolean {
+export function isNotThere({ code }: CommandError): boolean {
   return code === errors.unrecoverablePosition.code || code === errors.limitExceeded.code
 }
 
 function pageOf({ error, body }: Outcome): MissedPage {
-  return error === null ? { publications: splitValues(body.toString()) } : { error }
+  return error === null ? { publications: decodeRecovered(body) } : { error }
 }

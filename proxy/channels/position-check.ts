@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import { jsonBytes, topsAnswerBytesMax } from '../../protocol/records/sizes.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import { encodeRequest } from '../../protocol/records/runtime.ts'
 
 /** Channels asked for in one command; fewer where their names are long. */
 export const topsMax = 1_000
@@ -58,7 +59,7 @@ export class PositionCheck {
 
   #askFor(slot: SlotId, names: string[]): void {
     const asked = this.#asked.getOrInsertComputed(slot, () => new Map<number, number>())
-    const n = this.#send(slot, Buffer.from(JSON.stringify(names)), () => {
+    const n = this.#send(slot, encodeRequest({ method: 'tops', channels: names }), () => {
       if (n !== null) asked.delete(n)
       if (asked.size === 0) this.#asked.delete(slot)
     })

@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Env } from '../../cluster/env.ts'
 import type { ClientCommand } from '../../protocol/client/command.ts'
+import type { App } from '../../protocol/app/contract.ts'
 import { errorText, replyText } from '../../protocol/client/message.ts'
 import type { ConnectResult } from '../../protocol/client/message.ts'
 import { disconnects, errors } from '../../protocol/client/codes.ts'
@@ -9,7 +10,6 @@ import type { ClientError } from '../../protocol/client/codes.ts'
 import type { Hub } from '../channels/hub.ts'
 import type { Intake } from '../sessions/intake.ts'
 import { Namespaces, isHistoryOn } from '../access/namespaces.ts'
-import type { Permission } from '../access/namespaces.ts'
 import type { Output } from '../sessions/output.ts'
 import { wantAgain } from '../sessions/session.ts'
 import type { ReadGate } from '../uplink/read-gate.ts'
@@ -24,18 +24,13 @@ import type { Outcome, Request, Uplink } from '../uplink/uplink.ts'
 
 type CommandOf<M extends ClientCommand['method']> = Extract<ClientCommand, { method: M }>
 
-/** Calls that are routed by the channel in their data, and what they need there. */
-const rpcs: Record<string, { permission: Permission; isRead: boolean }> = {
-  'chat.send': { permission: 'publish', isRead: false },
-  'chat.messages': { permission: 'history', isRead: true },
-}
-
 /** The longest that a client is told to wait before it refreshes, as Centrifugo has it: its timers hold a year. */
 const ttlSecondsMax = 365 * 24 * 3600
 
 export interface CommandsDeps {
   env: Env
   config: Config
+  calls: App['calls']
   version: string
   hub: Hub
   subscriptions: Subscriptions
@@ -245,14 +240,14 @@ export class Commands {
   }
 
   #rpc(session: Session, { id, name, data }: CommandOf<'rpc'>): void {
-    const rpc = Object.hasOwn(rpcs, name) ? rpcs[name] : undefined
-    if (!rpc) return this.#refuse(session, id, errors.notAvailable)
-    const channel = (JSON.parse(data) as { channel?: unknown } | null)?.channel
+    const { calls } = this.#deps
+    const call = Object.hasOwn(calls, name) ? calls[name] : undefined
+    if (!call) return this.#refuse(session, id, errors.notAvailable)
+    const channel = (JSON.parse(data) as Record<string, unknown> | null)?.[call.channelIn]
     if (typeof channel !== 'string' || channel === '') return this.#refuse(session, id, errors.badRequest)
-    // Everything is stored for good: reading it needs the right to, not that recent history is on.
-    const refusal = this.#namespaces.refusal(session, channel, rpc.permission)
+    const refusal = this.#namespaces.refusal(session, channel, call.permission)
     if (refusal) return this.#refuse(session, id, refusal)
-    this.#forward(session, id, 'rpc', name, channel, data, rpc.isRead)
+    this.#forward(session, id, 'rpc', name, channel, data, call.isRead)
   }
 
   /** Sends a command to its slot and answers the client with what comes of it. */

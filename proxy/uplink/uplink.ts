@@ -9,7 +9,8 @@ import type { CommandRecord } from '../../protocol/records/command.ts'
 import { errors } from '../../protocol/client/codes.ts'
 import type { ClientError } from '../../protocol/client/codes.ts'
 import { AnswerParts } from '../../protocol/records/answer-parts.ts'
-import type { AnswerRecord, EventError } from '../../protocol/records/event.ts'
+import type { AnswerRecord } from '../../protocol/records/event.ts'
+import type { CommandError } from '../../protocol/client/codes.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { commandBytesMax } from '../../protocol/records/sizes.ts'
 import { commandTopic, defaultGroup } from '../../protocol/records/topics.ts'
@@ -20,7 +21,7 @@ import type { InFlightLimits } from './in-flight.ts'
 
 /** What a command came to. `version` is that of the worker that handled it, '' when none did. */
 export interface Outcome {
-  error: EventError | null
+  error: CommandError | null
   body: Buffer
   version: string
 }

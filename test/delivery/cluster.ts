@@ -11,7 +11,7 @@ import type { StoreEnv } from '../../cluster/env.ts'
 import { Proxy } from '../../proxy/proxy.ts'
 import { MemoryStoreData, memoryStore } from '../../store/memory/memory-store.ts'
 import type { MemoryStore, MemoryStoreHooks } from '../../store/memory/memory-store.ts'
-import type { App } from '../../worker/app/app.ts'
+import type { App } from '../../protocol/app/contract.ts'
 import { chat } from '../../apps/chat/chat.ts'
 import { Worker } from '../../worker/worker.ts'
 import { Client } from './client.ts'
@@ -105,7 +105,15 @@ export class InProcessCluster implements AsyncDisposable {
 
   async proxy(options: { handles?: Handles; files?: number; ended?: (why: string) => void } = {}): Promise<Proxy> {
     const { handles = this.handles(), files = Infinity, ended = () => {} } = options
-    const proxy = new Proxy(handles.env, { config: this.config, version: '0', pid: 1, internal, files, ended })
+    const proxy = new Proxy(handles.env, {
+      config: this.config,
+      calls: chat.calls,
+      version: '0',
+      pid: 1,
+      internal,
+      files,
+      ended,
+    })
     await proxy.start()
     this.#stops.push(() => proxy.kill())
     return proxy

@@ -1,4 +1,4 @@
-import type { App } from '../../worker/app/app.ts'
+import type { App } from '../../protocol/app/contract.ts'
 import { chat } from '../../apps/chat/chat.ts'
 
 /** The chat, but for messages of which `isMarked` is true: with them `react` happens instead. */
@@ -6,7 +6,7 @@ export function chatBut(react: () => never | Promise<never>, isMarked: (payload:
   return {
     ...chat,
     handle: (state, commands) =>
-      commands.some(({ payload }) => isMarked(payload.toString())) ? react() : chat.handle(state, commands),
+      commands.some(({ data }) => isMarked(data.toString())) ? react() : chat.handle(state, commands),
   }
 }
 

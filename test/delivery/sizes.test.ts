@@ -9,7 +9,7 @@ import { appendBytesMax, commandBytesMax, recordBytesMax } from '../../protocol/
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { chat } from '../../apps/chat/chat.ts'
-import type { App } from '../../worker/app/app.ts'
+import type { App } from '../../protocol/app/contract.ts'
 import { clusterByHand, commands, give, handled, onlySlot } from './by-hand.ts'
 import { Client } from './client.ts'
 import type { InProcessCluster } from './cluster.ts'

@@ -8,7 +8,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { decodeCommand, encodeCommand } from '../../protocol/records/command.ts'
 import { FormatError, encodeEnvelope } from '../../protocol/records/envelope.ts'
-import { decodeInbox, encodeAnswer, encodeControl } from '../../protocol/records/event.ts'
+import { decodeInbox, encodeAnswer, encodeNotice } from '../../protocol/records/event.ts'
 import { encodeEvents } from '../support/encode-events.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'
 import { decodeControl, decodeStatus, encodeJson } from '../../protocol/records/status.ts'
@@ -95,8 +95,8 @@ const whole: Buffer[] = [
     part: { from: 3, of: 7 },
     body: Buffer.from('{}'),
   }),
-  encodeControl({ type: 'resync', slot: 'default/0' as const, to: [me] }),
-  encodeControl({ type: 'retired', to: me }),
+  encodeNotice({ type: 'resync', slot: 'default/0' as const, to: [me] }),
+  encodeNotice({ type: 'retired', to: me }),
   ...[...announced, ...hints].map(encodeJson),
 ]
 

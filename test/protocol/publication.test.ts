@@ -9,6 +9,7 @@ import type { Message } from '../../store/store.ts'
 import { commandOf } from '../delivery/by-hand.ts'
 import { decodeCommand } from '../../protocol/records/command.ts'
 import { holds } from './holds.ts'
+import { appCommand } from '../../worker/slot/handle.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 60 })
 const json = fc.jsonValue().map((value) => JSON.stringify(value))
@@ -28,13 +29,13 @@ const message: fc.Arbitrary<Message> = fc.record({
 
 void t.test('in every form', async (t) => {
   const stream = { epoch: '', top: 0, lastTime: 0 }
-  const page = decodeCommand(commandOf({ channel: 'room', n: 1, method: 'chat.messages' }))
+  const page = appCommand(decodeCommand(commandOf({ channel: 'room', n: 1, method: 'chat.messages' })))
   holds(
     t,
     fc.property(message, (message) => {
       const bytes = messageBytes(message)
       assert.ok(Buffer.byteLength(publicationJson(message)) <= bytes)
-      const answer = answerRead({ command: page, stream }, [message]) as { body: string }
+      const answer = answerRead({ command: page, stream }, [message])
       assert.ok(Buffer.byteLength(answer.body) <= bytes + '{"messages":[],"epoch":"","top":0}'.length)
     }),
   )

@@ -8,7 +8,7 @@ import t from 'tap'
 import { FormatError, decodeEnvelope, encodeEnvelope, formatVersion } from '../../protocol/records/envelope.ts'
 import { decodeCommand, encodeCommand } from '../../protocol/records/command.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
-import { decodeInbox, encodeAnswer, encodeControl } from '../../protocol/records/event.ts'
+import { decodeInbox, encodeAnswer, encodeNotice } from '../../protocol/records/event.ts'
 import { encodeEvents } from '../support/encode-events.ts'
 import type { AnswerRecord, EventBatch, SlotEvent } from '../../protocol/records/event.ts'
 import { holds } from './holds.ts'
@@ -156,11 +156,11 @@ void t.test('an answer reaches the one it is for', async (t) => {
 
 void t.test('control records reach those they name', async (t) => {
   const resync = { type: 'resync' as const, slot: 'default/1' as const, to: ['p-1', 'p-2'] }
-  t.strictSame(decodeInbox(encodeControl(resync), 'p-2'), resync)
-  t.equal(decodeInbox(encodeControl(resync), 'p-3'), null)
+  t.strictSame(decodeInbox(encodeNotice(resync), 'p-2'), resync)
+  t.equal(decodeInbox(encodeNotice(resync), 'p-3'), null)
   const retired = { type: 'retired' as const, to: 'p-1' }
-  t.strictSame(decodeInbox(encodeControl(retired), 'p-1'), retired)
-  t.equal(decodeInbox(encodeControl(retired), 'p-10'), null)
+  t.strictSame(decodeInbox(encodeNotice(retired), 'p-1'), retired)
+  t.equal(decodeInbox(encodeNotice(retired), 'p-10'), null)
 })
 
 void t.test('what is not for an inbox is a FormatError', async (t) => {

@@ -27,13 +27,14 @@ import {
   topsAnswerBytesMax,
   userBytesMax,
   answerPartBytesMax,
+  answerBytesMax,
 } from '../../protocol/records/sizes.ts'
 import { encodeJson } from '../../protocol/records/status.ts'
-import { answerBytesMax } from '../../apps/chat/reads.ts'
 import { chat } from '../../apps/chat/chat.ts'
-import { keysChunk } from '../../worker/slot/preparer.ts'
-import type { Effect } from '../../worker/app/app.ts'
+import { keysChunk } from '../../worker/slot/prepare.ts'
+import type { Effect } from '../../protocol/app/contract.ts'
 import { slotId } from '../../protocol/slot.ts'
+import { appCommand } from '../../worker/slot/handle.ts'
 
 /** The most that a setting can be set to. */
 const highest = (setting: object) => (setting as { maximum: number }).maximum
@@ -138,7 +139,7 @@ t.test('what the largest commands make fits a record, to as many proxies as ther
     t.ok(commandBytesMax - sizeOf(command) < 1_000 && sizeOf(command) <= commandBytesMax, 'as large as it may be')
     const streams = new Map([[worst.channel, { epoch: '01234567', top: 1_000_000, lastTime: 0 }]])
     const state = { worker: head.worker, version: head.version, channels: streams, known: new Map() }
-    const [effects] = (await chat.handle(state, [decodeCommand(encodeCommand(command))])) as [Effect[]]
+    const [effects] = (await chat.handle(state, [appCommand(decodeCommand(encodeCommand(command)))])) as [Effect[]]
     const [{ message }] = effects as [Effect & { type: 'publish' }]
     t.ok(messageBytes(message) <= messageBytesMax, `a message of ${messageBytes(message)}`)
     const body = Buffer.from(publicationJson(message))

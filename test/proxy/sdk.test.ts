@@ -6,7 +6,7 @@ import { Centrifuge } from 'centrifuge'
 import type { Options, Subscription } from 'centrifuge'
 import t from 'tap'
 import { WebSocket } from 'ws'
-import { encodeControl } from '../../protocol/records/event.ts'
+import { encodeNotice } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
@@ -264,7 +264,7 @@ void t.test('told that its position is insufficient (2500), it subscribes again 
   const { cluster, proxy } = served
   const { slots, inbox_partitions: inboxes } = cluster.config.topics
   const slot = slotId('default', partitionOf('resync', slots))
-  const value = encodeControl({ type: 'resync', slot, to: [proxy.id] })
+  const value = encodeNotice({ type: 'resync', slot, to: [proxy.id] })
   cluster.logData.append(inboxTopic, partitionOf(proxy.id, inboxes), [{ key: null, value }])
   await until('it is subscribed again', () => room.events.length === 4)
   t.strictSame(room.events.slice(2), [

@@ -4,7 +4,7 @@
  * permissions are while a subscription is being made anew.
  */
 import t from 'tap'
-import { encodeControl } from '../../protocol/records/event.ts'
+import { encodeNotice } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { until } from '../delivery/cluster.ts'
@@ -149,7 +149,7 @@ void t.test('while a subscription is being made anew, what it permits is refused
   const resync = async () => {
     const ended = () => wire.messages.filter(({ push }) => push?.unsubscribe?.code === 2500).length
     const before = ended()
-    const value = encodeControl({ type: 'resync', slot: `default/${partitionOf(channel, slots)}`, to })
+    const value = encodeNotice({ type: 'resync', slot: `default/${partitionOf(channel, slots)}`, to })
     served.cluster.logData.append(inboxTopic, partitionOf(served.proxy.id, inboxes), [{ key: null, value }])
     await until('its subscription is ended', () => ended() > before)
   }

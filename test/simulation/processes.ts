@@ -195,7 +195,12 @@ export class Processes {
       }
       case 'proxy': {
         const { store: _none, ...withoutStore } = env
-        const proxy = new Proxy(withoutStore, { ...options, files: Infinity, ended: (why) => this.#gaveUp(host, why) })
+        const proxy = new Proxy(withoutStore, {
+          ...options,
+          calls: chat.calls,
+          files: Infinity,
+          ended: (why) => this.#gaveUp(host, why),
+        })
         this.#events.set(
           host,
           new EventInvariants(

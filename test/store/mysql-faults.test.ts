@@ -11,12 +11,13 @@ import { Session } from '../../store/mysql/session.ts'
 import { sql } from '../../store/mysql/sql.ts'
 import { fencedTransaction } from '../../store/mysql/transaction.ts'
 import { parseMysqlUrl } from '../../store/mysql/url.ts'
-import type { Commit, CommitResult, Store } from '../../store/store.ts'
-import { commitBatch } from '../../worker/slot/commit.ts'
+import type { Commit, Store } from '../../store/store.ts'
+import { commit } from '../../worker/slot/commit.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../contract/store.ts'
 import { until } from '../support/until.ts'
 import { mysqlFixture, type MysqlFixture } from './mysql-fixture.ts'
 import { MysqlProxy, type Cut } from './mysql-proxy.ts'
+import type { Committed } from '../../worker/slot/commit.ts'
 
 const deadlineMs = 20_000
 
@@ -38,8 +39,8 @@ const nth = (n: number): Commit =>
   })
 
 /** As a worker does it. */
-const asWorker = (store: Store, commit: Commit): Promise<CommitResult> =>
-  commitBatch({ store, metrics: createMetrics(), clock: systemClock } as StoreEnv, commit, () => false)
+const asWorker = (store: Store, change: Commit): Promise<Committed> =>
+  commit({ store, metrics: createMetrics(), clock: systemClock } as StoreEnv, 'v', change, () => false)
 
 async function holds(t: Test, { rows }: MysqlFixture, messages: number): Promise<void> {
   t.match(await rows('SELECT COUNT(*) AS messages FROM message'), [{ messages }], `each message once`)

@@ -16,7 +16,7 @@ import { createMetrics } from '../../observability/metrics.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { packetBytesMin } from '../../protocol/records/sizes.ts'
-import { commitBatch } from '../../worker/slot/commit.ts'
+import { commit } from '../../worker/slot/commit.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../contract/store.ts'
 import { temporaryDirectory } from '../engine/start-engine.ts'
 import { until } from '../support/until.ts'
@@ -160,8 +160,8 @@ void t.test('a server that is killed under load and starts again', async (t) => 
       for (let left = 20; left > 0; left -= restarted ? 1 : 0) {
         const next = last + 1
         const messages = [messageOf('room', next)]
-        const commit = commitOf({ slot, expected: last, next, channels: [channelOf('room', next)], messages })
-        t.equal(await commitBatch(env, commit, () => false), 'committed')
+        const change = commitOf({ slot, expected: last, next, channels: [channelOf('room', next)], messages })
+        t.equal(await commit(env, 'v', change, () => false), 'committed')
         last = next
         acknowledged += 1
         if (acknowledged === 100) void restart()

@@ -1,16 +1,20 @@
 // Proves what a batch of records comes to before anything happens: what is dropped, in which order interest and
 // publications take effect, what each event carries, and where a commit is cut.
 import t from 'tap'
-import { fingerprintOf, newChannel, planBatch, readBatch, channelsOf, isAppCommand } from '../../worker/slot/batch.ts'
-import { clockErrorMaxMs, timeAfter } from '../../worker/app/app.ts'
+import { channelsOf, commandsOf, fingerprintOf, readBatch } from '../../worker/slot/batch.ts'
+import { appCommand } from '../../worker/slot/handle.ts'
+import { newChannel, planBatch } from '../../worker/slot/plan.ts'
+import type { OutboxChanges } from '../../worker/slot/outbox.ts'
+import { clockErrorMaxMs, timeAfter } from '../../protocol/app/time.ts'
 import { chat } from '../../apps/chat/chat.ts'
-import type { SlotMemory, Channel } from '../../worker/slot/state.ts'
+import type { SlotMemory, Channel } from '../../worker/slot/memory.ts'
 import { decodeInbox } from '../../protocol/records/event.ts'
 import { recordBytesMax } from '../../protocol/records/sizes.ts'
 import type { EventBatch } from '../../protocol/records/event.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
 import { commandOf } from '../delivery/by-hand.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import type { Effect } from '../../protocol/app/contract.ts'
 
 const slot: SlotId = 'default/0'
 
@@ -39,27 +43,26 @@ const from = (instance: string, given: Partial<CommandRecord> = {}) =>
   command({ instance, producer: `${instance}.1`, ...given })
 
 /** Plans a batch for the chat, with channels as they are given. */
-function plan(values: Buffer[], channels: Channel[] = [], given: Partial<SlotMemory> = {}) {
+function plan(
+  values: Buffer[],
+  channels: Channel[] = [],
+  given: Partial<SlotMemory> = {},
+  outbox: OutboxChanges = { done: [], narrowed: [], resync: [] },
+) {
   const items = readBatch(memory(given), records(...values))
   const known = new Map(channels.map((channel) => [channel.name, channel]))
-  for (const { command, dropped } of items) {
-    if (!command || dropped || command.channel === '' || known.has(command.channel)) continue
+  for (const { command } of commandsOf(items)) {
+    if (command.channel === '' || known.has(command.channel)) continue
     known.set(command.channel, newChannel(command.channel, memory(given).lease))
   }
   const state = { worker: 'w', version: 'v', channels: known, known: new Map() }
+  const ofApp = commandsOf(items).filter(({ request }) => request === null)
   const effects = chat.handle(
     state,
-    items.filter(isAppCommand).map(({ command }) => command),
-  ) as never
-  return planBatch({
-    memory: memory(given),
-    worker: 'w',
-    version: 'v',
-    items,
-    channels: known,
-    effects,
-    poisoned: new Map(),
-  })
+    ofApp.map(({ command }) => appCommand(command)),
+  ) as Effect[][]
+  const outcomes = new Map(ofApp.map(({ offset }, index) => [offset, { effects: effects[index]!, failure: null }]))
+  return planBatch({ memory: memory(given), worker: 'w', version: 'v', items, channels: known, outcomes, outbox })
 }
 
 const eventsFor = (instance: string, { commit }: ReturnType<typeof plan>) =>
@@ -253,4 +256,24 @@ t.test('the time of a message, by clocks that are wrong', async (t) => {
     [1_000, 4_000_000_000_000, 1_001, 1_001],
   )
   t.match(channels, [{ name: 'room', top: 4, lastTime: 1_001 }])
+})
+
+t.test('who has missed older rows is told so before the events of the batch', async (t) => {
+  const room: Channel = { name: 'room', epoch: 'e', top: 3, lastTime: 0, interest: new Set(['p', 'q']) }
+  const changes = {
+    done: [{ batchEnd: 4, part: 0 }],
+    narrowed: [{ batchEnd: 5, part: 1, inboxes: ['q'] }],
+    resync: ['p', 'slow'],
+  }
+  const { commit } = plan([from('p')], [room], {}, changes)
+  t.same(
+    commit.outbox.map(({ batchEnd, part, inboxes }) => ({ batchEnd, part, inboxes })),
+    [
+      { batchEnd: 6, part: 0, inboxes: ['p', 'slow'] },
+      { batchEnd: 6, part: 1, inboxes: ['p', 'q'] },
+    ],
+  )
+  t.match(decodeInbox(commit.outbox[0]!.body, 'slow'), { type: 'resync', slot, to: ['p', 'slow'] })
+  t.same(commit.outboxDone, changes.done)
+  t.same(commit.outboxNarrowed, changes.narrowed)
 })

@@ -15,10 +15,10 @@ import { partitionOf } from '../../protocol/partition.ts'
 import { answerPartBytesMax, appendBytesMax, recordBytesMax } from '../../protocol/records/sizes.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterTopics } from '../../cluster/topics.ts'
-import type { OutboxRow } from '../../store/store.ts'
+import type { OutboxRow, Commit } from '../../store/store.ts'
 import { until } from '../delivery/until.ts'
 import { Gate } from '../delivery/gate.ts'
-import { emptyCommit } from '../../worker/slot/commit.ts'
+import { tidyingCommit } from '../../worker/slot/commit.ts'
 import { Lanes } from '../../worker/emit/lanes.ts'
 import { Outbox, outboxChangesMax, outboxDoneMin } from '../../worker/slot/outbox.ts'
 
@@ -59,17 +59,20 @@ function setUp(refuse: (entries: LogEntry[]) => void = () => {}) {
   return { data, gate, lanes, outbox: new Outbox('default/0', 'token', lanes, () => {}) }
 }
 
-const commitTo = (next: number) => ({ ...emptyCommit('default/0', 'token', 10, null), next })
+/** The commit of a batch that ends at `next`, as far as it concerns the outbox. */
+function commitTo(next: number, outbox: Outbox): Commit {
+  const { done, narrowed } = outbox.changes()
+  return { ...tidying(done), next, outboxNarrowed: narrowed }
+}
+const tidying = (done: Commit['outboxDone']) =>
+  tidyingCommit({ slot: 'default/0', token: 'token', nextOffset: 10, fingerprint: null }, done)
 
 t.test('rows are done when all their lanes have them', async (t) => {
   const { gate, outbox } = setUp()
   outbox.emit([row(10, 0, [fast]), row(10, 1, [fast, slow]), row(10, 2, [])])
   await until('the fast ones are there', () => outbox.hasDone)
-  const commit = commitTo(10)
-  await until('both', () => {
-    outbox.prepare(commit)
-    return commit.outboxDone.length === 2
-  })
+  await until('both', () => outbox.done.length === 2)
+  const commit = tidying(outbox.done)
   t.same(commit.outboxDone, [
     { batchEnd: 10, part: 2 },
     { batchEnd: 10, part: 0 },
@@ -80,16 +83,14 @@ t.test('rows are done when all their lanes have them', async (t) => {
   t.notOk(outbox.isAcknowledged)
   gate.open()
   await until('the slow one is there too', () => outbox.isAcknowledged)
-  outbox.prepare(commit)
-  t.same(commit.outboxDone, [{ batchEnd: 10, part: 1 }])
+  t.same(outbox.done, [{ batchEnd: 10, part: 1 }])
 })
 
 t.test('a commit that moves on takes rows along once they are enough, by number or by bytes', async (t) => {
   const { gate, outbox } = setUp()
   gate.open()
   const carried = (next: number): number => {
-    const commit = commitTo(next)
-    outbox.prepare(commit)
+    const commit = commitTo(next, outbox)
     outbox.settle(commit)
     return commit.outboxDone.length
   }
@@ -111,7 +112,7 @@ t.test('a commit that moves on takes rows along once they are enough, by number 
   await done(13, [{ ...row(13, 0, [fast]), body: Buffer.alloc(outboxDoneMin.bytes) }])
   t.equal(carried(14), 2)
   await done(14, [row(14, 0, [fast])])
-  t.equal(carried(10), 1, 'one that stays where it is is made for them')
+  t.equal(outbox.done.length, 1, 'one that stays where it is is made for them')
 })
 
 t.test('a row that the log can never take', async (t) => {
@@ -128,9 +129,7 @@ t.test('a row that the log can never take', async (t) => {
     'at its place',
   )
   t.same(decodeInbox(ofSlow[0]!.value, slow), { type: 'resync', slot: 'default/0' as const, to: [slow] })
-  const commit = commitTo(10)
-  outbox.prepare(commit)
-  t.equal(commit.outboxDone.length, 3, 'and it leaves the outbox')
+  t.equal(outbox.done.length, 3, 'and it leaves the outbox')
 })
 
 t.test('a log that takes not even the resync', async (t) => {
@@ -207,14 +206,12 @@ t.test('a backlog of more rows than one commit can change', async (t) => {
   const changed = { narrowed: 0, done: 0, resyncs: 0 }
   for (let next = 11; next <= 16; next++) {
     // The last one stays where it is, and takes what is left.
-    const commit = { ...commitTo(next), expected: next === 16 ? next : next - 1 }
-    outbox.prepare(commit)
+    const commit = next === 16 ? tidying(outbox.done) : commitTo(next, outbox)
+    if (outbox.changes().resync.length > 0) changed.resyncs++
     t.ok(commit.outboxNarrowed.length <= outboxChangesMax && commit.outboxDone.length <= outboxChangesMax)
     outbox.settle(commit)
-    outbox.emit(commit.outbox)
     changed.narrowed += commit.outboxNarrowed.length
     changed.done += commit.outboxDone.length
-    changed.resyncs += commit.outbox.length
   }
   t.equal(changed.done, rows)
   t.ok(changed.narrowed <= rows, 'what is removed is not narrowed too')
@@ -229,28 +226,15 @@ t.test('a full backlog', async (t) => {
   await until('the lane is held', () => gate.held === 1)
   outbox.emit([row(9, 0, [slow]), row(10, 0, [fast, slow]), row(10, 1, [slow])])
 
-  const idle = commitTo(10)
-  outbox.prepare(idle)
-  t.same(idle.outbox, [], 'a commit that stays where it is adds no row')
-  t.same(idle.outboxNarrowed, [])
-
-  const commit = { ...commitTo(11), outbox: [row(11, 0, [fast])] }
-  outbox.prepare(commit)
-  t.same(
-    commit.outbox.map(({ batchEnd, part, inboxes }) => ({ batchEnd, part, inboxes })),
-    [
-      { batchEnd: 11, part: 0, inboxes: [slow] },
-      { batchEnd: 11, part: 1, inboxes: [fast] },
-    ],
-  )
-  t.match(decodeInbox(commit.outbox[0]!.body, slow), { type: 'resync', slot: 'default/0' as const, to: [slow] })
+  t.same(outbox.changes().resync, [slow], 'it is to be told')
+  const commit = commitTo(11, outbox)
   t.same(commit.outboxNarrowed, [
     { batchEnd: 9, part: 0, inboxes: [] },
     { batchEnd: 10, part: 0, inboxes: [fast] },
     { batchEnd: 10, part: 1, inboxes: [] },
   ])
   outbox.settle(commit)
-  outbox.emit(commit.outbox)
+  t.same(outbox.changes(), { done: [], narrowed: [], resync: [] }, 'that is done')
   gate.open()
   await until('all are there', () => outbox.isAcknowledged)
 })

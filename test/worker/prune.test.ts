@@ -1,6 +1,6 @@
 // Proves that forgetting an instance that had many channels does not hold up its slot.
 import t from 'tap'
-import { pruneChunk } from '../../worker/slot/slot.ts'
+import { pruneChunk } from '../../worker/slot/prune.ts'
 import { clusterByHand, commandOf, commands, give, onlySlot, stored } from '../delivery/by-hand.ts'
 import { until } from '../delivery/until.ts'
 

@@ -7,11 +7,11 @@ import type { StoreEnv } from '../../cluster/env.ts'
 import type { AnswerRecord } from '../../protocol/records/event.ts'
 import type { Message } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
-import type { App } from '../../worker/app/app.ts'
-import type { AnsweredRead } from '../../worker/slot/batch.ts'
+import type { App } from '../../protocol/app/contract.ts'
 import type { Lanes } from '../../worker/emit/lanes.ts'
 import { Reads, readsPerSlotMax, readsWaitingMax } from '../../worker/emit/reads.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
+import type { CommittedRead } from '../../worker/emit/reads.ts'
 
 const deadlineMs = 4_500
 const a: SlotId = 'default/0'
@@ -53,11 +53,12 @@ function setUp(concurrency: number) {
   const add = (slot: SlotId, session: string, instance = 'p') => {
     const name = `${slot} ${session} ${++n}`
     reads.add(slot, {
-      read: { command: { session } },
+      session,
       query: { channel: name },
       n,
       instance,
-    } as unknown as AnsweredRead)
+      asked: { by: 'app' },
+    } as unknown as CommittedRead)
     return name
   }
   const underWay = () => atStore.map(({ name }) => name)

@@ -3,39 +3,19 @@
  * and never a part of what is not all there.
  */
 import t from 'tap'
-import type { CommandRecord } from '../../protocol/records/command.ts'
 import type { Message } from '../../store/store.ts'
-import { CommandRefused } from '../../worker/app/app.ts'
-import { answerBytesMax, answerRead, readQuery } from '../../apps/chat/reads.ts'
+import { CommandRefused } from '../../protocol/app/contract.ts'
+import { answerBytesMax } from '../../protocol/records/sizes.ts'
+import type { RecoverRange } from '../../protocol/records/runtime.ts'
+import { answerRecover, recoverQuery } from '../../worker/emit/recover.ts'
 
 const hour = 3_600_000
 const now = 10 * hour
 const stream = { epoch: 'e', top: 10, lastTime: now }
 
-interface Params {
-  after: number
-  upTo: number
-  limit: number
-  bytesMax?: number
-}
-
-function commandOf(params: Params, history = { size: 8, ttlMs: hour }): CommandRecord {
-  return {
-    producer: 'p.1',
-    n: 1,
-    instance: 'p',
-    session: 's',
-    user: '',
-    channel: 'room',
-    method: 'recover',
-    time: now,
-    seed: '0'.repeat(24),
-    history,
-    connInfo: null,
-    takesParts: false,
-    payload: Buffer.from(JSON.stringify(params)),
-  }
-}
+/** The query of a range in a history of eight messages and an hour. */
+const queryOf = (range: RecoverRange) =>
+  recoverQuery({ channel: 'room', time: now, history: { size: 8, ttlMs: hour } }, stream, range)
 
 const messageAt = (offset: number): Message => ({
   channel: 'room',
@@ -54,16 +34,16 @@ const messages = (after: number, upTo: number): Message[] =>
   Array.from({ length: upTo - after }, (_, i) => messageAt(after + 1 + i))
 
 /** Offsets in the answer, or the code of the error. */
-function answered(params: Params, found: Message[]): number[] | number {
-  const answer = answerRead({ command: commandOf(params), stream }, found)
+function answered(range: RecoverRange, found: Message[]): number[] | number {
+  const answer = answerRecover(range, found)
   if ('error' in answer) return answer.error.code
   return (JSON.parse(`[${answer.body}]`) as { offset: number }[]).map(({ offset }) => offset)
 }
 
 void t.test('pages', async (t) => {
   const params = { after: 4, upTo: 10, limit: 6, bytesMax: 1_000 }
-  t.match(readQuery(commandOf(params), stream), { after: 4, before: 11, limit: 6, since: now - hour, bytesMax: 1_000 })
-  t.match(readQuery(commandOf({ ...params, bytesMax: 1e9 }), stream), { bytesMax: answerBytesMax })
+  t.match(queryOf(params), { after: 4, before: 11, limit: 6, since: now - hour, bytesMax: 1_000 })
+  t.match(queryOf({ ...params, bytesMax: 1e9 }), { bytesMax: answerBytesMax })
   t.strictSame(answered(params, messages(4, 7)), [5, 6, 7], 'as much as a page holds')
   t.strictSame(answered(params, messages(4, 10)), [5, 6, 7, 8, 9, 10])
   t.strictSame(answered(params, messages(5, 10)), 112, 'the first one is too old, or gone')
@@ -72,7 +52,7 @@ void t.test('pages', async (t) => {
 
 void t.test('a proxy of the version before takes all or nothing', async (t) => {
   const params = { after: 4, upTo: 10, limit: 6 }
-  t.match(readQuery(commandOf(params), stream), { after: 4, before: 11, bytesMax: answerBytesMax })
+  t.match(queryOf(params), { after: 4, before: 11, bytesMax: answerBytesMax })
   t.strictSame(answered(params, messages(4, 10)), [5, 6, 7, 8, 9, 10])
   t.strictSame(answered(params, messages(4, 7)), 112)
 })
@@ -80,8 +60,8 @@ void t.test('a proxy of the version before takes all or nothing', async (t) => {
 void t.test('what is not in history, over the limit or yet to come is not looked for', async (t) => {
   const refused = { 'below the window': [1, 10], 'over the limit': [2, 10], 'yet to come': [9, 11] } as const
   for (const [what, [after, upTo]] of Object.entries(refused)) {
-    t.throws(() => readQuery(commandOf({ after, upTo, limit: 7, bytesMax: 1_000 }), stream), CommandRefused, what)
+    t.throws(() => queryOf({ after, upTo, limit: 7, bytesMax: 1_000 }), CommandRefused, what)
   }
   const beyond = { after: Number.MAX_SAFE_INTEGER - 1, upTo: Number.MAX_SAFE_INTEGER, limit: 7 }
-  t.throws(() => readQuery(commandOf(beyond), stream), CommandRefused)
+  t.throws(() => queryOf(beyond), CommandRefused)
 })

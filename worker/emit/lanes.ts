@@ -5,7 +5,7 @@ import type { Env } from '../../cluster/env.ts'
 import { laneReports } from '../../cluster/lane-metrics.ts'
 import { errors } from '../../protocol/client/codes.ts'
 import { cutAnswer } from '../../protocol/records/answer-parts.ts'
-import { encodeAnswer, encodeControl } from '../../protocol/records/event.ts'
+import { encodeAnswer, encodeNotice } from '../../protocol/records/event.ts'
 import type { AnswerRecord } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
@@ -70,7 +70,7 @@ export class Lanes {
       const refused = (): RowItem => {
         this.#env.metrics.laneResyncs.inc()
         const to = row.inboxes.filter((inbox) => this.#partitionOf(inbox) === partition)
-        const value = encodeControl({ type: 'resync', slot, to })
+        const value = encodeNotice({ type: 'resync', slot, to })
         const lost = () => {
           appended()
           return null

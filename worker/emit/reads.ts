@@ -1,10 +1,12 @@
 import type { StoreEnv } from '../../cluster/env.ts'
+import type { App, Read } from '../../protocol/app/contract.ts'
 import { errors } from '../../protocol/client/codes.ts'
-import type { EventError } from '../../protocol/records/event.ts'
+import type { CommandError } from '../../protocol/client/codes.ts'
 import { StoreError } from '../../store/store.ts'
+import type { Message, MessageQuery } from '../../store/store.ts'
+import { answerRecover } from './recover.ts'
+import type { RecoverRange } from '../../protocol/records/runtime.ts'
 import type { SlotId } from '../../protocol/slot.ts'
-import type { App } from '../app/app.ts'
-import type { AnsweredRead } from '../slot/batch.ts'
 import type { Lanes } from './lanes.ts'
 
 /** Reads that wait for their turn at most, of all and of one session; the next is answered with "too many requests". */
@@ -23,8 +25,22 @@ export interface ReadsOptions {
   deadlineMs: number
 }
 
+/** A read whose batch is committed: it is answered from the messages that its query finds. */
+export interface CommittedRead {
+  /** Who asks, and under which number. */
+  instance: string
+  session: string
+  n: number
+  /** A large answer may go in parts. */
+  takesParts: boolean
+  /** Null when no messages are needed. */
+  query: MessageQuery | null
+  /** Who answers, and what it needs for that. */
+  asked: { by: 'app'; read: Read } | { by: 'runtime'; range: RecoverRange }
+}
+
 interface Waiting {
-  read: AnsweredRead
+  read: CommittedRead
   /** Monotonic ms. */
   since: number
 }
@@ -57,7 +73,7 @@ export class Reads {
     this.#options = options
   }
 
-  add(slot: SlotId, read: AnsweredRead): void {
+  add(slot: SlotId, read: CommittedRead): void {
     const ofSlot = this.#slots.getOrInsertComputed(slot, () => ({ running: 0, sessions: new Map<string, Waiting[]>() }))
     const ofSession = ofSlot.sessions.getOrInsertComputed(sessionOf(read), () => [])
     if (this.#waiting >= readsWaitingMax.all || ofSession.length >= readsWaitingMax.session) {
@@ -84,7 +100,7 @@ export class Reads {
   }
 
   /** The next one whose turn it is and whose answer has a way to go. */
-  #take(): { slot: SlotId; read: AnsweredRead } | null {
+  #take(): { slot: SlotId; read: CommittedRead } | null {
     for (const [slot, ofSlot] of this.#slots) {
       if (ofSlot.running >= readsPerSlotMax) continue
       for (const [session, reads] of ofSlot.sessions) {
@@ -121,10 +137,10 @@ export class Reads {
     if (ofSlot.running === 0 && ofSlot.sessions.size === 0) this.#slots.delete(slot)
   }
 
-  async #run(slot: SlotId, read: AnsweredRead): Promise<void> {
+  async #run(slot: SlotId, read: CommittedRead): Promise<void> {
     try {
       const messages = read.query === null ? [] : await this.#env.store.messages(slot, read.query)
-      this.#answer(slot, read, this.#app.answer(read.read, messages))
+      this.#answer(slot, read, this.#answerOf(read, messages))
     } catch (error) {
       // The proxy asks again until its deadline; that is where the retry of a read belongs.
       if (error instanceof StoreError && error.code === 'unavailable') {
@@ -136,19 +152,23 @@ export class Reads {
     }
   }
 
+  #answerOf({ asked }: CommittedRead, messages: Message[]): { body: string } | { error: CommandError } {
+    return asked.by === 'app' ? this.#app.answer(asked.read, messages) : answerRecover(asked.range, messages)
+  }
+
   #answer(
     slot: SlotId,
-    { instance, n, read: { command } }: AnsweredRead,
-    result: { body: string } | { error: EventError },
+    { instance, n, takesParts }: CommittedRead,
+    result: { body: string } | { error: CommandError },
   ): void {
     const { worker, version } = this.#options
     const error = 'error' in result ? result.error : null
     const body = 'body' in result ? Buffer.from(result.body) : nothing
     const answer = { type: 'answer' as const, slot, to: instance, n, worker, version, error, part: null, body }
-    this.#lanes.answer(answer, command.takesParts, () => this.#next())
+    this.#lanes.answer(answer, takesParts, () => this.#next())
   }
 }
 
-function sessionOf({ instance, read: { command } }: AnsweredRead): string {
-  return `${instance} ${command.session}`
+function sessionOf({ instance, session }: CommittedRead): string {
+  return `${instance} ${session}`
 }

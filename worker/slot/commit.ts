@@ -1,38 +1,83 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
+import { commitBytesMax } from '../../protocol/records/sizes.ts'
+import type { SlotId } from '../../protocol/slot.ts'
+import { commitBytes } from '../../store/commit-size.ts'
 import { StoreError } from '../../store/store.ts'
 import type { Commit, CommitResult, Lease } from '../../store/store.ts'
-import type { SlotId } from '../../protocol/slot.ts'
 
 /**
- * Commits a batch whatever happens to the connection: when the outcome is unknown, the lease tells it before
- * anything is emitted or tried again. Rejects with `duplicate` when a cache is wrong.
+ * What became of a commit: `refused` by the store, which takes none like it, now or later; `duplicate`: a row exists that
+ * must be new, so what this owner believes of a channel is wrong. In both cases nothing was changed.
  */
-export async function commitBatch(env: StoreEnv, commit: Commit, stopped: () => boolean): Promise<CommitResult> {
+export type Committed = CommitResult | 'refused' | 'duplicate'
+
+/**
+ * Commits whatever happens to the connection. What a store may not take in one request it is not asked to. Rejects when
+ * the store is damaged.
+ */
+export async function commit(
+  env: StoreEnv,
+  version: string,
+  change: Commit,
+  stopped: () => boolean,
+): Promise<Committed> {
+  const { slot, expected: nextOffset } = change
+  const bytes = commitBytes(change)
+  if (bytes > commitBytesMax) {
+    env.logger.error({ slot, bytes, nextOffset }, 'a commit is too large')
+    return 'refused'
+  }
+  const start = env.clock.monotonic()
+  const outcome = await attempt(env, change, stopped)
+  env.metrics.commitDuration.observe({ version, outcome }, (env.clock.monotonic() - start) / 1000)
+  return outcome
+}
+
+async function attempt(env: StoreEnv, change: Commit, stopped: () => boolean): Promise<Committed> {
+  try {
+    return await untilKnown(env, change, stopped)
+  } catch (error) {
+    if (!(error instanceof StoreError) || (error.code !== 'duplicate' && error.code !== 'refused')) throw error
+    env.logger.error({ err: error, slot: change.slot, nextOffset: change.expected }, 'the store refuses a commit')
+    return error.code
+  }
+}
+
+/** When the outcome is unknown, the lease tells it before anything is emitted or tried again. */
+async function untilKnown(env: StoreEnv, change: Commit, stopped: () => boolean): Promise<CommitResult> {
   while (!stopped()) {
     try {
-      return await env.store.commit(commit)
+      return await env.store.commit(change)
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'unavailable') throw error
       env.metrics.commitsUnknown.inc()
     }
-    const lease = await untilAnswered(env, () => env.store.lease(commit.slot), stopped)
+    const lease = await untilAnswered(env, () => env.store.lease(change.slot), stopped)
     if (lease === null) break
-    const outcome = outcomeOf(commit, lease)
+    const outcome = outcomeOf(change, lease)
     if (outcome !== 'again') return outcome
   }
   return 'fenced'
 }
 
 /** What became of a commit, told by the lease. A commit that moves nothing may be repeated. */
-export function outcomeOf(commit: Commit, lease: Lease): CommitResult | 'again' {
-  if (lease.token !== commit.token) return 'fenced'
-  if (lease.nextOffset === commit.expected) return 'again'
-  return lease.nextOffset === commit.next ? 'committed' : 'fenced'
+export function outcomeOf(change: Commit, lease: Lease): CommitResult | 'again' {
+  if (lease.token !== change.token) return 'fenced'
+  if (lease.nextOffset === change.expected) return 'again'
+  return lease.nextOffset === change.next ? 'committed' : 'fenced'
 }
 
-/** A commit that changes nothing but the outbox. */
-export function emptyCommit(slot: SlotId, token: string, nextOffset: number, fingerprint: string | null): Commit {
+/** A commit that changes nothing but the outbox: rows that are done go. */
+export function tidyingCommit(
+  {
+    slot,
+    token,
+    nextOffset,
+    fingerprint,
+  }: { slot: SlotId; token: string; nextOffset: number; fingerprint: string | null },
+  outboxDone: Commit['outboxDone'],
+): Commit {
   return {
     slot,
     token,
@@ -47,7 +92,7 @@ export function emptyCommit(slot: SlotId, token: string, nextOffset: number, fin
     producers: [],
     gone: [],
     outbox: [],
-    outboxDone: [],
+    outboxDone,
     outboxNarrowed: [],
     deadLetters: [],
   }

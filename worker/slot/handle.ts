@@ -1,27 +1,41 @@
+import type { App, AppCommand, AppState, Effect } from '../../protocol/app/contract.ts'
+import { advance, draftOf } from '../../protocol/app/fold.ts'
+import type { AppDraft } from '../../protocol/app/fold.ts'
 import { errors } from '../../protocol/client/codes.ts'
-import { messageBytes } from '../../store/message-size.ts'
-import { jsonBytes, messageBytesMax } from '../../protocol/records/sizes.ts'
-import { advance, draftOf } from '../app/app.ts'
-import type { App, AppDraft, AppState, Effect } from '../app/app.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
+import { jsonBytes, messageBytesMax } from '../../protocol/records/sizes.ts'
+import { messageBytes } from '../../store/message-size.ts'
 
 /** Characters that are kept of why an app failed. */
 const reasonLengthMax = 1_000
 
-export interface Handled {
-  effects: Effect[][]
-  /** Index of a command → why the app could not handle it. */
-  failed: Map<number, string>
+/** What came of a command that was shown to the app. */
+export interface Outcome {
+  effects: Effect[]
+  /** Why the app could not handle it: then its effects are an error for its sender, and it becomes a dead letter. */
+  failure: string | null
+}
+
+/** A command as the app sees it. */
+export function appCommand(record: CommandRecord): AppCommand {
+  const { channel, method, user, session, connInfo, time, seed, history, payload } = record
+  return { channel, method, user, session, connInfo, time, seed, history, data: payload }
+}
+
+/** Of a command that is not handled, for this reason. */
+export function setAside(failure: string): Outcome {
+  return { effects: [{ type: 'fail', error: errors.deadLetter }], failure }
 }
 
 /**
  * Shows commands to the app: all at once, and one at a time when that throws, so that only the one to blame gets an
  * error and becomes a dead letter while its neighbours take effect.
  */
-export async function handleCommands(app: App, state: AppState, commands: CommandRecord[]): Promise<Handled> {
-  if (commands.length === 0) return { effects: [], failed: new Map() }
+export async function handleCommands(app: App, state: AppState, commands: AppCommand[]): Promise<Outcome[]> {
+  if (commands.length === 0) return []
   try {
-    return { effects: (await attempt(app, state, commands)).effects, failed: new Map() }
+    const { effects } = await attempt(app, state, commands)
+    return effects.map((each) => ({ effects: each, failure: null }))
   } catch {
     return oneByOne(app, state, commands)
   }
@@ -30,7 +44,7 @@ export async function handleCommands(app: App, state: AppState, commands: Comman
 async function attempt(
   app: App,
   state: AppState,
-  commands: CommandRecord[],
+  commands: AppCommand[],
 ): Promise<{ effects: Effect[][]; after: AppDraft }> {
   const effects = await app.handle(state, commands)
   if (effects.length !== commands.length) throw new Error('an app must return one list of effects per command')
@@ -61,19 +75,18 @@ function effectBytes(effect: Effect): number {
   }
 }
 
-async function oneByOne(app: App, state: AppState, commands: CommandRecord[]): Promise<Handled> {
-  const effects: Effect[][] = []
-  const failed = new Map<number, string>()
+async function oneByOne(app: App, state: AppState, commands: AppCommand[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
   let current: AppState = state
-  for (const [index, command] of commands.entries()) {
+  for (const command of commands) {
     try {
-      const one = await attempt(app, current, [command])
-      effects.push(one.effects[0]!)
-      current = one.after
+      const { effects, after } = await attempt(app, current, [command])
+      outcomes.push({ effects: effects[0]!, failure: null })
+      current = after
     } catch (error) {
-      effects.push([{ type: 'fail', error: errors.deadLetter }])
-      failed.set(index, `app: ${error instanceof Error ? error.message : String(error)}`.slice(0, reasonLengthMax))
+      const reason = error instanceof Error ? error.message : String(error)
+      outcomes.push(setAside(`app: ${reason}`.slice(0, reasonLengthMax)))
     }
   }
-  return { effects, failed }
+  return outcomes
 }

@@ -1,7 +1,16 @@
-import { encodeControl } from '../../protocol/records/event.ts'
 import type { Commit, OutboxRow } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Lanes } from '../emit/lanes.ts'
+
+/** What the outbox changes with a batch's commit, beside the batch's own rows. */
+export interface OutboxChanges {
+  /** Rows that all lanes have: they go. */
+  done: Commit['outboxDone']
+  /** Rows that lose inboxes. */
+  narrowed: Commit['outboxNarrowed']
+  /** Inboxes that have missed rows, and are told so before the batch's own. */
+  resync: string[]
+}
 
 type RowKey = { batchEnd: number; part: number; bytes: number }
 
@@ -71,17 +80,12 @@ export class Outbox {
   }
 
   /**
-   * Adds to a commit what the outbox needs: rows that are done go, once they are enough or the commit is for them; inboxes
-   * whose backlog is full lose their older rows and get a resync instead, before the commit's own rows. What is more than `outboxChangesMax` is for the next one:
-   * a row that is not narrowed yet only goes once more when another owner comes. Call `settle` with the commit once it is
+   * What the outbox needs of the next batch's commit: rows that are done go, once they are enough; inboxes whose backlog
+   * is full lose their older rows and are told of it instead. What is more than `outboxChangesMax` is for the next one: a
+   * row that is not narrowed yet only goes once more when another owner comes. Call `settle` with the commit once it is
    * through.
    */
-  prepare(commit: Commit): void {
-    const isForOutbox = commit.next === commit.expected
-    if (isForOutbox || this.#isEnoughDone)
-      commit.outboxDone = this.#done.slice(0, outboxChangesMax).map(({ batchEnd, part }) => ({ batchEnd, part }))
-    // A resync row of a commit that stays where it is would meet the rows of the batch before.
-    if (isForOutbox) return
+  changes(): OutboxChanges {
     for (const { row, inboxes } of this.#lanes.takeOverflow(this.#owner)) {
       const { batchEnd, part } = row
       const before = this.#narrowed.get(keyOf(row))?.inboxes ?? row.inboxes
@@ -89,14 +93,12 @@ export class Outbox {
       this.#narrowed.set(keyOf(row), { batchEnd, part, inboxes: left })
       for (const inbox of inboxes) this.#untold.add(inbox)
     }
-    commit.outboxNarrowed = this.#narrowedNext()
-    if (this.#untold.size === 0) return
-    const to = [...this.#untold]
-    const body = encodeControl({ type: 'resync', slot: this.#slot, to })
-    commit.outbox = [{ batchEnd: commit.next, part: 0, inboxes: to, body }, ...commit.outbox].map((row, part) => ({
-      ...row,
-      part,
-    }))
+    return { done: this.#isEnoughDone ? this.done : [], narrowed: this.#narrowedNext(), resync: [...this.#untold] }
+  }
+
+  /** Rows that a commit can remove now. */
+  get done(): Commit['outboxDone'] {
+    return this.#done.slice(0, outboxChangesMax).map(({ batchEnd, part }) => ({ batchEnd, part }))
   }
 
   #narrowedNext(): Commit['outboxNarrowed'] {

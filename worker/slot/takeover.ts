@@ -6,9 +6,11 @@ import { parseSlot } from '../../protocol/slot.ts'
 import type { Lease, SlotState } from '../../store/store.ts'
 import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
 import { carefulFrom } from '../../store/store.ts'
-import { channelsOf, fingerprintOf, readBatch } from './batch.ts'
-import { ChannelCache, channelFrom, memoryOf } from './state.ts'
-import type { SlotMemory } from './state.ts'
+import { channelsOf, commandsOf, fingerprintOf, readBatch } from './batch.ts'
+import { Halted } from './errors.ts'
+import { ChannelCache, channelFrom, memoryOf } from './memory.ts'
+import type { SlotMemory } from './memory.ts'
+import type { Suspicion } from './trial.ts'
 
 /** Times that a record may be tried alone before it is set aside (delivery: poison). */
 export const triesMax = 3
@@ -54,15 +56,7 @@ export interface TakenSlot {
   reader: LogReader
   /** Records read already, from nextOffset on. */
   records: LogRecord[]
-  /** One record at a time up to this offset, because owners before died here; null when there is no suspicion. */
-  carefulUntil: number | null
-  /** This record has been tried often enough. */
-  setAside: number | null
-}
-
-/** The log and the store do not fit together: a person must decide. */
-export class Halted extends Error {
-  override name = 'Halted'
+  suspicion: Suspicion
 }
 
 /** Why the log does not go on where the store ends, or null. */
@@ -125,22 +119,24 @@ export async function take(
   if (range.oldest < nextOffset && fingerprint !== null && before && fingerprintOf(before.value) !== fingerprint) {
     throw new Halted(`the record at ${nextOffset - 1} is not the one that was handled`)
   }
-  const touched = readBatch({ ...memory, producers: new Map(), tombstones: new Set() }, handled)
-  if (touched.some((item) => item.command?.method === 'gone')) cache.clear()
+  const touched = readBatch({ producers: new Map(), tombstones: new Set() }, handled)
+  if (commandsOf(touched).some(({ request }) => request?.method === 'gone')) cache.clear()
   else for (const name of channelsOf(touched)) cache.delete(name)
   for (const instance of memory.tombstones) cache.forgetInstance(instance)
 
   const hasRecord = range.next > nextOffset
   const { attempts } = state.lease
-  const suspect = state.tried === nextOffset && attempts >= carefulFrom + triesMax
+  const isTriedEnough = state.tried === nextOffset && attempts >= carefulFrom + triesMax
   return {
     memory,
     state,
     cache,
     reader,
     records: records.filter((record) => record.offset >= nextOffset),
-    carefulUntil: attempts >= carefulFrom && hasRecord ? range.next : null,
-    setAside: suspect ? nextOffset : null,
+    suspicion: {
+      carefulUntil: attempts >= carefulFrom && hasRecord ? range.next : null,
+      setAside: isTriedEnough ? nextOffset : null,
+    },
   }
 }
 

@@ -1,15 +1,20 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
-import { errors } from '../../protocol/client/codes.ts'
-import type { IdemHit } from '../../store/store.ts'
+import { CommandRefused } from '../../protocol/app/contract.ts'
+import type { App, AppCommand, AppState, Stream } from '../../protocol/app/contract.ts'
+import { idemKey } from '../../protocol/app/fold.ts'
 import type { SlotId } from '../../protocol/slot.ts'
-import { CommandRefused, idemKey } from '../app/app.ts'
-import type { App, AppState, Stream } from '../app/app.ts'
-import { channelsOf, isAppCommand, newChannel, planBatch } from './batch.ts'
-import type { BatchItem, BatchPlan } from './batch.ts'
-import { handleCommands } from './handle.ts'
-import { channelFrom } from './state.ts'
-import type { Channel, ChannelCache, SlotMemory } from './state.ts'
+import type { IdemHit } from '../../store/store.ts'
+import { channelsOf, commandsOf } from './batch.ts'
+import type { BatchCommand, BatchItem } from './batch.ts'
+import { appCommand, handleCommands, setAside } from './handle.ts'
+import type { Outcome } from './handle.ts'
+import { channelFrom } from './memory.ts'
+import type { Channel, ChannelCache, SlotMemory } from './memory.ts'
+import type { OutboxChanges } from './outbox.ts'
+import { newChannel, planBatch } from './plan.ts'
+import type { BatchPlan } from './plan.ts'
+import type { SetAside } from './trial.ts'
 
 export interface PreparerDeps {
   env: StoreEnv
@@ -20,12 +25,6 @@ export interface PreparerDeps {
 
 /** Keys that are looked up in one request: each may lead to a message of any size. */
 export const keysChunk = 64
-
-/** A record that is not handled, and why. */
-export interface SetAside {
-  offset: number
-  reason: string
-}
 
 /** Brings a batch to its plan: loads what it needs, shows its commands to the app. Changes nothing. */
 export class BatchPreparer {
@@ -46,26 +45,16 @@ export class BatchPreparer {
   }
 
   /**
-   * A record that is set aside is not shown to the app; its sender hears so, and it becomes a dead letter.
+   * A command that is set aside is not shown to the app; its sender hears so, and it becomes a dead letter. `outbox` is
+   * asked once the app has answered: what it says is in the plan.
    */
-  async prepare(items: BatchItem[], aside: SetAside | null): Promise<BatchPlan> {
-    const { app, worker, version } = this.#deps
+  async prepare(items: BatchItem[], aside: SetAside | null, outbox: () => OutboxChanges): Promise<BatchPlan> {
+    const { worker, version } = this.#deps
     this.#countDropped(items)
     const channels = await this.#loadChannels(items)
-    const handled = items.filter(isAppCommand)
-    const shown = handled.filter(({ offset }) => offset !== aside?.offset)
-    const state = await this.#appState(shown, channels)
-    const commands = shown.map(({ command }) => command)
-    const result = await handleCommands(app, state, commands)
-    const poisoned = new Map([...result.failed].map(([index, reason]) => [shown[index]!.offset, reason]))
-    const effects = result.effects
-    const missing = handled.findIndex(({ offset }) => offset === aside?.offset)
-    if (aside !== null && missing !== -1) {
-      effects.splice(missing, 0, [{ type: 'fail', error: errors.deadLetter }])
-      poisoned.set(aside.offset, aside.reason)
-    }
-    this.#countHandled(handled, poisoned)
-    return planBatch({ memory: this.#memory, worker, version, items, channels, effects, poisoned })
+    const outcomes = await this.#outcomes(items, channels, aside)
+    this.#countHandled(items, outcomes)
+    return planBatch({ memory: this.#memory, worker, version, items, channels, outcomes, outbox: outbox() })
   }
 
   async #loadChannels(items: BatchItem[]): Promise<Map<string, Channel>> {
@@ -81,22 +70,34 @@ export class BatchPreparer {
       const loaded = await this.#untilAnswered(() => env.store.channels(this.#slot, missing))
       for (const state of loaded) channels.set(state.name, channelFrom(state, this.#memory.tombstones))
     }
-    for (const { command, dropped } of items) {
-      if (!command || dropped || command.channel === '' || channels.has(command.channel)) continue
-      channels.set(command.channel, newChannel(command.channel, this.#memory.lease))
+    for (const { command } of commandsOf(items)) {
+      const name = command.channel
+      if (name !== '' && !channels.has(name)) channels.set(name, newChannel(name, this.#memory.lease))
     }
     return channels
   }
 
-  async #appState(
-    items: (BatchItem & { command: { channel: string } })[],
-    channels: Map<string, Channel>,
-  ): Promise<AppState> {
+  /** What the app makes of its commands, by their offsets. */
+  async #outcomes(
+    items: BatchItem[],
+    channels: ReadonlyMap<string, Channel>,
+    aside: SetAside | null,
+  ): Promise<Map<number, Outcome>> {
+    const ofApp = commandsOf(items).filter(({ request }) => request === null)
+    const shown = ofApp.filter(({ offset }) => offset !== aside?.offset)
+    const commands = shown.map(({ command }) => appCommand(command))
+    const state = await this.#appState(commands, channels)
+    const handled = await handleCommands(this.#deps.app, state, commands)
+    const outcomes = new Map(shown.map(({ offset }, index) => [offset, handled[index]!]))
+    if (shown.length < ofApp.length) outcomes.set(aside!.offset, setAside(aside!.reason))
+    return outcomes
+  }
+
+  async #appState(commands: AppCommand[], channels: ReadonlyMap<string, Channel>): Promise<AppState> {
     const { env, app, worker, version } = this.#deps
     const streams = new Map<string, Stream>()
     const keys: { channel: string; idem: Buffer }[] = []
-    for (const { command } of items) {
-      if (!command) continue
+    for (const command of commands) {
       const { epoch, top, lastTime } = channels.get(command.channel)!
       streams.set(command.channel, { epoch, top, lastTime })
       try {
@@ -133,15 +134,20 @@ export class BatchPreparer {
     }
   }
 
-  #countHandled(items: (BatchItem & { command: { method: string } })[], poisoned: Map<number, string>): void {
+  #countHandled(items: BatchItem[], outcomes: ReadonlyMap<number, Outcome>): void {
     const { env, version } = this.#deps
-    for (const { command, offset } of items) {
-      const reason = poisoned.get(offset)
-      const result = reason === undefined ? 'ok' : 'dead_letter'
+    for (const { command, request, offset } of commandsOf(items).filter(isOfSessions)) {
+      const failure = request === null ? outcomes.get(offset)!.failure : null
+      const result = failure === null ? 'ok' : 'dead_letter'
       env.metrics.recordsHandled.inc({ version, method: command.method, result })
-      if (reason === undefined) continue
+      if (failure === null) continue
       env.metrics.deadLetters.inc({ reason: 'app' })
-      env.logger.error({ slot: this.#slot, offset, reason }, 'command set aside')
+      env.logger.error({ slot: this.#slot, offset, reason: failure }, 'command set aside')
     }
   }
+}
+
+/** What clients wait for; the rest keeps proxies and slots in step. */
+function isOfSessions({ request }: BatchCommand): boolean {
+  return request === null || request.method === 'recover'
 }

@@ -1,8 +1,8 @@
 import { pathToFileURL } from 'node:url'
-import { chat } from '../../apps/chat/chat.ts'
-import type { App } from './app.ts'
+import type { App } from '../protocol/app/contract.ts'
+import { chat } from './chat/chat.ts'
 
-/** The app named in the configuration: `chat`, or the path of a module that exports one as `app`. */
+/** The app that the configuration names: `chat`, or the path of a module that exports one as `app`. */
 export async function loadApp(name: string): Promise<App> {
   if (name === 'chat') return chat
   const module = (await import(pathToFileURL(name).href)) as { app?: App }

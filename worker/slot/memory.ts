@@ -1,4 +1,4 @@
-import type { ChannelState, Lease, SlotState } from '../../store/store.ts'
+import type { ChannelState, Commit, Lease, SlotState } from '../../store/store.ts'
 
 /** A channel in memory, as the store has it. */
 export interface Channel {
@@ -81,4 +81,32 @@ export function memoryOf(state: SlotState): SlotMemory {
     producers: new Map(state.producers),
     tombstones: new Set(state.tombstones.map(({ instance }) => instance)),
   }
+}
+
+/** What a committed batch tells its owner. */
+interface Remembered {
+  commit: Pick<Commit, 'next' | 'fingerprint' | 'producers'>
+  /** As they are now. */
+  channels: ReadonlyMap<string, Channel>
+  /** Channels that are none: nobody has them, and they never had a message. */
+  absent: string[]
+  /** Instances that are retired. */
+  gone: string[]
+}
+
+/** What a committed batch changes of what its owner knows. Returns the memory. */
+export function remember(memory: SlotMemory, cache: ChannelCache, done: Remembered): SlotMemory {
+  const { commit, channels, absent, gone } = done
+  memory.nextOffset = commit.next
+  memory.fingerprint = commit.fingerprint
+  for (const [producer, n] of commit.producers) memory.producers.set(producer, n)
+  for (const channel of channels.values()) cache.set(channel)
+  for (const name of absent) cache.delete(name)
+  for (const instance of gone) {
+    memory.tombstones.add(instance)
+    for (const producer of memory.producers.keys())
+      if (producer.startsWith(`${instance}.`)) memory.producers.delete(producer)
+    cache.forgetInstance(instance)
+  }
+  return memory
 }
