@@ -27,10 +27,10 @@ import { ReadGate } from './uplink/read-gate.ts'
 import { Sessions, closeGraceMs, sessionSweepMs } from './sessions/sessions.ts'
 import { wantAgain } from './sessions/session.ts'
 import type { Session } from './sessions/session.ts'
-import type { ClientSocket } from './transports/websocket/socket.ts'
 import { Subscriptions } from './sessions/subscriptions.ts'
 import { TokenVerifier } from './access/tokens.ts'
 import { Uplink } from './uplink/uplink.ts'
+import type { Connection } from './transports/transport.ts'
 
 export interface ProxyOptions {
   config: Config
@@ -225,7 +225,7 @@ export class Proxy {
   }
 
   /** `address` is the client's, canonical. */
-  open(socket: ClientSocket, address: string): Session {
+  open(socket: Connection, address: string): Session {
     return this.sessions.open(uuid(this.#env.random), socket, address, this.#intake.begin())
   }
 

@@ -1,5 +1,4 @@
 import type { Metrics } from '../../observability/metrics.ts'
-import { publicationText } from '../../protocol/client/message.ts'
 import type { Behind, Channel } from './channel.ts'
 import { isNotThere } from './missed.ts'
 import type { Missed, MissedPage } from './missed.ts'
@@ -97,7 +96,7 @@ export class CatchUp {
     if (upTo - at > this.#options.recoveryLimit + lagMax) return this.#failed(channel, session)
     if (!this.#budget.isLeft(session)) return this.#later(course)
     course.state = 'reading'
-    behind.live = { texts: [], bytes: 0 }
+    behind.live = { publications: [], bytes: 0 }
     const range = { after: at, upTo, history: everything, limit: upTo - at }
     const refusal = this.#missed.read(channel, session, range, (page) => {
       if (channel.behind.get(session) === behind) this.#page(channel, behind, course, page, upTo)
@@ -111,7 +110,7 @@ export class CatchUp {
       return isNotThere(page.error) ? this.#failed(channel, session) : this.#later(course)
     }
     if (page.publications.length === 0) return this.#failed(channel, session)
-    for (const each of page.publications) this.#output.send(session, publicationText(channel.name, each))
+    this.#send(channel, session, page.publications)
     this.#metrics.deliveries.inc(page.publications.length)
     behind.at += page.publications.length
     if (behind.at === upTo && behind.live !== null) return this.#arrived(channel, behind)
@@ -121,9 +120,14 @@ export class CatchUp {
 
   #arrived(channel: Channel, { session, live }: Behind): void {
     this.#output.settle(channel)
-    for (const text of live?.texts ?? []) this.#output.send(session, text)
+    this.#send(channel, session, live?.publications ?? [])
     channel.sessions.add(session)
     this.remove(channel, session)
+  }
+
+  #send({ name }: Channel, session: Session, publications: string[]): void {
+    for (const publication of publications)
+      this.#output.send(session, { kind: 'publication', channel: name, publication })
   }
 
   #failed(channel: Channel, session: Session): void {

@@ -3,6 +3,7 @@ import type { ClientError } from '../../protocol/client/codes.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Audience } from '../sessions/output.ts'
 import type { Session } from '../sessions/session.ts'
+import type { SubscribeResult } from '../../protocol/client/message.ts'
 
 export interface SubscribeRequest {
   recover: StreamPosition | null
@@ -12,8 +13,14 @@ export interface SubscribeRequest {
   /** The client asked to recover, whether it may or not. */
   wasRecovering: boolean
   history: { size: number; ttlMs: number }
-  /** Called once: with the reply's message, or with the error that ends the subscription. */
-  done: (outcome: { text: (id: number) => string } | { error: ClientError }) => void
+  /** Called once: with what the client is told, or with the error that ends the subscription. */
+  done: (outcome: Joined | { error: ClientError }) => void
+}
+
+/** What a client is told of its subscription, and the publications that it missed, each as JSON. */
+export interface Joined {
+  result: SubscribeResult
+  publications: string[]
 }
 
 /** A session that waits for the answer to its subscribe. */
@@ -35,9 +42,9 @@ export interface Behind {
   live: Live | null
 }
 
-/** Publications behind a range that is being read, as messages for a client. */
+/** Publications behind a range that is being read. */
 export interface Live {
-  texts: string[]
+  publications: string[]
   bytes: number
 }
 
@@ -61,10 +68,10 @@ export interface Channel extends Audience {
 export const liveBytesMax = 262_144
 
 /** Keeps a publication for one whose read ends below it. */
-export function keepLive(waiting: Joining | Behind, text: string): void {
+export function keepLive(waiting: Joining | Behind, publication: string, bytes: number): void {
   if (waiting.live === null) return
-  waiting.live.texts.push(text)
-  waiting.live.bytes += Buffer.byteLength(text)
+  waiting.live.publications.push(publication)
+  waiting.live.bytes += bytes
   if (waiting.live.bytes > liveBytesMax) waiting.live = null
 }
 
@@ -79,8 +86,8 @@ export function newChannel(name: string, slot: SlotId, opening: number): Channel
     sessions: new Set(),
     joining: new Map(),
     behind: new Map(),
-    pieces: [],
-    bytes: 0,
+    gathered: [],
+    gatheredBytes: 0,
   }
 }
 

@@ -1,5 +1,4 @@
 import type { Env } from '../../cluster/env.ts'
-import { publicationText, subscribeText, unsubscribeText } from '../../protocol/client/message.ts'
 import type { SubscribeResult } from '../../protocol/client/message.ts'
 import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import type { ClientError, CloseReason } from '../../protocol/client/codes.ts'
@@ -115,7 +114,7 @@ export class Hub {
   /** The subscription of a session has ended: it is told why. */
   end(session: Session, name: string, reason: CloseReason): void {
     this.leave(session, name)
-    this.#output.send(session, unsubscribeText(name, reason))
+    this.#output.send(session, { kind: 'unsubscribed', channel: name, reason })
   }
 
   /** Ends subscribes that got no answer in time, and tries again what could not be read. */
@@ -204,10 +203,12 @@ export class Hub {
     if (event.top <= channel.top) return
     if (event.top !== channel.top + 1) return this.#insufficient(channel, unsubscribes.insufficient, 'gap')
     channel.top = event.top
-    const text = publicationText(channel.name, event.body.toString())
-    if (channel.sessions.size > 0) this.#output.publish(channel, text)
-    for (const joining of channel.joining.values()) keepLive(joining, text)
-    for (const behind of channel.behind.values()) keepLive(behind, text)
+    const publication = event.body.toString()
+    const bytes = event.body.length
+    if (channel.sessions.size > 0)
+      this.#output.publish(channel, { kind: 'publication', channel: channel.name, publication }, bytes)
+    for (const joining of channel.joining.values()) keepLive(joining, publication, bytes)
+    for (const behind of channel.behind.values()) keepLive(behind, publication, bytes)
     this.#env.metrics.deliveries.inc(channel.sessions.size)
     const { clock, metrics } = this.#env
     this.#output.whenWritten(() => {
@@ -289,7 +290,7 @@ export class Hub {
     }
     if (joining.wasRecovering) result.was_recovering = true
     if (joining.recover && at.recovered) result.recovered = true
-    joining.done({ text: (id) => subscribeText(id, result, publications.join(',')) })
+    joining.done({ result, publications })
   }
 
   /**
@@ -299,7 +300,7 @@ export class Hub {
    */
   #recover(channel: Channel, joining: Joining, after: number): void {
     const upTo = channel.top
-    joining.live = { texts: [], bytes: 0 }
+    joining.live = { publications: [], bytes: 0 }
     this.#ask(channel, joining, { after, upTo }, (page) => {
       // Recovery starts anew at the top of now: what was kept is below it.
       if ('error' in page && isNotThere(page.error)) return this.#lost(channel, joining)
@@ -310,7 +311,8 @@ export class Hub {
       this.#joined(channel, joining, { offset: after, recovered: true }, first)
       if (at < upTo || live === null) return this.#catchUp.add(channel, session, at)
       this.#output.settle(channel)
-      for (const text of live.texts) this.#output.send(session, text)
+      for (const publication of live.publications)
+        this.#output.send(session, { kind: 'publication', channel: channel.name, publication })
       channel.sessions.add(session)
     })
   }
@@ -382,6 +384,6 @@ export class Hub {
 
   #unsubscribe(channel: Channel, session: Session, reason: CloseReason): void {
     this.#options.dropped(session, channel.name)
-    this.#output.send(session, unsubscribeText(channel.name, reason))
+    this.#output.send(session, { kind: 'unsubscribed', channel: channel.name, reason })
   }
 }

@@ -3,7 +3,6 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Env } from '../../cluster/env.ts'
 import type { ClientCommand } from '../../protocol/client/command.ts'
 import type { App } from '../../protocol/app/contract.ts'
-import { errorText, replyText } from '../../protocol/client/message.ts'
 import type { ConnectResult } from '../../protocol/client/message.ts'
 import { disconnects, errors } from '../../protocol/client/codes.ts'
 import type { ClientError } from '../../protocol/client/codes.ts'
@@ -93,7 +92,7 @@ export class Commands {
 
   #refuse(session: Session, id: number, error: ClientError): void {
     this.#deps.env.metrics.rejected.inc({ code: String(error.code) })
-    this.#deps.output.send(session, errorText(id, error))
+    this.#deps.output.send(session, { kind: 'error', id, error })
   }
 
   #connect(session: Session, { id, token }: CommandOf<'connect'>): void {
@@ -121,7 +120,7 @@ export class Commands {
     // A client for whom it is 0 answers no pings; one that is told too little takes us for dead.
     result.ping = Math.ceil(config.client.ping_interval / 1000)
     result.pong = true
-    output.send(session, replyText(id, 'connect', JSON.stringify(result)))
+    output.send(session, { kind: 'reply', id, method: 'connect', result: JSON.stringify(result) })
     env.logger.debug({ session: session.id, address: session.address, user: session.user }, 'connected')
   }
 
@@ -138,7 +137,7 @@ export class Commands {
     if (user !== session.user) return this.#misfit(session, 'refresh', 'another user')
     Object.assign(session, { connInfo, endsAt: endsAt(env.clock, expiresAt) })
     const result: ConnectResult = { client: session.id, version: this.#deps.version, ...this.#ttl(session) }
-    output.send(session, replyText(id, 'refresh', JSON.stringify(result)))
+    output.send(session, { kind: 'reply', id, method: 'refresh', result: JSON.stringify(result) })
   }
 
   /** A good token in the wrong hands, or in the wrong place. */
@@ -188,7 +187,7 @@ export class Commands {
           this.#refuse(session, id, outcome.error)
         } else {
           endWith(session, channel, grant, this.#deps.env.clock)
-          output.send(session, outcome.text(id))
+          output.send(session, { kind: 'subscribed', id, ...outcome })
         }
         this.#measure('subscribe', '', 'error' in outcome ? outcome.error : null, started)
       },
@@ -216,7 +215,7 @@ export class Commands {
     if (!this.#namespaces.isName(channel)) return this.#refuse(session, id, errors.badRequest)
     if (subscriptions.delete(session, channel)) hub.leave(session, channel)
     session.wanted.delete(channel)
-    output.send(session, replyText(id, 'unsubscribe', '{}'))
+    output.send(session, { kind: 'reply', id, method: 'unsubscribe', result: '{}' })
   }
 
   #publish(session: Session, { id, channel, data }: CommandOf<'publish'>): void {
@@ -279,7 +278,12 @@ export class Commands {
         if (!isRead && !outcome.error) env.metrics.published.inc({ destination_version: outcome.version })
         // By now it may be so; what was done is said whatever waits.
         const error = isRead && output.isFull(session) ? errors.tooManyRequests : outcome.error
-        output.send(session, error ? errorText(id, clientError(error)) : replyText(id, reply, result(reply, outcome)))
+        output.send(
+          session,
+          error
+            ? { kind: 'error', id, error: clientError(error) }
+            : { kind: 'reply', id, method: reply, result: result(reply, outcome) },
+        )
         this.#measure(method, outcome.version, error, started)
       },
     }

@@ -13,7 +13,8 @@ import { AllowedOrigins } from './origins.ts'
 import type { Proxy } from '../proxy.ts'
 import { requireProxyProtocol } from './proxy-protocol.ts'
 import { ClientWebSocket } from '../transports/websocket/socket.ts'
-import type { ClientSocket, SocketEvents } from '../transports/websocket/socket.ts'
+import type { SocketEvents } from '../transports/websocket/socket.ts'
+import type { Connection } from '../transports/transport.ts'
 
 export const websocketPath = '/connection/websocket'
 
@@ -53,7 +54,7 @@ export async function buildListener(proxy: Proxy, config: Config, env: ListenerE
     app.addHook('preClose', async () => endUnread())
   }
   // By then the socket has sent why it closes (1009 for instance); cutting it off at once could lose that.
-  const failed = (socket: Pick<ClientSocket, 'terminate'>, error: Error) => {
+  const failed = (socket: Pick<Connection, 'terminate'>, error: Error) => {
     logger.debug({ err: error }, 'socket failed')
     proxy.cutLater(socket)
   }

@@ -1,4 +1,5 @@
-import { textFrame, textFrames } from '../transports/websocket/socket.ts'
+import type { Encoded, Transport } from '../transports/transport.ts'
+import type { ServerMessage } from '../../protocol/client/message.ts'
 import type { Session } from './session.ts'
 
 /** What waits for a client whose connection takes no more for now. Plain values, as the session that it belongs to. */
@@ -6,7 +7,7 @@ export interface Backlog {
   /** Frames that go first: what is left of a message that is partly written. */
   frames: Buffer[]
   /** Messages, not framed yet. */
-  messages: string[]
+  messages: Encoded[]
   /** Bytes of all that waits here. */
   bytes: number
   /** Bytes that the socket held when it was last looked at. */
@@ -21,18 +22,18 @@ export const socketBytesMax = 65_536
 export const messageBytesMax = 65_536
 
 /** Bytes on their way to a client that its connection has not taken. */
-export function queuedBytes({ backlog, outBytes, socket }: Session): number {
-  return outBytes + (backlog === null ? 0 : backlog.bytes) + socket.bufferedBytes
+export function queuedBytes({ backlog, outBytes, connection }: Session): number {
+  return outBytes + (backlog === null ? 0 : backlog.bytes) + connection.bufferedBytes
 }
 
 /** The connection takes what comes next right away. */
-export function takesMore({ backlog, socket }: Session): boolean {
-  return backlog === null && socket.bufferedBytes < socketBytesMax
+export function takesMore({ backlog, connection }: Session): boolean {
+  return backlog === null && connection.bufferedBytes < socketBytesMax
 }
 
 /** Puts messages behind what waits already. */
-export function putBack(session: Session, messages: string[], bytes: number, nowMs: number): Backlog {
-  const inSocket = session.socket.bufferedBytes
+export function putBack(session: Session, messages: Encoded[], bytes: number, nowMs: number): Backlog {
+  const inSocket = session.connection.bufferedBytes
   session.backlog ??= { frames: [], messages: [], bytes: 0, inSocket, tookAt: nowMs }
   session.backlog.messages.push(...messages)
   session.backlog.bytes += bytes
@@ -41,52 +42,50 @@ export function putBack(session: Session, messages: string[], bytes: number, now
 
 /** Writes what the connection takes now; the session has no backlog any more when that is all. */
 export function writeOn(session: Session, nowMs: number): void {
-  const { backlog, socket } = session
+  const { backlog, connection } = session
   if (backlog === null) return
-  if (socket.bufferedBytes < backlog.inSocket) backlog.tookAt = nowMs
-  while (socket.bufferedBytes < socketBytesMax) {
-    const frame = nextFrame(backlog)
+  if (connection.bufferedBytes < backlog.inSocket) backlog.tookAt = nowMs
+  while (connection.bufferedBytes < socketBytesMax) {
+    const frame = nextFrame(backlog, connection.transport)
     if (frame === undefined) {
       session.backlog = null
       return
     }
-    socket.write(frame)
+    connection.write(frame)
   }
-  backlog.inSocket = socket.bufferedBytes
+  backlog.inSocket = connection.bufferedBytes
 }
 
 /** Writes everything that waits, whatever the connection takes, and `last` behind it: nothing follows. */
-export function writeAll(session: Session, last: string[]): void {
-  const { backlog, out, socket } = session
-  if (backlog !== null) for (let frame = nextFrame(backlog); frame; frame = nextFrame(backlog)) socket.write(frame)
+export function writeAll(session: Session, last: ServerMessage[]): void {
+  const { backlog, out, connection } = session
+  const { transport } = connection
+  if (backlog !== null)
+    for (let frame = nextFrame(backlog, transport); frame; frame = nextFrame(backlog, transport))
+      connection.write(frame)
   session.backlog = null
   session.out = []
   session.outBytes = 0
-  const messages = [...out, ...last]
-  if (messages.length > 0) socket.write(textFrame(messages.join('\n')))
+  const messages = [...out, ...last.map((each) => transport.encode(each))]
+  if (messages.length > 0) connection.write(transport.frame(messages))
 }
 
 /** The next frame to write; messages that waited share one. */
-function nextFrame(backlog: Backlog): Buffer | undefined {
+function nextFrame(backlog: Backlog, transport: Transport): Buffer | undefined {
   if (backlog.frames.length === 0 && backlog.messages.length > 0) {
     let count = 0
     let bytes = 0
     for (const message of backlog.messages) {
-      const more = bytesOf(message)
+      const more = transport.bytesOf(message)
       if (count > 0 && bytes + more > messageBytesMax) break
       count++
       bytes += more
     }
-    backlog.frames = textFrames(backlog.messages.splice(0, count).join('\n'), messageBytesMax)
+    backlog.frames = transport.frames(backlog.messages.splice(0, count), messageBytesMax)
     for (const { length } of backlog.frames) backlog.bytes += length
     backlog.bytes -= bytes
   }
   const frame = backlog.frames.shift()
   if (frame !== undefined) backlog.bytes -= frame.length
   return frame
-}
-
-/** Of a message, with the line feed that parts it from the next one. */
-export function bytesOf(message: string): number {
-  return Buffer.byteLength(message) + 1
 }

@@ -1,6 +1,6 @@
 import type { Timer } from '../../platform/clock.ts'
 import type { Env } from '../../cluster/env.ts'
-import { ProtocolError, commandEnd, commandStart, parseCommand } from '../../protocol/client/command.ts'
+import { ProtocolError } from '../../protocol/client/command.ts'
 import type { ClientCommand } from '../../protocol/client/command.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'
@@ -104,7 +104,7 @@ export class Intake {
     this.#refill(session.intake)
     this.#charge(session.intake, 1)
     this.#settle(session)
-    return session.intake.tokens >= 0 && session.socket.bufferedBytes <= pongBacklogMax
+    return session.intake.tokens >= 0 && session.connection.bufferedBytes <= pongBacklogMax
   }
 
   /** What the session sent so far comes to nothing. */
@@ -118,9 +118,9 @@ export class Intake {
   }
 
   /** The other side of a close gets to say goodbye and little else. */
-  #ignore({ intake, socket }: Session, length: number): void {
+  #ignore({ intake, connection }: Session, length: number): void {
     intake.tokens -= Math.max(1, length / commandChars)
-    if (intake.tokens < 0) socket.pause()
+    if (intake.tokens < 0) connection.pause()
   }
 
   #serve(session: Session): void {
@@ -135,14 +135,14 @@ export class Intake {
     const { intake } = session
     if (intake.tokens < 1 && intake.freeSubscribes === 0) return false
     const text = intake.messages[0]!
-    const start = commandStart(text, intake.place)
-    if (start === -1) {
+    const found = session.connection.transport.find(text, intake.place)
+    if (found === null) {
       const blanks = (text.length - intake.place) / commandChars
       this.#charge(intake, intake.place === 0 ? Math.max(1, blanks) : blanks)
       this.#advance(intake, text.length)
       return true
     }
-    const end = commandEnd(text, start)
+    const { start, end } = found
     const command = this.#parse(session, text.slice(start, end))
     if (command === null) return false
     const cost = Math.max(1, (end - intake.place) / commandChars)
@@ -161,7 +161,7 @@ export class Intake {
   /** Null when it is none; the session is closed then. */
   #parse(session: Session, line: string): ClientCommand | null {
     try {
-      return parseCommand(line, this.#options.jsonDepthLimit)
+      return session.connection.transport.decode(line, this.#options.jsonDepthLimit)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       const { id, address } = session
@@ -191,14 +191,14 @@ export class Intake {
 
   /** Reads the socket or does not. */
   #settle(session: Session): void {
-    const { intake, socket } = session
+    const { intake, connection } = session
     if (session.phase === 'closed') return
     const isPaused = intake.tokens < 0 || intake.messages.length > 0
     if (isPaused) this.#hold(session)
     if (isPaused === intake.isPaused) return
     intake.isPaused = isPaused
-    if (isPaused) socket.pause()
-    else socket.resume()
+    if (isPaused) connection.pause()
+    else connection.resume()
   }
 
   #hold(session: Session): void {

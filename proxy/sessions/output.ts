@@ -1,18 +1,19 @@
 import type { Env } from '../../cluster/env.ts'
-import { pingText } from '../../protocol/client/message.ts'
+import type { ServerMessage } from '../../protocol/client/message.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'
-import { bytesOf, messageBytesMax, putBack, queuedBytes, socketBytesMax, takesMore, writeOn } from './backlog.ts'
-import { textFrame } from '../transports/websocket/socket.ts'
+import { messageBytesMax, putBack, queuedBytes, socketBytesMax, takesMore, writeOn } from './backlog.ts'
+import type { Encoded, Transport } from '../transports/transport.ts'
 import type { Session } from './session.ts'
 
 /** Publications of one channel that wait to be written to the same sessions. */
 export interface Audience {
   readonly name: string
   readonly sessions: Iterable<Session>
-  pieces: string[]
-  /** Of the pieces. */
-  bytes: number
+  /** What they are to get. */
+  gathered: ServerMessage[]
+  /** Of what those messages bring. */
+  gatheredBytes: number
 }
 
 export interface OutputOptions {
@@ -57,6 +58,7 @@ export class Output {
   #sessions = new Set<Session>()
   #audiences = new Set<Audience>()
   #written: (() => void)[] = []
+  readonly #pings = new Map<Transport, Buffer>()
   #isScheduled = false
   /** Monotonic ms. */
   #restUntil = 0
@@ -73,23 +75,27 @@ export class Output {
   }
 
   /** For one session, before anything of its channels that is gathered later. */
-  send(session: Session, message: string): void {
+  send(session: Session, message: ServerMessage): void {
     if (session.phase === 'closed') return
-    this.#add(session, [message], bytesOf(message))
+    const { transport } = session.connection
+    const encoded = transport.encode(message)
+    this.#add(session, [encoded], transport.bytesOf(encoded))
   }
 
-  publish(audience: Audience, message: string): void {
-    audience.pieces.push(message)
-    audience.bytes += bytesOf(message)
+  /** For all sessions of a channel; `bytes` are what the message brings. */
+  publish(audience: Audience, message: ServerMessage, bytes: number): void {
+    audience.gathered.push(message)
+    audience.gatheredBytes += bytes
     this.#audiences.add(audience)
-    if (audience.bytes >= messageBytesMax) this.settle(audience)
+    if (audience.gatheredBytes >= messageBytesMax) this.settle(audience)
     else this.#schedule()
   }
 
   /** A ping, in one frame that all share unless more waits for the session. */
   ping(session: Session): void {
-    if (session.out.length === 0 && takesMore(session)) session.socket.write(pingFrame)
-    else this.send(session, pingText)
+    const { connection } = session
+    if (session.out.length === 0 && takesMore(session)) connection.write(this.#pingFrame(connection.transport))
+    else this.send(session, ping)
   }
 
   /** Sends what a channel gathered to its sessions as they are now: to be called before its audience changes. */
@@ -129,7 +135,7 @@ export class Output {
     this.#roomWanted.delete(session)
   }
 
-  #add(session: Session, messages: string[], bytes: number): void {
+  #add(session: Session, messages: Encoded[], bytes: number): void {
     session.out.push(...messages)
     session.outBytes += bytes
     this.#sessions.add(session)
@@ -170,7 +176,7 @@ export class Output {
     session.out = []
     session.outBytes = 0
     if (outBytes <= messageBytesMax && takesMore(session)) {
-      session.socket.write(textFrame(out.length === 1 ? out[0]! : out.join('\n')))
+      session.connection.write(session.connection.transport.frame(out))
       return this.#roomFor(session)
     }
     putBack(session, out, outBytes, nowMs)
@@ -178,18 +184,24 @@ export class Output {
     if (queuedBytes(session) > this.#options.queueMaxBytes + overshootBytesMax) this.#closeSlow(session)
   }
 
-  /** Whoever gets nothing else this time shares the very bytes with the others. */
+  /** Whoever gets nothing else this time shares the very bytes with the others on the same transport. */
   #broadcast(audience: Audience, isOnly: boolean): void {
-    const { pieces, bytes } = audience
-    audience.pieces = []
-    audience.bytes = 0
-    const frame = textFrame(pieces.join('\n'))
+    const { gathered } = audience
+    audience.gathered = []
+    audience.gatheredBytes = 0
+    const encoded = new Map<Transport, Broadcast>()
     for (const session of audience.sessions) {
+      const { transport } = session.connection
+      const { messages, bytes, frame } = encoded.getOrInsertComputed(transport, () => encodeAll(transport, gathered))
       const isAlone = session.out.length === 0 && (isOnly || session.channels.size === 1)
-      if (isAlone && takesMore(session)) session.socket.write(frame)
-      else if (this.isFull(session)) this.#options.overflowed(session, audience.name, pieces.length)
-      else this.#add(session, pieces, bytes)
+      if (isAlone && takesMore(session)) session.connection.write(frame)
+      else if (this.isFull(session)) this.#options.overflowed(session, audience.name, gathered.length)
+      else this.#add(session, messages, bytes)
     }
+  }
+
+  #pingFrame(transport: Transport): Buffer {
+    return this.#pings.getOrInsertComputed(transport, () => transport.frame([transport.encode(ping)]))
   }
 
   #writeOn(session: Session, nowMs: number): void {
@@ -235,4 +247,17 @@ export class Output {
   }
 }
 
-const pingFrame = textFrame(pingText)
+const ping: ServerMessage = { kind: 'ping' }
+
+/** What one transport makes of messages. */
+interface Broadcast {
+  messages: Encoded[]
+  bytes: number
+  frame: Buffer
+}
+
+function encodeAll(transport: Transport, gathered: ServerMessage[]): Broadcast {
+  const messages = gathered.map((message) => transport.encode(message))
+  const bytes = messages.reduce((sum, each) => sum + transport.bytesOf(each), 0)
+  return { messages, bytes, frame: transport.frame(messages) }
+}

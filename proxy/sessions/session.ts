@@ -1,13 +1,13 @@
 import type { Backlog } from './backlog.ts'
 import type { SessionIntake } from './intake.ts'
 import type { SessionReads } from '../uplink/read-gate.ts'
-import type { ClientSocket } from '../transports/websocket/socket.ts'
+import type { Connection, Encoded } from '../transports/transport.ts'
 import type { Bucket } from './token-bucket.ts'
 
 /** One live connection of a client: plain values, nothing about it lives in a closure or a timer of its own. */
 export interface Session {
   readonly id: string
-  readonly socket: ClientSocket
+  readonly connection: Connection
   /** IP address of the client, canonical. */
   readonly address: string
   phase: 'new' | 'connected' | 'refused' | 'closed'
@@ -33,14 +33,14 @@ export interface Session {
   /** Null before the first read that it asked for. */
   reads: SessionReads | null
   /** Messages for the next frame, and their bytes. */
-  out: string[]
+  out: Encoded[]
   outBytes: number
   /** What waits because the connection takes no more; null while it takes all. */
   backlog: Backlog | null
 }
 
 /** What a session begins with. */
-export type SessionStart = Pick<Session, 'id' | 'socket' | 'address' | 'connectBy' | 'intake'>
+export type SessionStart = Pick<Session, 'id' | 'connection' | 'address' | 'connectBy' | 'intake'>
 
 export function newSession(start: SessionStart): Session {
   return {

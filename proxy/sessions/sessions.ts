@@ -1,5 +1,4 @@
 import type { Env } from '../../cluster/env.ts'
-import { disconnectText } from '../../protocol/client/message.ts'
 import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'
 import type { AddressLimits } from '../listener/address-limits.ts'
@@ -9,8 +8,8 @@ import type { SessionIntake } from './intake.ts'
 import type { Output } from './output.ts'
 import { newSession } from './session.ts'
 import type { Session } from './session.ts'
-import type { ClientSocket } from '../transports/websocket/socket.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import type { Connection } from '../transports/transport.ts'
 
 export interface SessionsOptions {
   pingIntervalMs: number
@@ -56,13 +55,13 @@ export class Sessions {
     return this.#all.size
   }
 
-  open(id: string, socket: ClientSocket, address: string, intake: SessionIntake): Session {
+  open(id: string, connection: Connection, address: string, intake: SessionIntake): Session {
     const connectBy = this.#env.clock.monotonic() + this.#options.staleCloseDelayMs
-    const session = newSession({ id, socket, address, connectBy, intake })
+    const session = newSession({ id, connection, address, connectBy, intake })
     this.#all.add(session)
     this.#limits.opened(address)
-    this.#env.metrics.connectionsOpened.inc({ protocol: 'websocket' })
-    this.#env.metrics.connectionsActive.set({ protocol: 'websocket' }, this.#all.size)
+    this.#env.metrics.connectionsOpened.inc({ protocol: connection.transport.name })
+    this.#env.metrics.connectionsActive.inc({ protocol: connection.transport.name })
     return session
   }
 
@@ -79,10 +78,10 @@ export class Sessions {
     if (session.phase === 'closed') return
     this.#leaveChannels(session)
     // What was gathered for it still goes out, and the push says why nothing follows.
-    writeAll(session, session.phase === 'connected' ? [disconnectText(reason)] : [])
+    writeAll(session, session.phase === 'connected' ? [{ kind: 'disconnect', reason }] : [])
     this.#end(session, String(reason.code))
-    session.socket.close(reason.code, reason.reason)
-    this.#env.clock.after(closeGraceMs, () => session.socket.terminate())
+    session.connection.close(reason.code, reason.reason)
+    this.#env.clock.after(closeGraceMs, () => session.connection.terminate())
   }
 
   /** The connection is gone. */
@@ -98,7 +97,7 @@ export class Sessions {
     for (const session of this.#all) clock.after(random.float() * jitterMs, () => this.close(session, reason))
     const end = clock.monotonic() + deadlineMs
     while (this.#all.size > 0 && clock.monotonic() < end) await clock.sleep(20)
-    for (const session of this.#all) session.socket.terminate()
+    for (const session of this.#all) session.connection.terminate()
   }
 
   pong(session: Session): boolean {
@@ -160,6 +159,6 @@ export class Sessions {
     session.backlog = null
     this.#output().forget(session)
     this.#env.metrics.connectionsClosed.inc({ code })
-    this.#env.metrics.connectionsActive.set({ protocol: 'websocket' }, this.#all.size)
+    this.#env.metrics.connectionsActive.dec({ protocol: session.connection.transport.name })
   }
 }

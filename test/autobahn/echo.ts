@@ -10,8 +10,7 @@ import { closeGraceMs } from '../../proxy/sessions/sessions.ts'
 import { newIntake } from '../../proxy/sessions/intake.ts'
 import { newSession } from '../../proxy/sessions/session.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
-import { textFrame } from '../../proxy/transports/websocket/socket.ts'
-import type { ClientSocket } from '../../proxy/transports/websocket/socket.ts'
+import type { Connection } from '../../proxy/transports/transport.ts'
 
 /** Messages of the cases go up to 16 MB, in as many fragments as that has times 64 bytes. */
 const messageBytesMax = 64 * 1024 * 1024
@@ -25,9 +24,9 @@ function echoProxy(): Proxy {
     serving: true,
     capacity: { sockets: Infinity },
     refuses: () => null,
-    open: (socket: ClientSocket, address: string): Session =>
-      newSession({ id: '', socket, address, connectBy: 0, intake: newIntake(0, 0, 0) }),
-    frame: (session: Session, text: string) => session.socket.write(textFrame(text)),
+    open: (connection: Connection, address: string): Session =>
+      newSession({ id: '', connection, address, connectBy: 0, intake: newIntake(0, 0, 0) }),
+    frame: ({ connection }: Session, text: string) => connection.write(connection.transport.frame([text])),
     control: () => true,
     cutLater: (ws: WebSocket) => void setTimeout(() => ws.terminate(), closeGraceMs).unref(),
     sessions: { close: () => {}, gone: () => {} },

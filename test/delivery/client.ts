@@ -1,7 +1,7 @@
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
-import type { ClientSocket } from '../../proxy/transports/websocket/socket.ts'
 import { until } from './until.ts'
+import { connectionOf } from '../support/connection.ts'
 
 export interface Reply {
   id: number
@@ -29,15 +29,11 @@ export class Client {
 
   constructor(proxy: Proxy) {
     this.#proxy = proxy
-    const socket: ClientSocket = {
-      bufferedBytes: 0,
+    const connection = connectionOf({
       write: (frame) => this.#frame(frame),
-      pause: () => {},
-      resume: () => {},
       close: (code) => (this.closed = { code }),
-      terminate: () => {},
-    }
-    this.#session = proxy.open(socket, '127.0.0.1')
+    })
+    this.#session = proxy.open(connection, '127.0.0.1')
   }
 
   /** Sends a command and returns its id. */

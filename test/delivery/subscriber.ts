@@ -1,9 +1,9 @@
 import { socketBytesMax } from '../../proxy/sessions/backlog.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
-import type { ClientSocket } from '../../proxy/transports/websocket/socket.ts'
 import { FrameReader } from './client.ts'
 import { epochOf } from './model-slot.ts'
+import { connectionOf } from '../support/connection.ts'
 
 /** A session that checks what it gets as it comes, and notes in `failures` what is wrong. */
 export class Subscriber {
@@ -26,17 +26,14 @@ export class Subscriber {
     this.#proxy = proxy
     this.#failures = failures
     const buffered = () => (this.isStalled ? socketBytesMax : 0)
-    const socket: ClientSocket = {
+    const connection = connectionOf({
       get bufferedBytes() {
         return buffered()
       },
       write: (frame) => this.#frame(frame),
-      pause: () => {},
-      resume: () => {},
       close: (code) => this.#check(false, `closed with ${code}`),
-      terminate: () => {},
-    }
-    this.#session = proxy.open(socket, '127.0.0.1')
+    })
+    this.#session = proxy.open(connection, '127.0.0.1')
     this.#send({ connect: {} })
   }
 

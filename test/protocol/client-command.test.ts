@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { ProtocolError, commandEnd, commandStart, parseCommand } from '../../protocol/client/command.ts'
+import { commandEnd, commandStart, decodeCommand } from '../../protocol/client/json-commands.ts'
+import { ProtocolError } from '../../protocol/client/command.ts'
 import { holds } from './holds.ts'
 
-const parse = (command: unknown, depth = 64) => parseCommand(JSON.stringify(command), depth)
+const parse = (command: unknown, depth = 64) => decodeCommand(JSON.stringify(command), depth)
 
 void t.test('every method', async (t) => {
   const cases: [command: object, expected: object][] = [
@@ -132,9 +133,9 @@ void t.test('null counts as absent, members nobody knows are ignored', async (t)
 
 void t.test('a payload keeps its text', async (t) => {
   const data = '{ "big":12345678901234567890,"one":1.0, "one" : 2 }'
-  t.match(parseCommand(`{"id":1,"publish":{"channel":"c","data": ${data} }}`, 64), { data })
-  t.match(parseCommand(`{"publish":{"data":1},"id":1,"publish":{"data":${data},"channel":"c"}}`, 64), { data })
-  t.match(parseCommand(`{"id":1,"rpc":{"data":0,"d\\u0061ta":${data}}}`, 64), { data })
+  t.match(decodeCommand(`{"id":1,"publish":{"channel":"c","data": ${data} }}`, 64), { data })
+  t.match(decodeCommand(`{"publish":{"data":1},"id":1,"publish":{"data":${data},"channel":"c"}}`, 64), { data })
+  t.match(decodeCommand(`{"id":1,"rpc":{"data":0,"d\\u0061ta":${data}}}`, 64), { data })
 })
 
 void t.test('what is not of the protocol is a ProtocolError', async (t) => {
@@ -166,7 +167,7 @@ void t.test('what is not of the protocol is a ProtocolError', async (t) => {
   ]
   for (const command of wrong) t.throws(() => parse(command), ProtocolError, JSON.stringify(command))
   for (const line of ['{', '}', '{"id":1,}', 'connect', '{"id":1}{"id":2}', "{'id':1}", '{"id":NaN}', '\u0000']) {
-    t.throws(() => parseCommand(line, 64), ProtocolError, line)
+    t.throws(() => decodeCommand(line, 64), ProtocolError, line)
   }
 })
 
@@ -174,7 +175,7 @@ void t.test('nesting is bounded', async (t) => {
   const nested = (depth: number) => JSON.parse('['.repeat(depth) + ']'.repeat(depth)) as unknown
   t.match(parse({ id: 1, publish: { channel: 'c', data: nested(8) } }, 10), { method: 'publish' })
   t.throws(() => parse({ id: 1, publish: { channel: 'c', data: nested(9) } }, 10), ProtocolError)
-  t.throws(() => parseCommand('['.repeat(60_000), 64), ProtocolError)
+  t.throws(() => decodeCommand('['.repeat(60_000), 64), ProtocolError)
 })
 
 void t.test('no text makes anything but a command or a ProtocolError', async (t) => {
@@ -188,7 +189,7 @@ void t.test('no text makes anything but a command or a ProtocolError', async (t)
     t,
     fc.property(line, (line) => {
       try {
-        assert.equal(typeof parseCommand(line, 64).method, 'string')
+        assert.equal(typeof decodeCommand(line, 64).method, 'string')
       } catch (error) {
         assert.ok(error instanceof ProtocolError)
       }

@@ -28,6 +28,7 @@ import { Uplink } from '../../proxy/uplink/uplink.ts'
 import { FrameReader } from '../delivery/client.ts'
 import type { Message } from '../delivery/client.ts'
 import { until } from '../delivery/until.ts'
+import { connectionOf } from '../support/connection.ts'
 
 const me = 'p-me'
 const other = 'p-other'
@@ -70,15 +71,8 @@ class Rig implements Disposable {
     })
     const retired = () => assert.fail('retired')
     this.#inbox = new Inbox(env, { instance: me, partition: 0, hub, uplink: this.#uplink, retired })
-    const socket = {
-      bufferedBytes: 0,
-      write: (frame: Buffer) => void this.messages.push(...this.#reader.take(frame)),
-      pause: () => {},
-      resume: () => {},
-      close: () => {},
-      terminate: () => {},
-    }
-    const session = newSession({ id: 's', socket, address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
+    const connection = connectionOf({ write: (frame) => void this.messages.push(...this.#reader.take(frame)) })
+    const session = newSession({ id: 's', connection, address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
     session.phase = 'connected'
     hub.subscribe(session, 'room', {
       recover: null,
@@ -88,7 +82,7 @@ class Rig implements Disposable {
       wasRecovering: false,
       history: { size: 0, ttlMs: 0 },
       done: (outcome) => {
-        if ('text' in outcome) this.#output.send(session, outcome.text(1))
+        if ('result' in outcome) this.#output.send(session, { kind: 'subscribed', id: 1, ...outcome })
       },
     })
     this.#inbox.run(0).catch((error: unknown) => this.ended.push(error))

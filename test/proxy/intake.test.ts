@@ -14,6 +14,7 @@ import { newSession } from '../../proxy/sessions/session.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 import { holds } from '../protocol/holds.ts'
+import { connectionOf } from '../support/connection.ts'
 
 interface Limits {
   rate: number
@@ -52,17 +53,14 @@ class Sending {
       },
     )
     const buffered = () => this.buffered
-    const socket = {
-      write: () => {},
+    const connection = connectionOf({
       get bufferedBytes() {
         return buffered()
       },
       pause: () => void (this.#isRead = false),
       resume: () => void (this.#isRead = true),
-      close: () => {},
-      terminate: () => {},
-    }
-    this.session = newSession({ id: 's', socket, address: '', connectBy: 0, intake: this.intake.begin() })
+    })
+    this.session = newSession({ id: 's', connection, address: '', connectBy: 0, intake: this.intake.begin() })
     this.session.phase = phase
   }
 

@@ -13,9 +13,20 @@ import type { Audience } from '../../proxy/sessions/output.ts'
 import { newIntake } from '../../proxy/sessions/intake.ts'
 import { newSession } from '../../proxy/sessions/session.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
+import { connectionOf } from '../support/connection.ts'
+import type { Transport } from '../../proxy/transports/transport.ts'
+import type { ServerMessage } from '../../protocol/client/message.ts'
+import { jsonOverWebSocket } from '../../proxy/transports/websocket/json-over-websocket.ts'
 
 const queueMaxBytes = 200_000
 const stallMs = 1_000
+
+/** Messages that are nothing but a text, here as on the wire. */
+const messageOf = (text: string): ServerMessage => ({ kind: 'publication', channel: 'room', publication: text })
+const plain: Transport = {
+  ...jsonOverWebSocket,
+  encode: (message) => (message.kind === 'publication' ? message.publication : jsonOverWebSocket.encode(message)),
+}
 
 /** Time that passes only when something is written, and what is to run later. */
 class Rig {
@@ -53,23 +64,28 @@ class Rig {
     const frames: Buffer[] = []
     this.frames.set(id, frames)
     const buffered = () => this.buffered.get(id) ?? 0
-    const socket = {
-      write: (frame: Buffer) => {
+    const connection = connectionOf({
+      transport: plain,
+      write: (frame) => {
         frames.push(frame)
         this.nowMs += this.writeMs
       },
       get bufferedBytes() {
         return buffered()
       },
-      pause: () => {},
-      resume: () => {},
-      close: () => {},
-      terminate: () => {},
-    }
-    const session = newSession({ id, socket, address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
+    })
+    const session = newSession({ id, connection, address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
     session.phase = 'connected'
     session.channels = new Set(channels)
     return session
+  }
+
+  publish(audience: Audience, text: string): void {
+    this.output.publish(audience, messageOf(text), Buffer.byteLength(text))
+  }
+
+  send(session: Session, text: string): void {
+    this.output.send(session, messageOf(text))
   }
 
   /** Runs what is to run later, as if its time had come. */
@@ -85,8 +101,8 @@ class Rig {
 const audienceOf = (...sessions: Session[]): Audience => ({
   name: 'room',
   sessions: new Set(sessions),
-  pieces: [],
-  bytes: 0,
+  gathered: [],
+  gatheredBytes: 0,
 })
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -94,9 +110,9 @@ void t.test('who gets the same gets the very same bytes, once; who gets more get
   const rig = new Rig()
   const [a, b, c] = [rig.session('a'), rig.session('b'), rig.session('c')]
   const room = audienceOf(a, b, c)
-  rig.output.publish(room, 'one')
-  rig.output.send(c, 'ack')
-  rig.output.publish(room, 'two')
+  rig.publish(room, 'one')
+  rig.send(c, 'ack')
+  rig.publish(room, 'two')
   await turn()
   t.same(
     ['a', 'b', 'c'].map((id) => rig.texts(id)),
@@ -108,8 +124,8 @@ void t.test('who gets the same gets the very same bytes, once; who gets more get
 void t.test('several rooms in one turn: a session in two of them gets one frame', async (t) => {
   const rig = new Rig()
   const [a, b, both] = [rig.session('a', ['x']), rig.session('b', ['y']), rig.session('both', ['x', 'y'])]
-  rig.output.publish(audienceOf(a, both), 'from x')
-  rig.output.publish(audienceOf(b, both), 'from y')
+  rig.publish(audienceOf(a, both), 'from x')
+  rig.publish(audienceOf(b, both), 'from y')
   await turn()
   t.same(
     ['a', 'b', 'both'].map((id) => rig.texts(id)),
@@ -121,11 +137,11 @@ void t.test('who comes after a publication does not get it', async (t) => {
   const rig = new Rig()
   const [a, b] = [rig.session('a'), rig.session('b')]
   const sessions = new Set([a])
-  const room = { name: 'room', sessions, pieces: [], bytes: 0 }
-  rig.output.publish(room, 'before')
+  const room = { name: 'room', sessions, gathered: [], gatheredBytes: 0 }
+  rig.publish(room, 'before')
   rig.output.settle(room)
   sessions.add(b)
-  rig.output.publish(room, 'after')
+  rig.publish(room, 'after')
   await turn()
   t.same(rig.texts('a').join('\n'), 'before\nafter')
   t.same(rig.texts('b'), ['after'])
@@ -142,13 +158,13 @@ class SlowClient {
     this.session = rig.session(id)
     rig.buffered.set(id, 0)
     const frames = rig.frames.get(id)!
-    Object.defineProperty(this.session.socket, 'bufferedBytes', {
+    Object.defineProperty(this.session.connection, 'bufferedBytes', {
       get: () => frames.reduce((sum, { length }) => sum + length, 0) - this.#taken,
     })
   }
 
   take(bytes: number): void {
-    this.#taken += Math.min(bytes, this.session.socket.bufferedBytes)
+    this.#taken += Math.min(bytes, this.session.connection.bufferedBytes)
     this.#rig.look()
   }
 
@@ -168,21 +184,21 @@ class SlowClient {
 void t.test('a connection is given more as it takes it', async (t) => {
   const rig = new Rig()
   const slow = new SlowClient(rig)
-  const { socket } = slow.session
+  const { connection } = slow.session
   const answer = 'a'.repeat(190_000)
-  rig.output.send(slow.session, answer)
+  rig.send(slow.session, answer)
   await turn()
-  t.ok(socket.bufferedBytes < 2 * socketBytesMax + 100, `the socket holds ${socket.bufferedBytes}`)
+  t.ok(connection.bufferedBytes < 2 * socketBytesMax + 100, `the socket holds ${connection.bufferedBytes}`)
   for (const text of ['one', 'two']) {
-    rig.output.send(slow.session, text)
+    rig.send(slow.session, text)
     await turn()
   }
   let hasRoom = 0
   rig.output.whenRoom(slow.session, () => hasRoom++)
   for (let i = 0; i < 10; i++) {
-    t.equal(hasRoom, socket.bufferedBytes < socketBytesMax && slow.messages.length === 2 ? 1 : 0)
+    t.equal(hasRoom, connection.bufferedBytes < socketBytesMax && slow.messages.length === 2 ? 1 : 0)
     slow.take(30_000)
-    t.ok(socket.bufferedBytes < 2 * socketBytesMax + 100)
+    t.ok(connection.bufferedBytes < 2 * socketBytesMax + 100)
   }
   t.strictSame(slow.messages, [answer, 'one\ntwo'], 'in order, and what waited shares a frame')
   t.equal(hasRoom, 1)
@@ -201,7 +217,7 @@ void t.test('one who is given more than may wait is let behind, and nobody else 
   const sent: string[] = []
   const publish = async (text: string): Promise<void> => {
     sent.push(text)
-    rig.output.publish(room, text)
+    rig.publish(room, text)
     await turn()
   }
   while (rig.letBehind.length === 0 && sent.length < 100) await publish(`${sent.length}`.padEnd(30_000, '.'))
@@ -217,8 +233,8 @@ void t.test('one who is given more than may wait is let behind, and nobody else 
 void t.test('slow is who takes nothing while more waits than may', async (t) => {
   const rig = new Rig()
   const [slow, dead, idle] = [new SlowClient(rig), new SlowClient(rig, 'dead'), new SlowClient(rig, 'idle')]
-  for (const { session } of [slow, dead]) rig.output.send(session, 'a'.repeat(400_000))
-  rig.output.send(idle.session, 'a'.repeat(100_000))
+  for (const { session } of [slow, dead]) rig.send(session, 'a'.repeat(400_000))
+  rig.send(idle.session, 'a'.repeat(100_000))
   await turn()
   for (let i = 0; i < 8; i++) {
     rig.nowMs += stallMs / 2
@@ -230,12 +246,12 @@ void t.test('slow is who takes nothing while more waits than may', async (t) => 
 void t.test('however small what is never held back, there is an end to it', async (t) => {
   const rig = new Rig()
   const dead = new SlowClient(rig)
-  rig.output.send(dead.session, 'a'.repeat(900_000))
+  rig.send(dead.session, 'a'.repeat(900_000))
   await turn()
   const reply = 'a'.repeat(1_000)
   let sent = 0
   for (; rig.closed.length === 0 && sent < 1_000; sent++) {
-    rig.output.send(dead.session, reply)
+    rig.send(dead.session, reply)
     await turn()
   }
   t.ok(sent > 100 && queueMaxBytes + overshootBytesMax - 900_000 - sent * 1_001 < 1_001, `closed after ${sent}`)
@@ -247,12 +263,12 @@ async function restAfter(t: Test, sessions: number, writeMs: number): Promise<nu
   rig.writeMs = writeMs
   const all = Array.from({ length: sessions }, (_, index) => rig.session(`s${index}`))
   const room = audienceOf(...all)
-  rig.output.publish(room, 'first')
+  rig.publish(room, 'first')
   await turn()
   t.same(rig.texts('s0'), ['first'], 'what comes after a pause goes at once')
-  rig.output.publish(room, 'second')
+  rig.publish(room, 'second')
   await turn()
-  rig.output.publish(room, 'third')
+  rig.publish(room, 'third')
   await turn()
   const [rest] = rig.later
   if (!rest) {
@@ -273,7 +289,7 @@ void t.test('what is measured is measured when it is written, however long outpu
   const room = audienceOf(rig.session('a'))
   const writtenAt: number[] = []
   const publish = (text: string): void => {
-    rig.output.publish(room, text)
+    rig.publish(room, text)
     rig.output.whenWritten(() => writtenAt.push(rig.nowMs))
   }
   publish('first')

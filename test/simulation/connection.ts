@@ -1,11 +1,12 @@
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
-import type { ClientSocket } from '../../proxy/transports/websocket/socket.ts'
 import { FrameReader } from '../delivery/client.ts'
 import type { Message } from '../delivery/client.ts'
 import type { Host } from './host.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'
+import { connectionOf } from '../support/connection.ts'
+import type { Connection as Transported } from '../../proxy/transports/transport.ts'
 
 /** The client's end of a connection. */
 export interface ConnectionEvents {
@@ -77,24 +78,22 @@ export class Connection {
   #accept(): void {
     if (this.#isOver) return
     if (this.#proxy.ready !== true) return this.cut()
-    this.#session = this.#proxy.open(this.#socket(), '127.0.0.1')
+    this.#session = this.#proxy.open(this.#connection(), '127.0.0.1')
     this.#session.user = this.#events.user
     this.#events.opened()
   }
 
-  #socket(): ClientSocket {
+  #connection(): Transported {
     // The kernel takes all of it at once unless the client reads nothing.
     const buffered = () => (this.#scheduler.now < this.#slowUntil ? this.#buffered : 0)
-    return {
+    return connectionOf({
       write: (frame) => this.#push({ frame }),
       get bufferedBytes() {
         return buffered()
       },
-      pause: () => {},
-      resume: () => {},
       close: (code, reason) => this.#push({ close: { code, reason } }),
       terminate: () => this.cut(),
-    }
+    })
   }
 
   #push(item: Item): void {
