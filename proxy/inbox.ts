@@ -8,19 +8,17 @@ import { isAfter } from '../protocol/records/position.ts'
 import type { Position } from '../protocol/records/position.ts'
 import { inboxTopic } from '../protocol/records/topics.ts'
 import type { SlotId } from '../protocol/slot.ts'
-import type { Hub } from './channels/hub.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import type { Uplink } from './uplink/uplink.ts'
 
 export interface InboxOptions {
   instance: string
   partition: number
-  hub: Hub
   uplink: Uplink
+  dispatcher: Dispatcher
   /** This instance was declared dead. */
   retired: () => void
 }
-
-const nothing = Buffer.alloc(0)
 
 /**
  * What workers tell this instance: every event is taken once and in the order of its slot, however often and by
@@ -66,22 +64,20 @@ export class Inbox {
   }
 
   #handle(message: InboxRecord): void {
-    const { hub, uplink, retired } = this.#options
+    const { dispatcher, uplink, retired } = this.#options
     switch (message.type) {
       case 'events':
         return this.#events(message)
       case 'answer':
         return uplink.answerRead(message)
       case 'resync':
-        uplink.resync(message.slot)
-        return hub.resync(message.slot)
+        return dispatcher.resync(message.slot)
       case 'retired':
         return retired()
     }
   }
 
   #events({ slot, incarnation, version, events }: EventBatch): void {
-    const { hub, uplink } = this.#options
     for (const event of events) {
       const position = { incarnation, offset: event.offset, index: event.index }
       if (!isAfter(position, this.#positions.get(slot))) {
@@ -89,11 +85,7 @@ export class Inbox {
         continue
       }
       this.#positions.set(slot, position)
-      // First: the recoveries that a channel begins with when it opens may need the subscribe's place in flight.
-      if (event.kind === 'subscribed') uplink.answer(slot, event.n, { error: null, body: nothing, version })
-      hub.handle(event, version)
-      if (event.kind === 'reply') uplink.answer(slot, event.n, { error: event.error, body: event.body, version })
-      else if (event.kind === 'tops') uplink.answer(slot, event.n, { error: null, body: nothing, version })
+      this.#options.dispatcher.dispatch(slot, event, version)
     }
   }
 }

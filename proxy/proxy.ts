@@ -13,18 +13,25 @@ import type { Address, ProxyState } from '../protocol/records/status.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { inboxTopic } from '../protocol/records/topics.ts'
 import { clusterTopics } from '../cluster/topics.ts'
-import { AddressLimits } from './listener/address-limits.ts'
-import type { AddressRefusal } from './listener/address-limits.ts'
-import { Capacity } from './listener/capacity.ts'
-import { Commands } from './commands/commands.ts'
+import { AddressLimits } from './sessions/address-limits.ts'
+import type { AddressRefusal } from './sessions/address-limits.ts'
+import { Capacity } from './sessions/capacity.ts'
+import type { Context } from './commands/context.ts'
+import { Forwarding } from './commands/forwarding.ts'
+import { perform } from './commands/gate.ts'
+import { failed, joined } from './commands/subscribe.ts'
+import { Namespaces } from './access/namespaces.ts'
+import { TokenRefusals } from './access/token-refusals.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { Echo } from './echo.ts'
 import { Hub } from './channels/hub.ts'
 import { Inbox } from './inbox.ts'
-import { Intake } from './sessions/intake.ts'
+import { Intake } from './commands/intake.ts'
 import { Output } from './sessions/output.ts'
-import { ReadBudget } from './uplink/read-budget.ts'
-import { ReadGate } from './uplink/read-gate.ts'
+import { ReadBudget } from './sessions/read-budget.ts'
+import { ReadGate } from './commands/read-gate.ts'
 import { Sessions, closeGraceMs, sessionSweepMs } from './sessions/sessions.ts'
+import type { SessionsOptions } from './sessions/sessions.ts'
 import { wantAgain } from './sessions/session.ts'
 import type { Session } from './sessions/session.ts'
 import { Subscriptions } from './sessions/subscriptions.ts'
@@ -61,6 +68,7 @@ export class Proxy {
   readonly #options: ProxyOptions
   readonly #uplink: Uplink
   readonly #reads: ReadGate
+  readonly #forwarding: Forwarding
   readonly #hub: Hub
   readonly #output: Output
   readonly #intake: Intake
@@ -71,84 +79,97 @@ export class Proxy {
 
   constructor(env: Env, options: ProxyOptions) {
     const { config } = options
+    const { client } = config
     this.#env = env
     this.#options = options
     this.id = `p-${env.random.hex(6)}`
+    this.capacity = new Capacity(env, client.connection_limit, options.files)
+    this.#limits = new AddressLimits(env.clock, {
+      connections: client.address_connection_limit,
+      rate: client.address_connection_rate,
+      burst: client.address_connection_burst,
+    })
+    this.#output = new Output(env, {
+      queueMaxBytes: client.queue_max_size,
+      stallMs: client.pong_timeout,
+      close: (session, why) => this.sessions.close(session, why),
+      overflowed: (session, channel, waits) => this.#hub.overflowed(session, channel, waits),
+      room: (session) => this.#hub.roomFor(session),
+    })
+    const subscriptions = new Subscriptions(client.channel_limit, client.user_channel_limit)
+    this.sessions = new Sessions(
+      env,
+      sessionsOptions(config, () => this.#hub),
+      this.#limits,
+      subscriptions,
+      this.#output,
+    )
     this.#uplink = new Uplink(env, {
       instance: this.id,
       producer: `${this.id}.${this.generation}`,
       slots: slotCount(config),
       inFlight: { commands: config.proxy.in_flight_max, bytes: config.proxy.in_flight_bytes_max },
-      replyDeadlineMs: config.client.reply_deadline,
-    })
-    this.capacity = new Capacity(env, config.client.connection_limit, options.files)
-    const budget = new ReadBudget(env.clock, { rate: config.client.read_rate, burst: config.client.read_burst })
-    this.#reads = new ReadGate(env, this.#uplink, budget, config.client.reply_deadline)
-    this.#limits = new AddressLimits(env.clock, {
-      connections: config.client.address_connection_limit,
-      rate: config.client.address_connection_rate,
-      burst: config.client.address_connection_burst,
-    })
-    const subscriptions = new Subscriptions(config.client.channel_limit, config.client.user_channel_limit)
-    this.sessions = new Sessions(
-      env,
-      {
-        pingIntervalMs: config.client.ping_interval,
-        pongTimeoutMs: config.client.pong_timeout,
-        staleCloseDelayMs: config.client.stale_close_delay,
-        // What a token may be late by when it is shown, it may be late by afterwards.
-        expiredCloseDelayMs: config.client.expired_close_delay + config.client.token.leeway,
-        expiredSubCloseDelayMs: config.client.expired_sub_close_delay + config.client.token.leeway,
+      replyDeadlineMs: client.reply_deadline,
+      settled: (work, n, outcome) => {
+        if (work.for === 'client') this.#forwarding.answered(work, outcome)
+        else this.#hub.settled(work, n, outcome)
       },
-      this.#limits,
-      subscriptions,
-      () => this.#hub,
-      () => this.#output,
-    )
-    this.#output = new Output(env, {
-      queueMaxBytes: config.client.queue_max_size,
-      stallMs: config.client.pong_timeout,
-      close: (session, why) => this.sessions.close(session, why),
-      overflowed: (session, channel, waits) => this.#hub.overflowed(session, channel, waits),
+    })
+    const budget = new ReadBudget(env.clock, { rate: client.read_rate, burst: client.read_burst })
+    this.#reads = new ReadGate(env, this.#uplink, budget, {
+      deadlineMs: client.reply_deadline,
+      refused: (work, error) => this.#forwarding.tell(work, { error, body: nothing, version: '' }),
+    })
+    const namespaces = new Namespaces(config)
+    this.#forwarding = new Forwarding({
+      env,
+      namespaces,
+      uplink: this.#uplink,
+      reads: this.#reads,
+      output: this.#output,
+      sessions: this.sessions,
     })
     this.#hub = new Hub(env, this.#uplink, this.#output, budget, {
-      replyDeadlineMs: config.client.reply_deadline,
-      recoveryLimit: config.client.recovery_max_publication_limit,
+      replyDeadlineMs: client.reply_deadline,
+      recoveryLimit: client.recovery_max_publication_limit,
+      joined: (channel, joining, result, publications) => joined(context, channel, joining, result, publications),
+      failed: (channel, joining, error) => failed(context, channel, joining, error),
       dropped: (session, channel) => {
         subscriptions.delete(session, channel)
-        wantAgain(session, channel, config.client.channel_limit)
+        wantAgain(session, channel, client.channel_limit)
       },
     })
     this.#intake = new Intake(
       env,
       {
-        rate: config.client.command_rate,
-        burst: config.client.command_burst,
-        freeSubscribes: config.client.channel_limit,
+        rate: client.command_rate,
+        burst: client.command_burst,
+        freeSubscribes: client.channel_limit,
         jsonDepthLimit: config.websocket.json_depth_limit,
       },
-      (session, command) => commands.perform(session, command),
+      (session, command) => perform(context, session, command),
       (session, why) => this.sessions.close(session, why),
     )
-    const commands = new Commands({
+    const context: Context = {
       env,
       config,
       calls: options.calls,
       version: options.version,
       hub: this.#hub,
       subscriptions,
-      uplink: this.#uplink,
-      reads: this.#reads,
       output: this.#output,
       sessions: this.sessions,
       intake: this.#intake,
-      tokens: new TokenVerifier(config.client),
-    })
+      forwarding: this.#forwarding,
+      namespaces,
+      tokens: new TokenVerifier(client),
+      refusals: new TokenRefusals(env),
+    }
     this.#inbox = new Inbox(env, {
       instance: this.id,
       partition: partitionOf(this.id, config.topics.inbox_partitions),
-      hub: this.#hub,
       uplink: this.#uplink,
+      dispatcher: new Dispatcher(this.#uplink, this.#hub),
       retired: () => void this.#giveUp('declared dead by the controller'),
     })
     this.#echo = new Echo(env, this.id)
@@ -308,3 +329,20 @@ export class Proxy {
 
 /** How long a farewell may take to reach the log. */
 const goodbyeMs = 500
+
+const nothing = Buffer.alloc(0)
+
+/** How time ends sessions and subscriptions, and what happens to their channels then. */
+function sessionsOptions({ client }: Config, hub: () => Hub): SessionsOptions {
+  const { leeway } = client.token
+  return {
+    pingIntervalMs: client.ping_interval,
+    pongTimeoutMs: client.pong_timeout,
+    staleCloseDelayMs: client.stale_close_delay,
+    // What a token may be late by when it is shown, it may be late by afterwards.
+    expiredCloseDelayMs: client.expired_close_delay + leeway,
+    expiredSubCloseDelayMs: client.expired_sub_close_delay + leeway,
+    leave: (session, channel) => hub().leave(session, channel),
+    endSubscription: (session, channel, reason) => hub().end(session, channel, reason),
+  }
+}

@@ -1,10 +1,10 @@
 import type { Metrics } from '../../observability/metrics.ts'
+import type { Output } from '../sessions/output.ts'
+import type { Session } from '../sessions/session.ts'
+import type { ReadBudget } from '../sessions/read-budget.ts'
 import type { Behind, Channel } from './channel.ts'
 import { isNotThere } from './missed.ts'
-import type { Missed, MissedPage } from './missed.ts'
-import type { Output } from '../sessions/output.ts'
-import type { ReadBudget } from '../uplink/read-budget.ts'
-import type { Session } from '../sessions/session.ts'
+import type { Missed, MissedPage, Reader } from './missed.ts'
 
 /** Publications that a session may fall behind by, above what a recovery may bring: it starts anew then. */
 export const lagMax = 1_000
@@ -50,16 +50,16 @@ export class CatchUp {
   /** The session has the channel up to `at`. */
   add(channel: Channel, session: Session, at: number): void {
     channel.sessions.delete(session)
-    channel.behind.set(session, { session, at, live: null })
+    channel.behind.set(session, { session, at, readUpTo: null, live: null })
     this.#metrics.catchingUp.inc()
     const course = this.#courses.getOrInsertComputed(session, (): Course => ({ channels: [], state: 'idle' }))
     course.channels.push(channel)
     this.#go(session, course)
   }
 
-  /** The session is not behind any more, for whatever reason; false when it was not. */
-  remove(channel: Channel, session: Session): boolean {
-    if (!channel.behind.delete(session)) return false
+  /** The session is not behind any more, for whatever reason. */
+  remove(channel: Channel, session: Session): void {
+    if (!channel.behind.delete(session)) return
     this.#metrics.catchingUp.dec()
     const course = this.#courses.get(session)!
     const wasReading = course.state === 'reading' && course.channels[0] === channel
@@ -67,7 +67,33 @@ export class CatchUp {
     if (wasReading) course.state = 'idle'
     if (course.channels.length === 0) this.#courses.delete(session)
     else this.#go(session, course)
-    return true
+  }
+
+  /** The connection of the session has taken all that it was given. */
+  roomFor(session: Session): void {
+    const course = this.#courses.get(session)
+    if (course?.state !== 'awaiting room') return
+    course.state = 'idle'
+    const [channel] = course.channels
+    if (channel !== undefined) this.#read(channel, channel.behind.get(session)!, course)
+  }
+
+  /** What was read for a session that is behind in a channel. */
+  page(channel: Channel, { session, after, upTo }: Reader, page: MissedPage): void {
+    const behind = channel.behind.get(session)
+    if (behind?.readUpTo !== upTo || behind.at !== after) return
+    behind.readUpTo = null
+    const course = this.#courses.get(session)!
+    if ('error' in page) {
+      return isNotThere(page.error) ? this.#failed(channel, session) : this.#later(course)
+    }
+    if (page.publications.length === 0) return this.#failed(channel, session)
+    this.#send(channel, session, page.publications)
+    this.#metrics.deliveries.inc(page.publications.length)
+    behind.at += page.publications.length
+    if (behind.at === upTo && behind.live !== null) return this.#arrived(channel, behind)
+    course.state = 'idle'
+    this.#go(session, course)
   }
 
   /** Goes on with what was paused. */
@@ -82,11 +108,7 @@ export class CatchUp {
   #go(session: Session, course: Course): void {
     if (course.state !== 'idle') return
     course.state = 'awaiting room'
-    this.#output.whenRoom(session, () => {
-      course.state = 'idle'
-      const [channel] = course.channels
-      if (channel !== undefined) this.#read(channel, channel.behind.get(session)!, course)
-    })
+    this.#output.wantRoom(session)
   }
 
   #read(channel: Channel, behind: Behind, course: Course): void {
@@ -97,25 +119,12 @@ export class CatchUp {
     if (!this.#budget.isLeft(session)) return this.#later(course)
     course.state = 'reading'
     behind.live = { publications: [], bytes: 0 }
+    behind.readUpTo = upTo
     const range = { after: at, upTo, history: everything, limit: upTo - at }
-    const refusal = this.#missed.read(channel, session, range, (page) => {
-      if (channel.behind.get(session) === behind) this.#page(channel, behind, course, page, upTo)
-    })
-    if (refusal) this.#later(course)
-  }
-
-  #page(channel: Channel, behind: Behind, course: Course, page: MissedPage, upTo: number): void {
-    const { session } = behind
-    if ('error' in page) {
-      return isNotThere(page.error) ? this.#failed(channel, session) : this.#later(course)
-    }
-    if (page.publications.length === 0) return this.#failed(channel, session)
-    this.#send(channel, session, page.publications)
-    this.#metrics.deliveries.inc(page.publications.length)
-    behind.at += page.publications.length
-    if (behind.at === upTo && behind.live !== null) return this.#arrived(channel, behind)
-    course.state = 'idle'
-    this.#go(session, course)
+    const refusal = this.#missed.read({ for: 'behind', session, channel: channel.name, after: at, upTo }, range)
+    if (!refusal) return
+    behind.readUpTo = null
+    this.#later(course)
   }
 
   #arrived(channel: Channel, { session, live }: Behind): void {

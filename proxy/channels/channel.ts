@@ -1,11 +1,12 @@
 import type { StreamPosition } from '../../protocol/stream.ts'
-import type { ClientError } from '../../protocol/client/codes.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Audience } from '../sessions/output.ts'
 import type { Session } from '../sessions/session.ts'
-import type { SubscribeResult } from '../../protocol/client/message.ts'
 
+/** What a session asks for when it subscribes, and what it may. */
 export interface SubscribeRequest {
+  /** Of the client's command. */
+  id: number
   recover: StreamPosition | null
   rejectUnrecovered: boolean
   isRecoverable: boolean
@@ -13,36 +14,43 @@ export interface SubscribeRequest {
   /** The client asked to recover, whether it may or not. */
   wasRecovering: boolean
   history: { size: number; ttlMs: number }
-  /** Called once: with what the client is told, or with the error that ends the subscription. */
-  done: (outcome: Joined | { error: ClientError }) => void
+  /** When the subscription ends, seconds since 1970; 0 for never. */
+  expiresAt: number
 }
 
-/** What a client is told of its subscription, and the publications that it missed, each as JSON. */
-export interface Joined {
-  result: SubscribeResult
-  publications: string[]
-}
-
-/** A session that waits for the answer to its subscribe. */
+/** A session that waits for the answer to its subscribe. Plain values, as all that is under way. */
 export interface Joining extends SubscribeRequest {
   session: Session
   /** Monotonic ms. */
+  startedAt: number
   deadlineAt: number
   /** What is published while its first read is under way; null before, and when that was too much. */
   live: Live | null
+  /** What it reads before it is in; null when nothing is. */
+  read: FirstRead | null
   /** The slot was asked because the client was ahead of this proxy. */
   hasCaughtUp: boolean
+}
+
+/** Publications that a session reads before it has joined: those after one offset up to another. */
+export interface FirstRead {
+  /** What was missed is to be had, or the client is ahead of this proxy and the slot is asked whether it exists. */
+  for: 'recover' | 'ahead'
+  after: number
+  upTo: number
 }
 
 /** A session that is subscribed, and has publications of its channel up to `at` and not to the top. */
 export interface Behind {
   session: Session
   at: number
+  /** The top that is read up to; null while nothing is read. */
+  readUpTo: number | null
   /** What is published while a read is under way. */
   live: Live | null
 }
 
-/** Publications behind a range that is being read. */
+/** Publications behind a range that is being read, each as JSON. */
 export interface Live {
   publications: string[]
   bytes: number

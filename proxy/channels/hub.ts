@@ -1,36 +1,43 @@
 import type { Env } from '../../cluster/env.ts'
-import type { SubscribeResult } from '../../protocol/client/message.ts'
 import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import type { ClientError, CloseReason } from '../../protocol/client/codes.ts'
-import type { SlotEvent } from '../../protocol/records/event.ts'
+import type { SubscribeResult } from '../../protocol/client/message.ts'
+import type { SlotEvent, Top } from '../../protocol/records/event.ts'
+import { encodeRequest } from '../../protocol/records/runtime.ts'
+import type { RuntimeRequest } from '../../protocol/records/runtime.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import type { Output } from '../sessions/output.ts'
+import type { Session } from '../sessions/session.ts'
+import type { ReadBudget } from '../sessions/read-budget.ts'
+import type { Outcome, Uplink } from '../uplink/uplink.ts'
+import type { Work } from '../uplink/work.ts'
 import { CatchUp } from './catch-up.ts'
-import { isEmpty, keepLive, newChannel } from './channel.ts'
+import { isEmpty, newChannel } from './channel.ts'
 import type { Channel, Joining, SubscribeRequest } from './channel.ts'
 import { FirstReads } from './first-reads.ts'
-import { Missed, isNotThere } from './missed.ts'
-import type { MissedPage } from './missed.ts'
-import type { Output } from '../sessions/output.ts'
-import type { ReadBudget } from '../uplink/read-budget.ts'
+import { compared, expired, fail, join, leave, opened, published, readFirst, startAnew, unopened } from './machine.ts'
+import type { Insufficiency, Step, Steps } from './machine.ts'
+import { Missed } from './missed.ts'
+import type { MissedPage, Reader } from './missed.ts'
 import { PositionCheck } from './position-check.ts'
-import { decideRecovery, isAhead } from './recovery.ts'
-import type { Session } from '../sessions/session.ts'
-import type { Outcome, Uplink } from '../uplink/uplink.ts'
 
-const nothing = Buffer.alloc(0)
 const noHistory = { size: 0, ttlMs: 0 }
 
 export interface HubOptions {
   replyDeadlineMs: number
   recoveryLimit: number
-  /** Called when the subscription of a session ended without its asking. */
+  /** A session is subscribed. */
+  joined: (channel: string, joining: Joining, result: SubscribeResult, publications: string[]) => void
+  /** A subscribe came to nothing. */
+  failed: (channel: string, joining: Joining, error: ClientError) => void
+  /** The subscription of a session ended without its asking. */
   dropped: (session: Session, channel: string) => void
 }
 
 /**
- * Which sessions have which channel, and what of it they get. Towards its slot a channel is closed, opening or open;
- * the first session opens it, the last one closes it, and the order of the log does the rest (delivery: subscribe,
- * recover, detect gaps).
+ * Which sessions have which channel. Towards its slot a channel is closed, opening or open; the first session opens it,
+ * the last one closes it, and the order of the log does the rest (delivery: subscribe, recover, detect gaps). What a
+ * channel makes of what happens to it is in machine.ts; here it is done.
  */
 export class Hub {
   readonly #env: Env
@@ -41,67 +48,107 @@ export class Hub {
   /** Channels whose close is on its way: events that still come for them need no other one. */
   readonly #closing = new Map<string, number>()
   readonly #positions: PositionCheck
+  readonly #missed: Missed
   readonly #firstReads: FirstReads
   readonly #catchUp: CatchUp
 
   constructor(env: Env, uplink: Uplink, output: Output, budget: ReadBudget, options: HubOptions) {
+    const { recoveryLimit } = options
     this.#env = env
     this.#uplink = uplink
     this.#output = output
     this.#options = options
-    this.#positions = new PositionCheck(env.clock, (slot, payload, settle) =>
-      this.#send('tops', slot, '', payload, settle),
-    )
-    const missed = new Missed(uplink, budget)
-    this.#firstReads = new FirstReads(missed, budget)
-    this.#catchUp = new CatchUp(missed, output, budget, env.metrics, {
-      recoveryLimit: options.recoveryLimit,
+    this.#positions = new PositionCheck(env.clock, (slot, channels, askedAt) => {
+      const request = { method: 'tops' as const, channels }
+      return this.#ask(slot, '', request, { for: 'tops', slot, askedAt }) !== null
+    })
+    this.#missed = new Missed(uplink, budget)
+    this.#firstReads = new FirstReads(this.#missed, budget, {
+      recoveryLimit,
+      isWanted: (session, { channel, ...turn }) => this.#reading(channel, session, turn) !== undefined,
+      refused: (session, { channel, ...turn }, error) => {
+        const found = this.#reading(channel, session, turn)!
+        this.#run(found.channel, fail(found.channel, found.joining, error))
+      },
+    })
+    this.#catchUp = new CatchUp(this.#missed, output, budget, env.metrics, {
+      recoveryLimit,
       failed: (channel, session) => this.#tooFarBehind(channel, session),
     })
   }
 
   /** The session must not have the channel yet. */
   subscribe(session: Session, name: string, request: SubscribeRequest): void {
+    const startedAt = this.#env.clock.monotonic()
+    const deadlineAt = startedAt + this.#options.replyDeadlineMs
+    const joining: Joining = { ...request, session, startedAt, deadlineAt, live: null, read: null, hasCaughtUp: false }
     const channel = this.#channels.get(name) ?? this.#open(name)
-    if (!channel) return request.done({ error: errors.tooManyRequests })
-    const deadlineAt = this.#env.clock.monotonic() + this.#options.replyDeadlineMs
-    const joining: Joining = { ...request, session, deadlineAt, live: null, hasCaughtUp: false }
-    if (channel.opening === null) this.#admit(channel, joining)
-    else channel.joining.set(session, joining)
+    if (channel) this.#run(channel, join(channel, joining))
+    else this.#options.failed(name, joining, errors.tooManyRequests)
   }
 
   leave(session: Session, name: string): void {
     const channel = this.#channels.get(name)
     if (!channel) return
-    this.#output.settle(channel)
-    channel.sessions.delete(session)
     this.#catchUp.remove(channel, session)
-    const joining = channel.joining.get(session)
-    channel.joining.delete(session)
-    // A subscribe that is given up has its answer too: every id is answered once.
-    joining?.done({ error: errors.internal })
-    this.#closeIfEmpty(channel)
+    this.#run(channel, leave(channel, session))
   }
 
-  /** Publications, subscribed and tops, in the order of their positions. */
-  handle(event: SlotEvent, version: string): void {
-    switch (event.kind) {
-      case 'publication':
-        return this.#publication(event, version)
-      case 'subscribed':
-        return this.#subscribed(event)
-      case 'tops':
-        for (const [name, epoch, top] of event.tops) this.#checkTop(name, epoch, top, event.n)
-        return
-      case 'reply':
-        return
+  /** The subscription of a session has ended: it is told why. */
+  end(session: Session, name: string, reason: CloseReason): void {
+    this.leave(session, name)
+    this.#output.send(session, { kind: 'unsubscribed', channel: name, reason })
+  }
+
+  publication(event: SlotEvent & { kind: 'publication' }, version: string): void {
+    const channel = this.#channels.get(event.channel)
+    if (!channel) {
+      this.#env.metrics.eventsDropped.inc({ reason: 'channel_closed' })
+      return this.#closeAgain(event.channel)
+    }
+    const before = channel.top
+    this.#run(channel, published(channel, event))
+    if (channel.top !== before) this.#measure(event.time, version, channel.sessions.size)
+  }
+
+  subscribed(event: SlotEvent & { kind: 'subscribed' }): void {
+    const channel = this.#channels.get(event.channel)
+    if (channel) this.#run(channel, opened(channel, event, this.#env.clock.monotonic()))
+    else this.#closeAgain(event.channel)
+  }
+
+  /** Where a slot says that channels are; asked at this monotonic time. */
+  tops(tops: Top[], askedAt: number): void {
+    for (const [name, epoch, top] of tops) {
+      const channel = this.#channels.get(name)
+      if (channel) this.#run(channel, compared(channel, { epoch, top }, askedAt))
     }
   }
 
   /** Everybody in this slot's channels is told that their position is insufficient. */
   resync(slot: SlotId): void {
-    for (const channel of [...this.#channels.values()]) {
-      if (channel.slot === slot) this.#insufficient(channel, unsubscribes.insufficient, 'resync')
+    for (const channel of [...this.#channels.values()])
+      if (channel.slot === slot) this.#run(channel, startAnew(channel, unsubscribes.insufficient, 'resync'))
+  }
+
+  /** What a command that the hub sent has come to; `n` is its number. */
+  settled(work: Exclude<Work, { for: 'client' }>, n: number, outcome: Outcome): void {
+    switch (work.for) {
+      case 'open': {
+        const channel = this.#channels.get(work.channel)
+        if (channel && outcome.error !== null) this.#run(channel, unopened(channel, n))
+        return
+      }
+      case 'close':
+        if (this.#closing.get(work.channel) === n) this.#closing.delete(work.channel)
+        return
+      case 'tops':
+        return this.#positions.ended(work.slot)
+      case 'missed': {
+        const { readers, page } = this.#missed.answered(work.key, outcome)
+        for (const reader of readers) this.#page(reader, page)
+        return
+      }
     }
   }
 
@@ -111,10 +158,9 @@ export class Hub {
     if (channel) this.#catchUp.add(channel, session, channel.top - waits)
   }
 
-  /** The subscription of a session has ended: it is told why. */
-  end(session: Session, name: string, reason: CloseReason): void {
-    this.leave(session, name)
-    this.#output.send(session, { kind: 'unsubscribed', channel: name, reason })
+  /** The connection of the session takes more. */
+  roomFor(session: Session): void {
+    this.#catchUp.roomFor(session)
   }
 
   /** Ends subscribes that got no answer in time, and tries again what could not be read. */
@@ -122,11 +168,7 @@ export class Hub {
     this.#catchUp.sweep()
     this.#firstReads.sweep()
     const now = this.#env.clock.monotonic()
-    for (const channel of [...this.#channels.values()]) {
-      for (const joining of [...channel.joining.values()]) {
-        if (joining.deadlineAt <= now) this.#fail(channel, joining, errors.internal)
-      }
-    }
+    for (const channel of [...this.#channels.values()]) this.#run(channel, expired(channel, now))
   }
 
   /**
@@ -140,41 +182,108 @@ export class Hub {
     this.#positions.ask(bySlot)
   }
 
+  /** Does what a rule says, step by step; a channel that nobody has afterwards is closed. */
+  #run(channel: Channel, steps: Steps): void {
+    for (const step of steps) this.#do(channel, step)
+    this.#closeIfEmpty(channel)
+  }
+
+  #closeIfEmpty(channel: Channel): void {
+    if (isEmpty(channel) && this.#channels.get(channel.name) === channel) this.#close(channel)
+  }
+
+  #do(channel: Channel, step: Step): void {
+    const { name } = channel
+    switch (step.do) {
+      case 'settle':
+        return this.#output.settle(channel)
+      case 'publish': {
+        const { publication, bytes } = step
+        return this.#output.publish(channel, { kind: 'publication', channel: name, publication }, bytes)
+      }
+      case 'joined':
+        return this.#options.joined(name, step.joining, step.result, step.publications)
+      case 'failed':
+        return this.#options.failed(name, step.joining, step.error)
+      case 'read': {
+        const { after, upTo } = step.read
+        return this.#firstReads.add(step.joining.session, { channel: name, after, upTo, history: step.joining.history })
+      }
+      case 'send':
+        for (const publication of step.publications)
+          this.#output.send(step.session, { kind: 'publication', channel: name, publication })
+        return
+      case 'let behind':
+        return this.#catchUp.add(channel, step.session, step.at)
+      case 'unsubscribe':
+        this.#catchUp.remove(channel, step.session)
+        return this.#unsubscribe(channel, step.session, step.reason)
+      case 'report':
+        return this.#report(channel, step.why)
+    }
+  }
+
+  #report({ slot }: Channel, why: Insufficiency): void {
+    this.#env.metrics.insufficient.inc({ reason: why })
+    this.#env.logger.warn({ slot, why }, 'position insufficient, subscribers recover')
+  }
+
+  /** The session that joins a channel and still reads this range for it. */
+  #reading(
+    name: string,
+    session: Session,
+    { after, upTo }: { after: number; upTo: number },
+  ): { channel: Channel; joining: Joining } | undefined {
+    const channel = this.#channels.get(name)
+    const joining = channel?.joining.get(session)
+    const isReading = joining?.read?.after === after && joining.read.upTo === upTo
+    return isReading ? { channel: channel!, joining: joining! } : undefined
+  }
+
+  #page(reader: Reader, page: MissedPage): void {
+    const { session } = reader
+    if (reader.for === 'joining') {
+      const found = this.#reading(reader.channel, session, reader)
+      if (found) this.#run(found.channel, readFirst(found.channel, found.joining, this.#roomy(session, page)))
+      return this.#firstReads.ended(session)
+    }
+    const channel = this.#channels.get(reader.channel)
+    if (channel) this.#catchUp.page(channel, reader, page)
+  }
+
+  /** A page as the answer to a subscribe can carry it: without what its connection has no room for. */
+  #roomy(session: Session, page: MissedPage): MissedPage {
+    return 'error' in page || this.#output.hasRoom(session) ? page : { publications: [] }
+  }
+
   #open(name: string): Channel | null {
     const slot = this.#uplink.slotOf(name)
-    const opening = this.#send('subscribe', slot, name, nothing, (outcome) => {
-      const channel = this.#channels.get(name)
-      if (outcome.error === null || channel === undefined || channel.opening !== opening) return
-      for (const joining of [...channel.joining.values()]) this.#fail(channel, joining, errors.internal)
-    })
+    const opening = this.#ask(slot, name, { method: 'subscribe' }, { for: 'open', channel: name })
     if (opening === null) return null
     const channel = newChannel(name, slot, opening)
     this.#channels.set(name, channel)
     return channel
   }
 
-  #closeIfEmpty(channel: Channel): void {
-    if (!isEmpty(channel) || this.#channels.get(channel.name) !== channel) return
-    this.#channels.delete(channel.name)
-    const neverSent = channel.opening !== null && this.#uplink.cancel(channel.slot, channel.opening)
-    if (!neverSent) this.#close(channel.name)
+  #close({ name, slot, opening }: Channel): void {
+    this.#channels.delete(name)
+    const neverSent = opening !== null && this.#uplink.cancel(slot, opening)
+    if (!neverSent) this.#sendClose(name)
   }
 
-  #close(name: string): void {
-    const n = this.#send('close', this.#uplink.slotOf(name), name, nothing, () => {
-      if (this.#closing.get(name) === n) this.#closing.delete(name)
-    })
+  /** An event came for a channel that nobody has. */
+  #closeAgain(name: string): void {
+    if (!this.#closing.has(name)) this.#sendClose(name)
+  }
+
+  #sendClose(name: string): void {
+    const n = this.#ask(this.#uplink.slotOf(name), name, { method: 'close' }, { for: 'close', channel: name })
     if (n !== null) this.#closing.set(name, n)
   }
 
-  /** Commands of the proxy itself. What tidies up must always get through; a subscribe waits its turn. */
-  #send(
-    method: 'subscribe' | 'close' | 'tops',
-    slot: SlotId,
-    channel: string,
-    payload: Buffer,
-    settle: (outcome: Outcome) => void,
-  ): number | null {
+  /** Asks a slot itself. What tidies up must always get through; a subscribe waits its turn. */
+  #ask(slot: SlotId, channel: string, request: RuntimeRequest, work: Work): number | null {
+    const { method } = request
     const n = this.#uplink.send({
       method,
       channel,
@@ -183,196 +292,22 @@ export class Hub {
       user: '',
       connInfo: null,
       history: noHistory,
-      payload,
+      payload: encodeRequest(request),
       isRead: false,
       isExempt: method !== 'subscribe',
-      settle,
+      work,
     })
     return typeof n === 'number' ? n : null
   }
 
-  #publication(event: SlotEvent & { kind: 'publication' }, version: string): void {
-    const channel = this.#channels.get(event.channel)
-    if (!channel) {
-      this.#env.metrics.eventsDropped.inc({ reason: 'channel_closed' })
-      if (!this.#closing.has(event.channel)) this.#close(event.channel)
-      return
-    }
-    if (channel.opening !== null) return
-    if (event.epoch !== channel.epoch) return this.#insufficient(channel, unsubscribes.invalidated, 'epoch')
-    if (event.top <= channel.top) return
-    if (event.top !== channel.top + 1) return this.#insufficient(channel, unsubscribes.insufficient, 'gap')
-    channel.top = event.top
-    const publication = event.body.toString()
-    const bytes = event.body.length
-    if (channel.sessions.size > 0)
-      this.#output.publish(channel, { kind: 'publication', channel: channel.name, publication }, bytes)
-    for (const joining of channel.joining.values()) keepLive(joining, publication, bytes)
-    for (const behind of channel.behind.values()) keepLive(behind, publication, bytes)
-    this.#env.metrics.deliveries.inc(channel.sessions.size)
+  #measure(time: number, version: string, sessions: number): void {
     const { clock, metrics } = this.#env
+    metrics.deliveries.inc(sessions)
     this.#output.whenWritten(() => {
       // Another machine's clock, or this one's before it was set, may be ahead.
-      const delayMs = Math.max(0, clock.now() - event.time)
+      const delayMs = Math.max(0, clock.now() - time)
       metrics.fanOutDelay.observe({ destination_version: version }, delayMs / 1000)
     })
-  }
-
-  #subscribed(event: SlotEvent & { kind: 'subscribed' }): void {
-    const channel = this.#channels.get(event.channel)
-    if (!channel) {
-      if (!this.#closing.has(event.channel)) this.#close(event.channel)
-      return
-    }
-    // One that was asked for before the last close is not the one that opens it.
-    if (channel.opening !== event.n) return
-    channel.opening = null
-    channel.openedAt = this.#env.clock.monotonic()
-    channel.epoch = event.epoch
-    channel.top = event.top
-    // They stay where they are until admitted: one that fails must not leave the channel looking empty.
-    for (const each of [...channel.joining.values()]) this.#admit(channel, each)
-  }
-
-  /** Joins a session to an open channel at its present top. */
-  #admit(channel: Channel, joining: Joining): void {
-    const decision = decideRecovery(joining.recover, channel)
-    switch (decision) {
-      case 'fresh':
-      case 'level':
-        this.#output.settle(channel)
-        channel.sessions.add(joining.session)
-        return this.#joined(channel, joining, { offset: channel.top, recovered: decision === 'level' }, [])
-      case 'behind':
-        return this.#recover(channel, joining, joining.recover!.offset)
-      case 'lost':
-        if (!joining.hasCaughtUp && isAhead(joining.recover!, channel)) return this.#askAhead(channel, joining)
-        return this.#lost(channel, joining)
-    }
-  }
-
-  /**
-   * The client saw more than this proxy has: that is still on its way here, or was taken out of a full lane, or the
-   * position is one of a stream that is no more. The slot has the last message that the client saw, or has not.
-   */
-  #askAhead(channel: Channel, joining: Joining): void {
-    const { offset } = joining.recover!
-    this.#ask(channel, joining, { after: offset - 1, upTo: offset }, (page) => {
-      const isRefused = 'error' in page && isNotThere(page.error)
-      // It exists and is not here yet: the client asks again, and recovers then.
-      if (!isRefused && ('error' in page || channel.top < offset)) return this.#fail(channel, joining, errors.internal)
-      joining.hasCaughtUp = true
-      this.#admit(channel, joining)
-    })
-  }
-
-  #lost(channel: Channel, joining: Joining): void {
-    if (joining.rejectUnrecovered) return this.#fail(channel, joining, errors.unrecoverablePosition)
-    this.#output.settle(channel)
-    channel.sessions.add(joining.session)
-    this.#joined(channel, joining, { offset: channel.top, recovered: false }, [])
-  }
-
-  /** The session is subscribed, and has the channel up to what is given here. */
-  #joined(
-    channel: Channel,
-    joining: Joining,
-    at: { offset: number; recovered: boolean },
-    publications: string[],
-  ): void {
-    channel.joining.delete(joining.session)
-    const result: SubscribeResult = {}
-    if (joining.isRecoverable) result.recoverable = true
-    if (joining.isPositioned) result.positioned = true
-    if (joining.isRecoverable || joining.isPositioned) {
-      result.epoch = channel.epoch
-      result.offset = at.offset
-    }
-    if (joining.wasRecovering) result.was_recovering = true
-    if (joining.recover && at.recovered) result.recovered = true
-    joining.done({ result, publications })
-  }
-
-  /**
-   * Finds out whether all that was missed up to the present top can be had, and answers: with the first of it when
-   * there is room for that. The rest follows like anything that is published, as the connection takes it: a client that
-   * waits long for the answer to a subscribe gives up, and would get nowhere.
-   */
-  #recover(channel: Channel, joining: Joining, after: number): void {
-    const upTo = channel.top
-    joining.live = { publications: [], bytes: 0 }
-    this.#ask(channel, joining, { after, upTo }, (page) => {
-      // Recovery starts anew at the top of now: what was kept is below it.
-      if ('error' in page && isNotThere(page.error)) return this.#lost(channel, joining)
-      if ('error' in page) return this.#fail(channel, joining, errors.internal)
-      const { session, live } = joining
-      const first = this.#output.hasRoom(session) ? page.publications : []
-      const at = after + first.length
-      this.#joined(channel, joining, { offset: after, recovered: true }, first)
-      if (at < upTo || live === null) return this.#catchUp.add(channel, session, at)
-      this.#output.settle(channel)
-      for (const publication of live.publications)
-        this.#output.send(session, { kind: 'publication', channel: channel.name, publication })
-      channel.sessions.add(session)
-    })
-  }
-
-  /** Reads a range of the channel at its slot for a session that joins. */
-  #ask(
-    channel: Channel,
-    joining: Joining,
-    range: { after: number; upTo: number },
-    settle: (page: MissedPage) => void,
-  ): void {
-    const { session, history } = joining
-    channel.joining.set(session, joining)
-    const limit = this.#options.recoveryLimit
-    this.#firstReads.add(
-      channel,
-      session,
-      { ...range, history, limit },
-      {
-        isWanted: () => channel.joining.get(session) === joining,
-        settle,
-        refused: (error) => this.#fail(channel, joining, error),
-      },
-    )
-  }
-
-  #fail(channel: Channel, joining: Joining, error: ClientError): void {
-    channel.joining.delete(joining.session)
-    this.#options.dropped(joining.session, channel.name)
-    joining.done({ error })
-    this.#closeIfEmpty(channel)
-  }
-
-  #checkTop(name: string, epoch: string, top: number, n: number): void {
-    const channel = this.#channels.get(name)
-    if (!channel || channel.opening !== null) return
-    // One that opened since then is compared the next time.
-    if (channel.openedAt > this.#positions.askedAt(channel.slot, n)) return
-    if (channel.epoch !== epoch) this.#insufficient(channel, unsubscribes.invalidated, 'epoch')
-    else if (channel.top !== top) this.#insufficient(channel, unsubscribes.insufficient, 'top')
-  }
-
-  /** The sessions of a channel must recover, or start anew; the channel starts anew with them. */
-  #insufficient(channel: Channel, reason: CloseReason, why: string): void {
-    this.#env.metrics.insufficient.inc({ reason: why })
-    this.#env.logger.warn({ slot: channel.slot, why }, 'position insufficient, subscribers recover')
-    this.#output.settle(channel)
-    const sessions = [...channel.sessions, ...channel.behind.keys()]
-    const joining = [...channel.joining.values()]
-    channel.sessions.clear()
-    channel.joining.clear()
-    for (const session of sessions) {
-      this.#catchUp.remove(channel, session)
-      this.#unsubscribe(channel, session, reason)
-    }
-    for (const each of joining) {
-      this.#options.dropped(each.session, channel.name)
-      each.done({ error: errors.internal })
-    }
-    this.#closeIfEmpty(channel)
   }
 
   /** Its connection takes less than the channel has to say: the client recovers what it may, or starts anew. */
@@ -382,8 +317,8 @@ export class Hub {
     this.#closeIfEmpty(channel)
   }
 
-  #unsubscribe(channel: Channel, session: Session, reason: CloseReason): void {
-    this.#options.dropped(session, channel.name)
-    this.#output.send(session, { kind: 'unsubscribed', channel: channel.name, reason })
+  #unsubscribe({ name }: Channel, session: Session, reason: CloseReason): void {
+    this.#options.dropped(session, name)
+    this.#output.send(session, { kind: 'unsubscribed', channel: name, reason })
   }
 }

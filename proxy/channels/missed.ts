@@ -1,10 +1,8 @@
 import { errors } from '../../protocol/client/codes.ts'
-import type { ClientError } from '../../protocol/client/codes.ts'
+import type { ClientError, CommandError } from '../../protocol/client/codes.ts'
 import { decodeRecovered, encodeRequest } from '../../protocol/records/runtime.ts'
-import type { CommandError } from '../../protocol/client/codes.ts'
-import type { Channel } from './channel.ts'
-import type { ReadBudget } from '../uplink/read-budget.ts'
 import type { Session } from '../sessions/session.ts'
+import type { ReadBudget } from '../sessions/read-budget.ts'
 import type { Outcome, Uplink } from '../uplink/uplink.ts'
 
 /** Which publications of a channel: those after one offset up to another, as many of them as history has. */
@@ -19,14 +17,17 @@ export interface MissedRange {
 /** The first of a range, each as the JSON of a publication; or why there are none (112: not all of it is there). */
 export type MissedPage = { error: CommandError } | { publications: string[] }
 
+/** Who waits for a page: a session that joins the channel, or one that is behind in it. */
+export interface Reader {
+  for: 'joining' | 'behind'
+  session: Session
+  channel: string
+  after: number
+  upTo: number
+}
+
 /** Bytes that a page has at most, unless one publication alone is larger. */
 export const pageBytesMax = 65_536
-
-/** Who waits for a page. */
-interface Reader {
-  session: Session
-  settle: (page: MissedPage) => void
-}
 
 /**
  * Reads what sessions missed at the slots of their channels, a page at a time. Sessions that come back together have
@@ -43,24 +44,19 @@ export class Missed {
     this.#budget = budget
   }
 
-  /** The error with which the read is refused; or null, and `settle` is called once. */
-  read(
-    { name }: Channel,
-    session: Session,
-    range: MissedRange,
-    settle: (page: MissedPage) => void,
-  ): ClientError | null {
+  /** The error with which the read is refused, or null: then `answered` names this reader once. */
+  read(reader: Reader, range: MissedRange): ClientError | null {
+    const { channel, session } = reader
     const { after, upTo, history, limit } = range
-    const key = JSON.stringify([name, range])
-    const waiting = this.#reads.get(key)
-    if (waiting) {
-      waiting.push({ session, settle })
+    const key = JSON.stringify([channel, range])
+    const readers = this.#reads.get(key)
+    if (readers) {
+      readers.push(reader)
       return null
     }
-    const readers: Reader[] = [{ session, settle }]
     const n = this.#uplink.send({
       method: 'recover',
-      channel: name,
+      channel,
       session: session.id,
       user: session.user,
       connInfo: null,
@@ -68,26 +64,23 @@ export class Missed {
       payload: encodeRequest({ method: 'recover', range: { after, upTo, limit, bytesMax: pageBytesMax } }),
       isRead: true,
       isExempt: false,
-      settle: (outcome) => {
-        this.#reads.delete(key)
-        const page = pageOf(outcome)
-        for (const reader of readers) {
-          this.#budget.take(reader.session, outcome.body.length)
-          reader.settle(page)
-        }
-      },
+      work: { for: 'missed', key },
     })
     if (typeof n !== 'number') return n
-    this.#reads.set(key, readers)
+    this.#reads.set(key, [reader])
     return null
+  }
+
+  /** The read of this key is answered: for whom, and with what. */
+  answered(key: string, { error, body }: Outcome): { readers: Reader[]; page: MissedPage } {
+    const readers = this.#reads.get(key) ?? []
+    this.#reads.delete(key)
+    for (const { session } of readers) this.#budget.take(session, body.length)
+    return { readers, page: error === null ? { publications: decodeRecovered(body) } : { error } }
   }
 }
 
 /** The slot has not, or cannot give, what is asked for: asking again is of no use. */
 export function isNotThere({ code }: CommandError): boolean {
   return code === errors.unrecoverablePosition.code || code === errors.limitExceeded.code
-}
-
-function pageOf({ error, body }: Outcome): MissedPage {
-  return error === null ? { publications: decodeRecovered(body) } : { error }
 }

@@ -1,7 +1,6 @@
 import type { Clock } from '../../platform/clock.ts'
 import { jsonBytes, topsAnswerBytesMax } from '../../protocol/records/sizes.ts'
 import type { SlotId } from '../../protocol/slot.ts'
-import { encodeRequest } from '../../protocol/records/runtime.ts'
 
 /** Channels asked for in one command; fewer where their names are long. */
 export const topsMax = 1_000
@@ -12,18 +11,18 @@ const topOverheadBytes = 64
 /** A slot that has not answered is asked again after so many checks: the log may have lost the question. */
 export const checksUnanswered = 3
 
-/** Sends a `tops` command; `settle` is called once it is answered, or its answer is lost. */
-type Send = (slot: SlotId, payload: Buffer, settle: () => void) => number | null
+/** Sends a command that asks for tops; false when it cannot go. */
+type Send = (slot: SlotId, channels: string[], askedAt: number) => boolean
 
 /**
- * Asks slots for the tops of channels in batches, and knows when which batch was asked for: an answer says nothing
- * about a channel that opened later.
+ * Asks slots for the tops of channels in batches. Each question knows when it was asked: its answer says nothing about a
+ * channel that opened later.
  */
 export class PositionCheck {
   readonly #clock: Clock
   readonly #send: Send
-  /** Monotonic ms of each question that is open, by its number. */
-  readonly #asked = new Map<SlotId, Map<number, number>>()
+  /** Questions of each slot that are open. */
+  readonly #open = new Map<SlotId, number>()
   /** Checks since a slot was asked and did not answer. */
   readonly #unanswered = new Map<SlotId, number>()
 
@@ -44,13 +43,15 @@ export class PositionCheck {
     }
   }
 
-  /** Minus infinity when the question is not known: then no channel is compared. */
-  askedAt(slot: SlotId, n: number): number {
-    return this.#asked.get(slot)?.get(n) ?? -Infinity
+  /** A question is answered, or its answer is lost. */
+  ended(slot: SlotId): void {
+    const open = this.#open.get(slot)! - 1
+    if (open > 0) this.#open.set(slot, open)
+    else this.#open.delete(slot)
   }
 
   #isDue(slot: SlotId): boolean {
-    const unanswered = this.#asked.has(slot) ? (this.#unanswered.get(slot) ?? 0) + 1 : 0
+    const unanswered = this.#open.has(slot) ? (this.#unanswered.get(slot) ?? 0) + 1 : 0
     const isDue = unanswered === 0 || unanswered > checksUnanswered
     if (isDue) this.#unanswered.delete(slot)
     else this.#unanswered.set(slot, unanswered)
@@ -58,12 +59,7 @@ export class PositionCheck {
   }
 
   #askFor(slot: SlotId, names: string[]): void {
-    const asked = this.#asked.getOrInsertComputed(slot, () => new Map<number, number>())
-    const n = this.#send(slot, encodeRequest({ method: 'tops', channels: names }), () => {
-      if (n !== null) asked.delete(n)
-      if (asked.size === 0) this.#asked.delete(slot)
-    })
-    if (n !== null) asked.set(n, this.#clock.monotonic())
+    if (this.#send(slot, names, this.#clock.monotonic())) this.#open.set(slot, (this.#open.get(slot) ?? 0) + 1)
   }
 }
 

@@ -24,6 +24,8 @@ export interface OutputOptions {
   close: (session: Session, reason: CloseReason) => void
   /** Too much waits for the session: it gets neither the last `waits` publications of this audience nor what follows. */
   overflowed: (session: Session, audience: string, waits: number) => void
+  /** The connection of a session that wants room has taken all that it was given. */
+  room: (session: Session) => void
 }
 
 /**
@@ -66,8 +68,8 @@ export class Output {
   readonly #behind = new Set<Session>()
   /** Connections are being looked at. */
   #isWatching = false
-  /** What is to run once all that a session was given is with its connection. */
-  readonly #roomWanted = new Map<Session, () => void>()
+  /** Sessions that are to be given more once all that they were given is with their connections. */
+  readonly #roomWanted = new Set<Session>()
 
   constructor(env: Env, options: OutputOptions) {
     this.#env = env
@@ -120,11 +122,11 @@ export class Output {
   }
 
   /**
-   * Calls `run` once the connection of the session has taken all that it was given: never before the turn ends, as who
-   * calls may be about to give it more. One such wish per session; it ends with the session.
+   * `room` is called once the connection of the session has taken all that it was given: never before the turn ends, as
+   * who asks may be about to give it more. The wish ends with the session.
    */
-  whenRoom(session: Session, run: () => void): void {
-    this.#roomWanted.set(session, run)
+  wantRoom(session: Session): void {
+    this.#roomWanted.add(session)
     queueMicrotask(() => this.#roomFor(session))
     this.#watch()
   }
@@ -230,15 +232,14 @@ export class Output {
       const { backlog } = session
       if (isStalled && backlog !== null && backlog.tookAt !== now && this.isFull(session)) this.#closeSlow(session)
     }
-    for (const session of this.#roomWanted.keys()) this.#roomFor(session)
+    for (const session of this.#roomWanted) this.#roomFor(session)
     if (this.#behind.size > 0 || this.#roomWanted.size > 0) this.#watch()
   }
 
   #roomFor(session: Session): void {
-    const run = this.#roomWanted.get(session)
-    if (run === undefined || session.out.length > 0 || !takesMore(session)) return
+    if (!this.#roomWanted.has(session) || session.out.length > 0 || !takesMore(session)) return
     this.#roomWanted.delete(session)
-    run()
+    this.#options.room(session)
   }
 
   #closeSlow(session: Session): void {

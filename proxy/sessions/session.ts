@@ -1,8 +1,7 @@
 import type { Backlog } from './backlog.ts'
-import type { SessionIntake } from './intake.ts'
-import type { SessionReads } from '../uplink/read-gate.ts'
 import type { Connection, Encoded } from '../transports/transport.ts'
 import type { Bucket } from './token-bucket.ts'
+import type { ClientRequest } from '../uplink/uplink.ts'
 
 /** One live connection of a client: plain values, nothing about it lives in a closure or a timer of its own. */
 export interface Session {
@@ -37,6 +36,30 @@ export interface Session {
   outBytes: number
   /** What waits because the connection takes no more; null while it takes all. */
   backlog: Backlog | null
+}
+
+/** What of a session its intake keeps. */
+export interface SessionIntake extends Bucket {
+  /** Subscribes that cost nothing: those with which a client comes back. Over once another command has to wait. */
+  freeSubscribes: number
+  /** Messages that are not done, oldest first, and how much of the first is. */
+  messages: string[]
+  place: number
+  /** Its socket is not read. */
+  isPaused: boolean
+  /** Since when it is held back without a break, monotonic ms; 0 when it is not. */
+  heldSince: number
+}
+
+/** Of a session that begins. */
+export function newIntake(burst: number, freeSubscribes: number, nowMs: number): SessionIntake {
+  return { tokens: burst, at: nowMs, freeSubscribes, messages: [], place: 0, isPaused: false, heldSince: 0 }
+}
+
+/** Reads that a session asked for: how many are under way, and those that wait behind them. */
+export interface SessionReads {
+  underWay: number
+  waiting: { request: ClientRequest; deadlineAt: number }[]
 }
 
 /** What a session begins with. */

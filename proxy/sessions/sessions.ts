@@ -1,13 +1,11 @@
 import type { Env } from '../../cluster/env.ts'
 import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'
-import type { AddressLimits } from '../listener/address-limits.ts'
+import type { AddressLimits } from './address-limits.ts'
 import { writeAll } from './backlog.ts'
-import type { Hub } from '../channels/hub.ts'
-import type { SessionIntake } from './intake.ts'
+import type { SessionIntake, Session } from './session.ts'
 import type { Output } from './output.ts'
 import { newSession } from './session.ts'
-import type { Session } from './session.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Connection } from '../transports/transport.ts'
 
@@ -18,6 +16,10 @@ export interface SessionsOptions {
   /** How long after its end an expired connection, and an expired subscription, is ended. */
   expiredCloseDelayMs: number
   expiredSubCloseDelayMs: number
+  /** The session is over: it leaves a channel that it has. */
+  leave: (session: Session, channel: string) => void
+  /** What granted a subscription has ended: the session leaves the channel and is told why. */
+  endSubscription: (session: Session, channel: string, reason: CloseReason) => void
 }
 
 /** How often pings, pongs and expiries are looked at; what a session's deadlines are precise to. */
@@ -30,24 +32,15 @@ export class Sessions {
   readonly #env: Env
   readonly #options: SessionsOptions
   readonly #limits: AddressLimits
-  readonly #all = new Set<Session>()
+  readonly #all = new Map<string, Session>()
   readonly #subscriptions: Subscriptions
-  readonly #hub: () => Hub
-  readonly #output: () => Output
+  readonly #output: Output
 
-  constructor(
-    env: Env,
-    options: SessionsOptions,
-    limits: AddressLimits,
-    subscriptions: Subscriptions,
-    hub: () => Hub,
-    output: () => Output,
-  ) {
+  constructor(env: Env, options: SessionsOptions, limits: AddressLimits, subscriptions: Subscriptions, output: Output) {
     this.#env = env
     this.#options = options
     this.#limits = limits
     this.#subscriptions = subscriptions
-    this.#hub = hub
     this.#output = output
   }
 
@@ -55,10 +48,15 @@ export class Sessions {
     return this.#all.size
   }
 
+  /** Undefined when the session is over. */
+  find(id: string): Session | undefined {
+    return this.#all.get(id)
+  }
+
   open(id: string, connection: Connection, address: string, intake: SessionIntake): Session {
     const connectBy = this.#env.clock.monotonic() + this.#options.staleCloseDelayMs
     const session = newSession({ id, connection, address, connectBy, intake })
-    this.#all.add(session)
+    this.#all.set(id, session)
     this.#limits.opened(address)
     this.#env.metrics.connectionsOpened.inc({ protocol: connection.transport.name })
     this.#env.metrics.connectionsActive.inc({ protocol: connection.transport.name })
@@ -94,10 +92,10 @@ export class Sessions {
   /** Spreads the closing of all over `jitterMs`; resolves when none is left or `deadlineMs` has passed. */
   async closeAll(reason: CloseReason, jitterMs: number, deadlineMs: number): Promise<void> {
     const { clock, random } = this.#env
-    for (const session of this.#all) clock.after(random.float() * jitterMs, () => this.close(session, reason))
+    for (const session of this.#all.values()) clock.after(random.float() * jitterMs, () => this.close(session, reason))
     const end = clock.monotonic() + deadlineMs
     while (this.#all.size > 0 && clock.monotonic() < end) await clock.sleep(20)
-    for (const session of this.#all) session.connection.terminate()
+    for (const session of this.#all.values()) session.connection.terminate()
   }
 
   pong(session: Session): boolean {
@@ -108,7 +106,7 @@ export class Sessions {
 
   sweep(): void {
     const now = this.#env.clock.monotonic()
-    for (const session of this.#all) this.#look(session, now)
+    for (const session of this.#all.values()) this.#look(session, now)
   }
 
   #look(session: Session, now: number): void {
@@ -131,7 +129,7 @@ export class Sessions {
   #ping(session: Session, now: number): void {
     session.pingAt = now + this.#options.pingIntervalMs
     session.pongBy = now + this.#options.pongTimeoutMs
-    this.#output().ping(session)
+    this.#output.ping(session)
   }
 
   #endSubscriptions(session: Session, ends: Map<string, number>, now: number): void {
@@ -139,25 +137,26 @@ export class Sessions {
       if (end + this.#options.expiredSubCloseDelayMs > now) continue
       ends.delete(channel)
       // What was unsubscribed since then has nothing to end.
-      if (this.#subscriptions.delete(session, channel)) this.#hub().end(session, channel, unsubscribes.expired)
+      if (this.#subscriptions.delete(session, channel))
+        this.#options.endSubscription(session, channel, unsubscribes.expired)
     }
     if (ends.size === 0) session.subscriptionEnds = null
   }
 
   #leaveChannels(session: Session): void {
-    for (const channel of session.channels) this.#hub().leave(session, channel)
+    for (const channel of session.channels) this.#options.leave(session, channel)
     this.#subscriptions.clear(session)
   }
 
   #end(session: Session, code: string): void {
     session.phase = 'closed'
-    this.#all.delete(session)
+    this.#all.delete(session.id)
     this.#limits.closed(session.address)
     session.intake.messages = []
     session.out = []
     session.outBytes = 0
     session.backlog = null
-    this.#output().forget(session)
+    this.#output.forget(session)
     this.#env.metrics.connectionsClosed.inc({ code })
     this.#env.metrics.connectionsActive.dec({ protocol: session.connection.transport.name })
   }

@@ -7,10 +7,9 @@ import { laneReports } from '../../cluster/lane-metrics.ts'
 import { encodeCommand } from '../../protocol/records/command.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
 import { errors } from '../../protocol/client/codes.ts'
-import type { ClientError } from '../../protocol/client/codes.ts'
+import type { ClientError, CommandError } from '../../protocol/client/codes.ts'
 import { AnswerParts } from '../../protocol/records/answer-parts.ts'
 import type { AnswerRecord } from '../../protocol/records/event.ts'
-import type { CommandError } from '../../protocol/client/codes.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { commandBytesMax } from '../../protocol/records/sizes.ts'
 import { commandTopic, defaultGroup } from '../../protocol/records/topics.ts'
@@ -18,6 +17,7 @@ import { parseSlot, slotId } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { InFlight, commandOverheadBytes } from './in-flight.ts'
 import type { InFlightLimits } from './in-flight.ts'
+import type { ClientWork, Work } from './work.ts'
 
 /** What a command came to. `version` is that of the worker that handled it, '' when none did. */
 export interface Outcome {
@@ -40,8 +40,12 @@ export interface Request {
   isRead: boolean
   /** Not counted and without a deadline: what tidies up must always get through. */
   isExempt: boolean
-  settle: (outcome: Outcome) => void
+  /** Handed back with the outcome. */
+  work: Work
 }
+
+/** A command for which a client waits. */
+export type ClientRequest = Request & { work: ClientWork }
 
 interface Pending extends Request {
   slotId: SlotId
@@ -71,6 +75,8 @@ export interface UplinkOptions {
   slots: number
   inFlight: InFlightLimits
   replyDeadlineMs: number
+  /** What came of a command, once for each that is not taken back. `n` is the first number that it went under. */
+  settled: (work: Work, n: number, outcome: Outcome) => void
 }
 
 /** A read without an answer is asked again after this time, then after twice as long, and so on: it may only be late. */
@@ -81,7 +87,6 @@ export const deadlineSweepMs = 100
 const answeredBytes = 200
 
 const nothing = Buffer.alloc(0)
-const answered = () => {}
 
 /**
  * The way of commands into the log: per slot one append outstanding and numbers that rise, in-flight limits,
@@ -108,7 +113,7 @@ export class Uplink {
   }
 
   /**
-   * Sends a command; `settle` is called exactly once unless the command is taken back. Returns its number, or the error
+   * Sends a command; what comes of it is told once unless the command is taken back. Returns its number, or the error
    * with which it is refused: what is too large for the log, or more than may be in flight, is not sent.
    */
   send(request: Request): number | ClientError {
@@ -149,16 +154,18 @@ export class Uplink {
 
   /**
    * The answer of a write, at its position. Answers come in the order of numbers, so what is still open below this one
-   * has lost its answer on the way.
+   * has lost its answer on the way. Returns what it was for, undefined when that is not known (any more).
    */
-  answer(slot: SlotId, n: number, outcome: Outcome): void {
+  answer(slot: SlotId, n: number, outcome: Outcome): Work | undefined {
     const uplink = this.#slots.get(slot)
-    if (!uplink) return
+    if (!uplink) return undefined
+    const work = uplink.byNumber.get(n)?.work
     for (const [number, pending] of uplink.byNumber) {
       if (number >= n) break
       if (!pending.isRead) this.#lose(uplink, pending)
     }
     this.#end(uplink, n, outcome)
+    return work
   }
 
   /** The answer of a read, or a part of it: without a position, in any order. */
@@ -278,7 +285,7 @@ export class Uplink {
   #settle(pending: Pending, outcome: Outcome): void {
     if (pending.settled) return
     pending.settled = true
-    pending.settle(outcome)
+    this.#options.settled(pending.work, pending.numbers[0]!, outcome)
   }
 
   #sweep(): void {
@@ -324,7 +331,6 @@ export class Uplink {
     pending.bytes = answeredBytes
     pending.payload = nothing
     pending.connInfo = null
-    pending.settle = answered
   }
 
   #askAgain(pending: Pending, now: number): void {

@@ -5,7 +5,7 @@
 import t from 'tap'
 import { loadConfig } from '../../config/load.ts'
 import { canonicalAddress, isIn, parseNetworks, subscriberOf } from '../../platform/networks.ts'
-import { AddressLimits, ratedAddressesMax } from '../../proxy/listener/address-limits.ts'
+import { AddressLimits, ratedAddressesMax } from '../../proxy/sessions/address-limits.ts'
 import { until } from '../delivery/cluster.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 import { BareClient, upgradeRequest } from './bare-client.ts'

@@ -19,16 +19,16 @@ import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterTopics } from '../../cluster/topics.ts'
 import { slotId } from '../../protocol/slot.ts'
 import { Hub } from '../../proxy/channels/hub.ts'
-import { ReadBudget } from '../../proxy/uplink/read-budget.ts'
+import { ReadBudget } from '../../proxy/sessions/read-budget.ts'
 import { Inbox } from '../../proxy/inbox.ts'
 import { Output } from '../../proxy/sessions/output.ts'
-import { newIntake } from '../../proxy/sessions/intake.ts'
-import { newSession } from '../../proxy/sessions/session.ts'
+import { newIntake, newSession } from '../../proxy/sessions/session.ts'
 import { Uplink } from '../../proxy/uplink/uplink.ts'
 import { FrameReader } from '../delivery/client.ts'
 import type { Message } from '../delivery/client.ts'
 import { until } from '../delivery/until.ts'
 import { connectionOf } from '../support/connection.ts'
+import { Dispatcher } from '../../proxy/dispatcher.ts'
 
 const me = 'p-me'
 const other = 'p-other'
@@ -57,33 +57,43 @@ class Rig implements Disposable {
       slots: 1,
       inFlight: { commands: 100, bytes: 1_000_000 },
       replyDeadlineMs: 60_000,
+      settled: () => {},
     })
     this.#output = new Output(env, {
       queueMaxBytes: 1e9,
       stallMs: 1e9,
       close: () => assert.fail('closed as slow'),
       overflowed: () => assert.fail('let behind'),
+      room: () => {},
     })
     const hub = new Hub(env, this.#uplink, this.#output, new ReadBudget(env.clock, { rate: 1e6, burst: 1e9 }), {
       replyDeadlineMs: 60_000,
       recoveryLimit: 100,
+      joined: (_channel, { session, id }, result, publications) =>
+        this.#output.send(session, { kind: 'subscribed', id, result, publications }),
+      failed: () => assert.fail('not subscribed'),
       dropped: () => {},
     })
     const retired = () => assert.fail('retired')
-    this.#inbox = new Inbox(env, { instance: me, partition: 0, hub, uplink: this.#uplink, retired })
+    this.#inbox = new Inbox(env, {
+      instance: me,
+      partition: 0,
+      uplink: this.#uplink,
+      dispatcher: new Dispatcher(this.#uplink, hub),
+      retired,
+    })
     const connection = connectionOf({ write: (frame) => void this.messages.push(...this.#reader.take(frame)) })
     const session = newSession({ id: 's', connection, address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
     session.phase = 'connected'
     hub.subscribe(session, 'room', {
+      id: 1,
       recover: null,
       rejectUnrecovered: false,
       isRecoverable: true,
       isPositioned: true,
       wasRecovering: false,
       history: { size: 0, ttlMs: 0 },
-      done: (outcome) => {
-        if ('result' in outcome) this.#output.send(session, { kind: 'subscribed', id: 1, ...outcome })
-      },
+      expiresAt: 0,
     })
     this.#inbox.run(0).catch((error: unknown) => this.ended.push(error))
   }

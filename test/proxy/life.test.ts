@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { floodMs } from '../../proxy/sessions/intake.ts'
+import { floodMs } from '../../proxy/commands/intake.ts'
 import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions/sessions.ts'
 import { clientFrame, closeCode, opcodes, serverFrames } from '../bad-input/frames.ts'
 import { until } from '../delivery/cluster.ts'

@@ -4,7 +4,7 @@
  * it, a little later.
  */
 import t from 'tap'
-import { ReadBudget } from '../../proxy/uplink/read-budget.ts'
+import { ReadBudget } from '../../proxy/sessions/read-budget.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 import { until } from '../delivery/cluster.ts'

@@ -3,10 +3,10 @@
 import t from 'tap'
 import type { Env } from '../../cluster/env.ts'
 import { errors } from '../../protocol/client/codes.ts'
-import { ReadBudget } from '../../proxy/uplink/read-budget.ts'
-import { ReadGate, readSweepMs, readsMax } from '../../proxy/uplink/read-gate.ts'
+import { ReadBudget } from '../../proxy/sessions/read-budget.ts'
+import { ReadGate, readSweepMs, readsMax } from '../../proxy/commands/read-gate.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
-import type { Outcome, Request, Uplink } from '../../proxy/uplink/uplink.ts'
+import type { ClientRequest, Uplink } from '../../proxy/uplink/uplink.ts'
 import { ManualClock } from '../delivery/manual-clock.ts'
 
 const limits = { rate: 1_000, burst: 4_000 }
@@ -14,21 +14,32 @@ const deadlineMs = 4_500
 
 function setUp() {
   const clock = new ManualClock()
-  const sent: Request[] = []
   const state = { isFull: false }
-  const uplink = {
-    send: (request: Request) => (state.isFull ? errors.tooManyRequests : sent.push(request)),
-  } as unknown as Uplink
-  const gate = new ReadGate({ clock } as unknown as Env, uplink, new ReadBudget(clock, limits), deadlineMs)
+  const sent: ClientRequest[] = []
+  const sessions = new Map<string, Session>()
   const outcomes: (number | null)[] = []
-  const settle = ({ error }: Outcome) => void outcomes.push(error?.code ?? null)
-  const read = (session: Session, method = 'history') => gate.send(session, { method, settle } as Request) === null
+  const uplink = {
+    send: (request: ClientRequest) => (state.isFull ? errors.tooManyRequests : sent.push(request)),
+  } as unknown as Uplink
+  const gate = new ReadGate({ clock } as unknown as Env, uplink, new ReadBudget(clock, limits), {
+    deadlineMs,
+    refused: (_work, { code }) => void outcomes.push(code),
+  })
+  const read = (session: Session, method = 'history') => {
+    sessions.set(session.id, session)
+    return gate.send(session, { method, work: { for: 'client', session: session.id } } as ClientRequest) === null
+  }
   /** Answers the oldest read that was sent. */
-  const answer = (bytes: number) => sent.shift()!.settle({ error: null, body: Buffer.alloc(bytes), version: 'v1' })
+  const answer = (bytes: number) => {
+    const { work } = sent.shift()!
+    outcomes.push(null)
+    gate.ended(sessions.get(work.session)!, bytes)
+  }
   return { clock, sent, state, gate, outcomes, read, answer }
 }
 
-const newSession = () => ({ phase: 'connected', reads: null, readBudget: null }) as Session
+let count = 0
+const newSession = () => ({ id: `s${++count}`, phase: 'connected', reads: null, readBudget: null }) as Session
 
 t.test('one under way, the others in order', async (t) => {
   const { sent, read, answer, outcomes } = setUp()

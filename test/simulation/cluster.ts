@@ -14,7 +14,7 @@ import { StoreInvariants } from './invariants.ts'
 import { LogData } from './log-data.ts'
 import { Network } from './network.ts'
 import type { Parameters } from './parameters.ts'
-import { watchHubs, watchLanes } from './probe.ts'
+import { watchEvents, watchLanes } from './probe.ts'
 import { Processes } from './processes.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'
@@ -114,7 +114,7 @@ export class Cluster {
   }
 
   close(): void {
-    watchHubs(null)
+    watchEvents(null)
     watchLanes(null)
     this.storeData.close()
   }

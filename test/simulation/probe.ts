@@ -1,19 +1,19 @@
 import { AppendLane } from '../../log/append-lane.ts'
-import { Hub } from '../../proxy/channels/hub.ts'
+import { Dispatcher } from '../../proxy/dispatcher.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'
 
-/** Told what the hub of the proxy whose step it is handles. */
+/** Told which event the proxy whose step it is handles. */
 let watch: ((event: SlotEvent) => void) | null = null
 
-/** Sees every event that any hub of this thread is given, until it is set to null. */
-export function watchHubs(handled: ((event: SlotEvent) => void) | null): void {
+/** Sees every event that any proxy of this thread handles, until it is set to null. */
+export function watchEvents(handled: ((event: SlotEvent) => void) | null): void {
   watch = handled
 }
 
-const { handle } = Hub.prototype
-Hub.prototype.handle = function (event, version) {
+const { dispatch } = Dispatcher.prototype
+Dispatcher.prototype.dispatch = function (slot, event, version) {
   watch?.(event)
-  return handle.call(this, event, version)
+  return dispatch.call(this, slot, event, version)
 }
 
 /** Told how many bytes wait in the lane that the process whose step it is has put something into. */

@@ -17,7 +17,7 @@ import { simulatedLog } from './log.ts'
 import type { LogData } from './log-data.ts'
 import type { Network } from './network.ts'
 import type { Loss } from './parameters.ts'
-import { watchHubs, watchLanes } from './probe.ts'
+import { watchEvents, watchLanes } from './probe.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'
 import { simulatedStore } from './store.ts'
@@ -77,7 +77,7 @@ export class Processes {
 
   constructor(world: ProcessesWorld) {
     this.#world = world
-    watchHubs((event) => this.#events.get(world.scheduler.current as Host)?.handled(event))
+    watchEvents((event) => this.#events.get(world.scheduler.current as Host)?.handled(event))
     watchLanes((bytes) => this.#checkLane(world.scheduler.current as Host, bytes))
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.ts'
-import type { Session } from '../sessions/session.ts'
-import { refill } from '../sessions/token-bucket.ts'
-import type { Bucket } from '../sessions/token-bucket.ts'
+import type { Session } from './session.ts'
+import { refill } from './token-bucket.ts'
+import type { Bucket } from './token-bucket.ts'
 
 export interface ReadLimits {
   /** Bytes per second that a session may read in the long run, and at once. */

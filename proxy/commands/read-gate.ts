@@ -2,9 +2,10 @@ import type { Env } from '../../cluster/env.ts'
 import type { Timer } from '../../platform/clock.ts'
 import { errors } from '../../protocol/client/codes.ts'
 import type { ClientError } from '../../protocol/client/codes.ts'
-import type { ReadBudget } from './read-budget.ts'
-import type { Session } from '../sessions/session.ts'
-import type { Outcome, Request, Uplink } from './uplink.ts'
+import type { ReadBudget } from '../sessions/read-budget.ts'
+import type { Session, SessionReads } from '../sessions/session.ts'
+import type { ClientRequest, Uplink } from '../uplink/uplink.ts'
+import type { ClientWork } from '../uplink/work.ts'
 
 /**
  * Reads of one session under way, and those that wait behind them; over that, error 111. One: an answer of 800 KB is
@@ -15,13 +16,12 @@ export const readsMax = { underWay: 1, waiting: 64 }
 /** How often it is looked whether waiting reads may begin, while there are any. */
 export const readSweepMs = 50
 
-/** What a session reads: a plain value, there from its first read on. */
-export interface SessionReads {
-  underWay: number
-  waiting: { request: Request; deadlineAt: number }[]
+export interface ReadGateOptions {
+  /** A read that has not begun by then is given up. */
+  deadlineMs: number
+  /** A read that waited comes to nothing. */
+  refused: (work: ClientWork, error: ClientError) => void
 }
-
-const nothing = Buffer.alloc(0)
 
 /**
  * Reads of clients cost by what their answers weigh, so a session pays for its own in bytes. It has few under way; the
@@ -31,28 +31,35 @@ export class ReadGate {
   readonly #env: Env
   readonly #uplink: Uplink
   readonly #budget: ReadBudget
-  /** A read that has not begun by then is given up. */
-  readonly #deadlineMs: number
+  readonly #options: ReadGateOptions
   readonly #waiting = new Set<Session>()
   #timer: Timer | null = null
 
-  constructor(env: Env, uplink: Uplink, budget: ReadBudget, deadlineMs: number) {
+  constructor(env: Env, uplink: Uplink, budget: ReadBudget, options: ReadGateOptions) {
     this.#env = env
     this.#uplink = uplink
     this.#budget = budget
-    this.#deadlineMs = deadlineMs
+    this.#options = options
   }
 
-  /** The error with which it is refused, or null: then `settle` of the request is called, once. */
-  send(session: Session, request: Request): ClientError | null {
+  /** The error with which it is refused, or null: then it is sent, now or later, or `refused`. */
+  send(session: Session, request: ClientRequest): ClientError | null {
     const now = this.#env.clock.monotonic()
     const reads = (session.reads ??= { underWay: 0, waiting: [] })
-    if (reads.waiting.length === 0 && this.#mayBegin(session, reads)) return this.#begin(session, reads, request)
+    if (reads.waiting.length === 0 && this.#mayBegin(session, reads)) return this.#begin(reads, request)
     if (reads.waiting.length >= readsMax.waiting) return errors.tooManyRequests
-    reads.waiting.push({ request, deadlineAt: now + this.#deadlineMs })
+    reads.waiting.push({ request, deadlineAt: now + this.#options.deadlineMs })
     this.#waiting.add(session)
     this.#timer ??= this.#env.clock.every(readSweepMs, () => this.#sweep())
     return null
+  }
+
+  /** A read of the session is answered, with so many bytes. */
+  ended(session: Session, bytes: number): void {
+    const reads = session.reads!
+    reads.underWay--
+    this.#budget.take(session, bytes)
+    this.#next(session, reads)
   }
 
   stop(): void {
@@ -63,14 +70,8 @@ export class ReadGate {
     return underWay < readsMax.underWay && this.#budget.isLeft(session)
   }
 
-  #begin(session: Session, reads: SessionReads, request: Request): ClientError | null {
-    const settle = (outcome: Outcome) => {
-      reads.underWay--
-      this.#budget.take(session, outcome.body.length)
-      request.settle(outcome)
-      this.#next(session, reads)
-    }
-    const sent = this.#uplink.send({ ...request, settle })
+  #begin(reads: SessionReads, request: ClientRequest): ClientError | null {
+    const sent = this.#uplink.send(request)
     if (typeof sent !== 'number') return sent
     reads.underWay++
     return null
@@ -84,8 +85,8 @@ export class ReadGate {
       const isLate = deadlineAt <= now
       if (!isLate && !this.#mayBegin(session, reads)) return
       reads.waiting.shift()
-      const error = isLate ? errors.tooManyRequests : this.#begin(session, reads, request)
-      if (error) request.settle({ error, body: nothing, version: '' })
+      const error = isLate ? errors.tooManyRequests : this.#begin(reads, request)
+      if (error) this.#options.refused(request.work, error)
     }
     this.#waiting.delete(session)
   }

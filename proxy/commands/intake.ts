@@ -4,10 +4,10 @@ import { ProtocolError } from '../../protocol/client/command.ts'
 import type { ClientCommand } from '../../protocol/client/command.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'
-import { socketBytesMax } from './backlog.ts'
-import type { Session } from './session.ts'
-import { refill } from './token-bucket.ts'
-import type { Bucket } from './token-bucket.ts'
+import { socketBytesMax } from '../sessions/backlog.ts'
+import type { Session, SessionIntake } from '../sessions/session.ts'
+import { refill } from '../sessions/token-bucket.ts'
+import { newIntake } from '../sessions/session.ts'
 
 /** Of what a session sends, so many characters count as one command; what is shorter counts as one too. */
 export const commandChars = 4_096
@@ -25,24 +25,6 @@ export const debtMsMax = 2_000
 export const pongBacklogMax = 4 * socketBytesMax
 /** How often sessions that are held back are looked at. */
 export const intakeTickMs = 50
-
-/** What of a session its intake keeps. */
-export interface SessionIntake extends Bucket {
-  /** Subscribes that cost nothing: those with which a client comes back. Over once another command has to wait. */
-  freeSubscribes: number
-  /** Messages that are not done, oldest first, and how much of the first is. */
-  messages: string[]
-  place: number
-  /** Its socket is not read. */
-  isPaused: boolean
-  /** Since when it is held back without a break, monotonic ms; 0 when it is not. */
-  heldSince: number
-}
-
-/** Of a session that begins. */
-export function newIntake(burst: number, freeSubscribes: number, nowMs: number): SessionIntake {
-  return { tokens: burst, at: nowMs, freeSubscribes, messages: [], place: 0, isPaused: false, heldSince: 0 }
-}
 
 export interface IntakeOptions {
   /** Commands a second in the long run, and at once. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import { subscriberOf } from '../../platform/networks.ts'
-import { takeToken } from '../sessions/token-bucket.ts'
-import type { Bucket } from '../sessions/token-bucket.ts'
+import { takeToken } from './token-bucket.ts'
+import type { Bucket } from './token-bucket.ts'
 
 export interface AddressLimitsOptions {
   /** Sessions that one address may have; 0 for any number. */
