@@ -8,6 +8,7 @@ import { uuid } from '../platform/random.ts'
 import type { App } from '../protocol/app/contract.ts'
 import { LogError } from '../log/log.ts'
 import { disconnects } from '../protocol/client/codes.ts'
+import type { CloseReason } from '../protocol/client/codes.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import type { Address, ProxyState } from '../protocol/records/status.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
@@ -37,6 +38,7 @@ import type { Session } from './sessions/session.ts'
 import { Subscriptions } from './sessions/subscriptions.ts'
 import { TokenVerifier } from './access/tokens.ts'
 import { Uplink } from './uplink/uplink.ts'
+import type { Behind } from './listener/listener.ts'
 import type { Connection } from './transports/transport.ts'
 
 export interface ProxyOptions {
@@ -57,7 +59,7 @@ export interface ProxyOptions {
 export const isolatedAfterBeats = 3
 
 /** One proxy generation without its listeners: sessions, and their way to the slots and back. */
-export class Proxy {
+export class Proxy implements Behind {
   readonly id: string
   readonly generation = 1
   state: ProxyState = 'starting'
@@ -240,27 +242,30 @@ export class Proxy {
     return this.state === 'live' ? true : this.state
   }
 
-  /** Null when a client of that address may open one more connection. Each question counts as an attempt. */
   refuses(address: string): AddressRefusal | 'connection_limit' | null {
     return this.capacity.refuses(this.sessions.size) ? 'connection_limit' : this.#limits.refuses(address)
   }
 
-  /** `address` is the client's, canonical. */
-  open(socket: Connection, address: string): Session {
-    return this.sessions.open(uuid(this.#env.random), socket, address, this.#intake.begin())
+  open(connection: Connection, address: string): Session {
+    return this.sessions.open(uuid(this.#env.random), connection, address, this.#intake.begin())
   }
 
-  /** Ends a connection that is closing, should its client not do so. */
-  cutLater(connection: { terminate(): void }): void {
+  cutLater(connection: Pick<Connection, 'terminate'>): void {
     this.#env.clock.after(closeGraceMs, () => connection.terminate())
   }
 
-  /** A text message of the client. */
-  frame(session: Session, text: string): void {
-    this.#intake.message(session, text)
+  received(session: Session, data: string): void {
+    this.#intake.message(session, data)
   }
 
-  /** A ping or pong of the transport itself. False for a ping that is better not answered. */
+  close(session: Session, reason: CloseReason): void {
+    this.sessions.close(session, reason)
+  }
+
+  gone(session: Session): void {
+    this.sessions.gone(session)
+  }
+
   control(session: Session): boolean {
     return this.#intake.control(session)
   }

@@ -237,7 +237,7 @@ export class Hub {
     const channel = this.#channels.get(name)
     const joining = channel?.joining.get(session)
     const isReading = joining?.read?.after === after && joining.read.upTo === upTo
-    return isReading ? { channel: channel!, joining: joining! } : undefined
+    return isReading ? { channel: channel!, joining } : undefined
   }
 
   #page(reader: Reader, page: MissedPage): void {

@@ -1,15 +1,13 @@
 import type { AddressInfo } from 'node:net'
 import pino from 'pino'
-import type { WebSocket } from 'ws'
 import { loadConfig } from '../../config/load.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { systemClock } from '../../platform/clock.ts'
-import { buildListener, websocketPath } from '../../proxy/listener/listener.ts'
-import type { Proxy } from '../../proxy/proxy.ts'
+import { buildListener } from '../../proxy/listener/listener.ts'
+import type { Behind } from '../../proxy/listener/listener.ts'
+import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import { closeGraceMs } from '../../proxy/sessions/sessions.ts'
 import { newIntake, newSession } from '../../proxy/sessions/session.ts'
-import type { Session } from '../../proxy/sessions/session.ts'
-import type { Connection } from '../../proxy/transports/transport.ts'
 
 /** Messages of the cases go up to 16 MB, in as many fragments as that has times 64 bytes. */
 const messageBytesMax = 64 * 1024 * 1024
@@ -18,22 +16,19 @@ const messageBytesMax = 64 * 1024 * 1024
  * What of a proxy its listener knows, for a proxy that says back what it hears: text goes through the proxy's own
  * frames and socket. Binary messages are not of the client protocol; those the echo answers by itself.
  */
-function echoProxy(): Proxy {
-  const proxy = {
+function echoProxy(): Behind {
+  return {
     serving: true,
-    capacity: { sockets: Infinity },
+    capacity: { sockets: Infinity, dropped: () => {} },
     refuses: () => null,
-    open: (connection: Connection, address: string): Session =>
+    open: (connection, address) =>
       newSession({ id: '', connection, address, connectBy: 0, intake: newIntake(0, 0, 0) }),
-    frame: ({ connection }: Session, text: string) => connection.write(connection.transport.frame([text])),
+    received: ({ connection }, text) => connection.write(connection.transport.frame([text])),
     control: () => true,
-    cutLater: (ws: WebSocket) => void setTimeout(() => ws.terminate(), closeGraceMs).unref(),
-    sessions: { close: () => {}, gone: () => {} },
-  } satisfies Record<
-    keyof Pick<Proxy, 'serving' | 'capacity' | 'refuses' | 'open' | 'frame' | 'control' | 'cutLater' | 'sessions'>,
-    unknown
-  >
-  return proxy as unknown as Proxy
+    cutLater: (ws) => void setTimeout(() => ws.terminate(), closeGraceMs).unref(),
+    close: () => {},
+    gone: () => {},
+  }
 }
 
 export interface EchoServer extends AsyncDisposable {

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { fragmentsMax, piecesMax } from '../../proxy/listener/listener.ts'
+import { fragmentsMax, piecesMax } from '../../proxy/transports/websocket/route.ts'
 import { until } from '../delivery/until.ts'
 import { BareClient, upgradeRequest } from '../proxy/bare-client.ts'
 import { clientFrame, closeCode, fragments, opcodes, serverFrames } from './frames.ts'

@@ -39,7 +39,7 @@ export class Client {
   /** Sends a command and returns its id. */
   send(command: object): number {
     const id = ++this.#id
-    this.#proxy.frame(this.#session, JSON.stringify({ id, ...command }))
+    this.#proxy.received(this.#session, JSON.stringify({ id, ...command }))
     return id
   }
 
@@ -69,7 +69,7 @@ export class Client {
 
   /** The connection is gone. */
   drop(): void {
-    this.#proxy.sessions.gone(this.#session)
+    this.#proxy.gone(this.#session)
   }
 
   #frame(frame: Buffer): void {

@@ -59,7 +59,7 @@ export class Subscriber {
   drop(): void {
     this.isGone = true
     this.has.clear()
-    this.#proxy.sessions.gone(this.#session)
+    this.#proxy.gone(this.#session)
   }
 
   /** Channels it has or waits for, as the proxy sees it. */
@@ -70,7 +70,7 @@ export class Subscriber {
   #send(command: object): number {
     const id = ++this.#id
     this.#unanswered.add(id)
-    this.#proxy.frame(this.#session, JSON.stringify({ id, ...command }))
+    this.#proxy.received(this.#session, JSON.stringify({ id, ...command }))
     return id
   }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
-import { websocketPath } from '../../proxy/listener/listener.ts'
+import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import { until } from '../delivery/cluster.ts'
 import type { Served } from './served.ts'
 

@@ -3,7 +3,7 @@
  * that is served and ends as any other, and counts for its address. And that lists of subprotocols are read as lists.
  */
 import t from 'tap'
-import { websocketPath } from '../../proxy/listener/listener.ts'
+import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import { subprotocolList } from '../../proxy/transports/websocket/handshake.ts'
 import { sessionSweepMs } from '../../proxy/sessions/sessions.ts'
 import { until } from '../delivery/until.ts'

@@ -53,7 +53,7 @@ export class Connection {
     this.#toProxy.push(text)
     this.#deliver(this.#host, 'client sends', () => {
       const next = this.#toProxy.shift()
-      if (next !== undefined && this.#session !== null) this.#proxy.frame(this.#session, next)
+      if (next !== undefined && this.#session !== null) this.#proxy.received(this.#session, next)
     })
   }
 
@@ -122,7 +122,7 @@ export class Connection {
   }
 
   #gone(): void {
-    if (this.#session !== null) this.#proxy.sessions.gone(this.#session)
+    if (this.#session !== null) this.#proxy.gone(this.#session)
   }
 
   #deliver(host: Host, what: string, run: () => void): void {
