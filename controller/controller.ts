@@ -13,20 +13,23 @@ import { slotId } from '../protocol/slot.ts'
 import { pinSlots } from '../store/slots.ts'
 import { StoreError } from '../store/store.ts'
 import type { Lease } from '../store/store.ts'
-import type { SlotId } from '../protocol/slot.ts'
 import { Announced } from './view/announced.ts'
 import { DrainRuns } from './act/drain-runs.ts'
 import { heard } from './view/heard.ts'
 import { Housekeeping } from './act/housekeeping.ts'
 import { Hints } from './act/hints.ts'
 import { Instances } from './act/instances.ts'
-import { Leadership } from './leadership.ts'
-import type { Holder } from './leadership.ts'
+import { Leadership } from './act/leadership.ts'
+import type { Holder } from './view/readiness.ts'
 import { LostSlots } from './view/lost-slots.ts'
-import { Members, isStuck } from './view/members.ts'
+import { Members } from './view/members.ts'
 import type { Member } from './view/members.ts'
 import { reconcile } from './plan/reconcile.ts'
-import type { PendingMove } from './plan/reconcile.ts'
+import { takeSnapshot } from './view/snapshot.ts'
+import type { Snapshot } from './view/snapshot.ts'
+import { Burials } from './act/burials.ts'
+import { Moves } from './act/moves.ts'
+import type { ControlPlane } from './api/control-plane.ts'
 
 export interface ControllerOptions {
   config: Config
@@ -41,7 +44,7 @@ export interface ControllerOptions {
 export const lookMs = { members: 200, leases: 2_000 }
 
 /** The control plane without its listeners. It is never in the way of a message: without it, traffic flows on. */
-export class Controller {
+export class Controller implements ControlPlane {
   readonly id: string
   readonly members: Members
   readonly drains: DrainRuns
@@ -51,13 +54,13 @@ export class Controller {
   readonly #options: ControllerOptions
   readonly #announcer: Announcer
   readonly #hints: Hints
-  readonly #instances: Instances
+  readonly #burials: Burials
+  readonly #moves: Moves
   readonly #leadership: Leadership
   readonly #announced = new Announced()
   readonly #lost: LostSlots
   readonly #housekeeping: Housekeeping
   #adoptedTerm: number | null = null
-  readonly #pending = new Map<SlotId, PendingMove>()
   readonly #timers: Timer[] = []
   readonly #readers: LogReader[] = []
   #startedAt = 0
@@ -84,11 +87,13 @@ export class Controller {
     })
     this.#housekeeping = new Housekeeping(env, config, now, (error) => this.#end(error))
     this.#lost = new LostSlots(config.worker.heartbeat_interval)
-    this.#instances = new Instances(env, {
+    this.#moves = new Moves(env, this.#hints, this.#announced)
+    const instances = new Instances(env, {
       controller: this.id,
       slots: Array.from({ length: slotCount(config) }, (_, partition) => slotId(defaultGroup, partition)),
       inboxPartitions: config.topics.inbox_partitions,
     })
+    this.#burials = new Burials(env, config, this.members, instances)
     this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'controller',
@@ -210,71 +215,47 @@ export class Controller {
     const now = clock.monotonic()
     // All that are alive have been heard of after a few heartbeats; before, a plan would be made anew at once.
     if (now - this.#startedAt < this.#options.config.worker.heartbeat_interval * settleBeats) return
-    this.#buryDead(now)
+    if (this.#burials.forgetDead(now)) this.#hasNews = true
     if (this.#hasNews || this.#lost.isWatching || now - this.#reconciledAt > lookMs.leases) {
       this.#hasNews = false
       this.#reconciledAt = now
       await this.#reconcile(now)
     }
-    await this.#retireDead(now)
+    await this.#burials.retireDead(now)
   }
 
-  /** A new term starts without plans of its own: what is under way shows in the leases. */
+  /** A new term starts without plans of its own. */
   async #lead(): Promise<void> {
     await this.#leadership.renew()
     const { term } = this.#leadership
     if (!this.isLeader || term === this.#adoptedTerm) return
-    this.#pending.clear()
-    await this.#adoptInstances()
+    this.#moves.forget()
+    await this.#burials.adoptInstances()
     this.#adoptedTerm = term
   }
 
-  /** Proxies that came while no controller looked, and may be gone again, are known to the slots. */
-  async #adoptInstances(): Promise<void> {
-    const instances = await this.#env.store.instances()
-    await this.#env.store.registerInstances(instances.map(({ id }) => id))
-  }
-
-  #buryDead(now: number): void {
-    const { config } = this.#options
-    for (const { beat } of this.members.workers()) {
-      if (!this.members.isDead(beat.id, config.controller.death_time, now)) continue
-      this.#env.logger.warn({ worker: beat.id, version: beat.version }, 'worker is dead, its slots go to others')
-      this.members.forget(beat.id)
-      this.#hasNews = true
-    }
-    for (const { beat } of [...this.members.controllers(), ...this.members.engines()]) {
-      if (this.members.isDead(beat.id, config.controller.proxy_death_time, now)) this.members.forget(beat.id)
-    }
-  }
-
+  /** Sees the cluster, plans, and carries the plan out. */
   async #reconcile(now: number): Promise<void> {
-    const { store, logger, metrics } = this.#env
+    const { store, metrics } = this.#env
     const { death_time: deathMs, parallel_handoffs: parallelMax } = this.#options.config.controller
     const [leases, serving] = await Promise.all([store.leases(), store.servingVersion()])
     this.leases = leases
-    this.serving = serving
     const workers = this.members.workers().map(({ beat }) => beat)
-    const stuck = new Set(workers.filter((worker) => isStuck(worker, workers, deathMs)).map(({ id }) => id))
-    for (const id of stuck) logger.error({ worker: id }, 'worker does not get on, its slots go to others')
-    this.#count()
-    // An owner that has not been heard of yet, after a restart of this controller, is given its time.
-    const absent = leases.filter(({ owner }) => owner !== null && !workers.some(({ id }) => id === owner))
-    const isSilent = (lease: Lease) => absent.includes(lease) && !this.members.isDead(lease.owner!, deathMs, now)
-    const settled = leases.filter((lease) => !isSilent(lease))
-    const lost = this.#lost.look(leases, workers, now)
-    for (const slot of lost) logger.error({ slot }, 'the owner of the slot does not have it, it is given anew')
-    const view = { leases: settled, workers, stuck, lost, serving, pending: this.#pending, now }
-    const plan = reconcile(view, parallelMax)
-    for (const slot of plan.finished) this.#pending.delete(slot)
-    if (plan.serving !== null && !(await this.#serve(plan.serving))) return
-    for (const move of plan.moves) {
-      this.#pending.set(move.slot, move)
-      const { slot, epoch, from, to } = move
-      const announced = this.#announced.of(slot)
-      this.#hints.send({ type: 'move', term: this.#leadership.term, slot, epoch, from, to, announced })
-    }
+    const seen = takeSnapshot({ leases, serving }, this.members, this.#lost.look(leases, workers, now), deathMs, now)
+    this.#tell(seen)
+    const plan = reconcile({ ...seen, pending: this.#moves.pending }, parallelMax)
+    this.serving = await this.#moves.carryOut(plan, serving, this.#leadership.term)
     metrics.slotsUnowned.set(leases.length - this.ownedSlots)
+  }
+
+  /** What is wrong with the cluster that a person should know of, and how many processes it has. */
+  #tell({ stuck, lost }: Snapshot): void {
+    const { logger, metrics } = this.#env
+    for (const id of stuck) logger.error({ worker: id }, 'worker does not get on, its slots go to others')
+    for (const slot of lost) logger.error({ slot }, 'the owner of the slot does not have it, it is given anew')
+    metrics.members.reset()
+    for (const { beat } of [...this.members.workers(), ...this.members.proxies()])
+      metrics.members.inc({ role: beat.role, version: beat.version })
   }
 
   /** Slots with a live owner. */
@@ -289,54 +270,11 @@ export class Controller {
     const silentMs = this.#options.config.proxy.heartbeat_interval * silentBeats
     return this.members.proxies().filter(({ beat }) => !this.members.isDead(beat.id, silentMs, now))
   }
-
-  async #serve(version: string): Promise<boolean> {
-    const { store, logger } = this.#env
-    const before = this.serving
-    if (!(await store.setServingVersion(before, version))) return false
-    this.serving = version
-    if (before === null) logger.info({ version }, `version ${version} serves`)
-    else logger.warn({ version, before }, `no worker of version ${before} is alive: version ${version} takes over`)
-    return true
-  }
-
-  async #retireDead(now: number): Promise<void> {
-    const { store, logger } = this.#env
-    const deathMs = this.#options.config.controller.proxy_death_time
-    const heard = this.members.proxies().map(({ beat }) => beat.id)
-    const unknown = heard.filter((id) => !this.#registered.has(id))
-    if (unknown.length > 0) {
-      await store.registerInstances(unknown)
-      for (const id of unknown) this.#registered.add(id)
-    }
-    if (!this.members.trustsSilence(now) || now - this.#instancesAt < instancesLookMs) return
-    this.#instancesAt = now
-    for (const { id, state } of await store.instances()) {
-      if (state === 'live' && !this.members.isDead(id, deathMs, now)) continue
-      this.members.forget(id)
-      this.#instances
-        .retire(id)
-        .catch((error: unknown) => logger.warn({ err: error, proxy: id }, 'retiring goes on later'))
-    }
-  }
-
-  readonly #registered = new Set<string>()
-  #instancesAt = 0
-
-  #count(): void {
-    const { metrics } = this.#env
-    metrics.members.reset()
-    for (const { beat } of [...this.members.workers(), ...this.members.proxies()]) {
-      metrics.members.inc({ role: beat.role, version: beat.version })
-    }
-  }
 }
 
 /** Missed heartbeats after which a proxy is not counted among the live ones. */
 const silentBeats = 3
 /** Heartbeat intervals after which a controller that just started has heard of everybody. */
 const settleBeats = 2
-/** How often instances are looked at for dead ones. */
-const instancesLookMs = 2_000
 /** How long a farewell may take to reach the log. */
 const goodbyeMs = 500

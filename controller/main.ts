@@ -37,7 +37,10 @@ export async function runController(config: Config): Promise<void> {
       process.exit(1)
     }
     controller = new Controller(env, { config, version: packageVersion, pid: process.pid, internal, ended })
-    const api = buildApi(controller, env, config, config.controller.token)
+    const api = buildApi(controller, env, {
+      token: config.controller.token,
+      workersWanted: config.dev.active ? config.dev.workers : 1,
+    })
     const migrate = () => store.migrate()
     await services.needed(['store'], () => untilAnswered(env, migrate, () => false))
     await services.needed(['log', 'store'], () => controller.start())

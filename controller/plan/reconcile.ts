@@ -1,6 +1,7 @@
 import type { WorkerBeat } from '../../protocol/records/status.ts'
 import type { Lease } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import type { Snapshot } from '../view/snapshot.ts'
 import { place } from './placement.ts'
 
 /** A move under way, as it was hinted. */
@@ -13,17 +14,9 @@ export interface PendingMove {
   since: number
 }
 
-export interface ClusterView {
-  leases: Lease[]
-  /** Live workers by id, in a stable order. */
-  workers: WorkerBeat[]
-  /** Live ones whose app hangs: they keep nothing and get nothing. */
-  stuck: ReadonlySet<string>
-  /** Slots that their live owners do not have. */
-  lost: ReadonlySet<SlotId>
-  serving: string | null
+/** What a plan is made from: the cluster as it is seen, and the moves that are under way. */
+export interface ReconcileInput extends Snapshot {
   pending: ReadonlyMap<SlotId, PendingMove>
-  now: number
 }
 
 export interface Plan {
@@ -38,7 +31,7 @@ export interface Plan {
 export const moveTimeoutMs = 5_000
 
 /** What the controller does next, given what it sees. Pure. */
-export function reconcile(view: ClusterView, parallelMax: number): Plan {
+export function reconcile(view: ReconcileInput, parallelMax: number): Plan {
   const live = new Map(view.workers.map((worker) => [worker.id, worker]))
   const able = view.workers.filter((worker) => worker.state === 'live' && !view.stuck.has(worker.id))
   const serving = servingVersion(view.serving, able)
@@ -75,7 +68,7 @@ function servingVersion(serving: string | null, able: WorkerBeat[]): string | nu
   return able[0]!.version
 }
 
-function isFinished({ pending, now }: ClusterView, lease: Lease, live: ReadonlyMap<string, WorkerBeat>): boolean {
+function isFinished({ pending, now }: ReconcileInput, lease: Lease, live: ReadonlyMap<string, WorkerBeat>): boolean {
   const move = pending.get(lease.slot)
   if (!move) return false
   if (lease.epoch !== move.epoch || now - move.since > moveTimeoutMs) return true

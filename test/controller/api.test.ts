@@ -15,7 +15,7 @@ void t.test('the API', async (t) => {
   const proxy = await cluster.proxy()
   await cluster.owned([a, b])
   await until('the proxy is known', () => controller.liveProxies().length === 1)
-  const api = buildApi(controller, handles.env, cluster.config, 'a token')
+  const api = buildApi(controller, handles.env, { token: 'a token', workersWanted: 1 })
   const ask = async (method: 'GET' | 'POST', url: string, payload?: object, token = 'a token') => {
     const headers = { authorization: `Bearer ${token}` }
     const { statusCode, json } = await api.inject({ method, url, headers, ...(payload && { payload }) })
@@ -51,7 +51,7 @@ void t.test('the API', async (t) => {
     t.match((await ask('GET', '/api/v1/status')).body, { ready: true, waits_for: null, leader: true })
     const standby = await cluster.controller()
     await until('it knows who leads', () => standby.holder !== null)
-    const other = buildApi(standby, handles.env, cluster.config, 'a token')
+    const other = buildApi(standby, handles.env, { token: 'a token', workersWanted: 1 })
     const { json } = await other.inject({ url: '/api/v1/status', headers: { authorization: 'Bearer a token' } })
     const waitsFor = new RegExp(`controller ${controller.id}, which leads for [0-9]+ ms more`)
     t.match(json(), { ready: false, waits_for: waitsFor, leader: false })

@@ -2,7 +2,7 @@
 // lasts, and who waits for long says for whom.
 import { pino } from 'pino'
 import t from 'tap'
-import { Leadership, leaderMs, leaderWaitSaidMs } from '../../controller/leadership.ts'
+import { Leadership, leaderMs, leaderWaitSaidMs } from '../../controller/act/leadership.ts'
 import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { systemRandom } from '../../platform/random.ts'

@@ -2,7 +2,7 @@
 // is given up, and which version serves.
 import t from 'tap'
 import { moveTimeoutMs, reconcile } from '../../controller/plan/reconcile.ts'
-import type { ClusterView, PendingMove } from '../../controller/plan/reconcile.ts'
+import type { ReconcileInput, PendingMove } from '../../controller/plan/reconcile.ts'
 import type { WorkerBeat } from '../../protocol/records/status.ts'
 import type { Lease } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
@@ -38,7 +38,7 @@ const lease = (slot: SlotId, owner: string | null, epoch = 1): Lease => ({
 })
 
 const now = 100_000
-const view = (given: Partial<ClusterView>): ClusterView => ({
+const view = (given: Partial<ReconcileInput>): ReconcileInput => ({
   leases: [],
   workers: [],
   stuck: new Set(),

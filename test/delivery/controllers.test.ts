@@ -2,7 +2,7 @@
 // of two one leads and the other takes over, and traffic flows on without any. A second version gets slots only when
 // no worker of the serving one lives.
 import t from 'tap'
-import { leaderMs } from '../../controller/leadership.ts'
+import { leaderMs } from '../../controller/act/leadership.ts'
 import { InProcessCluster } from './cluster.ts'
 import { until } from './until.ts'
 

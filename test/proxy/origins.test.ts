@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { normalOriginPattern } from '../../config/origin-pattern.ts'
-import { AllowedOrigins, originLengthMax } from '../../proxy/transports/origins.ts'
+import { AllowedOrigins, originLengthMax } from '../../proxy/door/origins.ts'
 
 const isAllowed = (origin: string | undefined, host: string | undefined, allowed: string[]): boolean =>
   new AllowedOrigins(allowed).allows(origin, host)

@@ -83,6 +83,8 @@ export const mistakes: Record<string, Mistake> = {
   },
   'a store and its clock go back: new terms are below those that workers know': {
     seed: 72,
-    edits: [{ file: 'controller/leadership.ts', from: 'Math.max(this.#heard, term)', to: 'Math.max(this.#heard, 0)' }],
+    edits: [
+      { file: 'controller/act/leadership.ts', from: 'Math.max(this.#heard, term)', to: 'Math.max(this.#heard, 0)' },
+    ],
   },
 }

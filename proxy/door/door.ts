@@ -1,7 +1,7 @@
 import type { CloseReason } from '../../protocol/client/codes.ts'
 import type { AddressRefusal } from '../sessions/address-limits.ts'
 import type { Session } from '../sessions/session.ts'
-import type { Connection } from './transport.ts'
+import type { Connection } from '../transports/transport.ts'
 
 /** The proxy as a transport knows it: it brings connections, and what arrives on them. */
 export interface Door {

@@ -1,4 +1,8 @@
-import type { Holder } from './leadership.ts'
+/** Another controller that leads, and for how long it would without renewing. */
+export interface Holder {
+  leader: string
+  leftMs: number
+}
 
 /** What a controller sees of its cluster. */
 export interface ClusterView {

@@ -1,16 +1,11 @@
-import type { StoreEnv } from '../cluster/env.ts'
+import type { StoreEnv } from '../../cluster/env.ts'
+import type { Holder } from '../view/readiness.ts'
 
 /** How long a leader leads without renewing, by the store's clock; and how often it renews. */
 export const leaderMs = { ttl: 3_000, renew: 1_000 }
 
 /** Who waits to lead for longer than this says so, once: by then a leader that is dead would have been followed. */
 export const leaderWaitSaidMs = 2 * leaderMs.ttl
-
-/** Another controller that leads, and for how long it would without renewing. */
-export interface Holder {
-  leader: string
-  leftMs: number
-}
 
 /** One of the controllers leads, for a term that the store gives out. */
 export class Leadership {

@@ -1,0 +1,67 @@
+import type { Config } from '../../config/config.ts'
+import type { StoreEnv } from '../../cluster/env.ts'
+import type { Members } from '../view/members.ts'
+import type { Instances } from './instances.ts'
+
+/** How often instances are looked at for dead ones. */
+const instancesLookMs = 2_000
+
+/** What becomes of processes that nothing is heard of any more. */
+export class Burials {
+  readonly #env: StoreEnv
+  readonly #config: Config
+  readonly #members: Members
+  readonly #instances: Instances
+  readonly #registered = new Set<string>()
+  #lookedAt = 0
+
+  constructor(env: StoreEnv, config: Config, members: Members, instances: Instances) {
+    this.#env = env
+    this.#config = config
+    this.#members = members
+    this.#instances = instances
+  }
+
+  /** Proxies that came while no controller looked, and may be gone again, are known to the slots. */
+  async adoptInstances(): Promise<void> {
+    const instances = await this.#env.store.instances()
+    await this.#env.store.registerInstances(instances.map(({ id }) => id))
+  }
+
+  /** Forgets workers and others that are dead. True when a worker is among them: its slots go to others. */
+  forgetDead(now: number): boolean {
+    const { death_time: deathMs, proxy_death_time: longMs } = this.#config.controller
+    const dead = this.#members.workers().filter(({ beat }) => this.#members.isDead(beat.id, deathMs, now))
+    for (const { beat } of dead) {
+      this.#env.logger.warn({ worker: beat.id, version: beat.version }, 'worker is dead, its slots go to others')
+      this.#members.forget(beat.id)
+    }
+    for (const { beat } of [...this.#members.controllers(), ...this.#members.engines()]) {
+      if (this.#members.isDead(beat.id, longMs, now)) this.#members.forget(beat.id)
+    }
+    return dead.length > 0
+  }
+
+  /** Retires proxies that are dead for certain, now and then. */
+  async retireDead(now: number): Promise<void> {
+    const { store, logger } = this.#env
+    await this.#registerHeard()
+    if (!this.#members.trustsSilence(now) || now - this.#lookedAt < instancesLookMs) return
+    this.#lookedAt = now
+    for (const { id, state } of await store.instances()) {
+      if (state === 'live' && !this.#members.isDead(id, this.#config.controller.proxy_death_time, now)) continue
+      this.#members.forget(id)
+      this.#instances
+        .retire(id)
+        .catch((error: unknown) => logger.warn({ err: error, proxy: id }, 'retiring goes on later'))
+    }
+  }
+
+  async #registerHeard(): Promise<void> {
+    const heard = this.#members.proxies().map(({ beat }) => beat.id)
+    const unknown = heard.filter((id) => !this.#registered.has(id))
+    if (unknown.length === 0) return
+    await this.#env.store.registerInstances(unknown)
+    for (const id of unknown) this.#registered.add(id)
+  }
+}

@@ -1,0 +1,49 @@
+import type { StoreEnv } from '../../cluster/env.ts'
+import type { SlotId } from '../../protocol/slot.ts'
+import type { PendingMove, Plan } from '../plan/reconcile.ts'
+import type { Announced } from '../view/announced.ts'
+import type { Hints } from './hints.ts'
+
+/** Makes plans come true: says which version serves, hints moves, and knows which of them are under way. */
+export class Moves {
+  readonly #env: StoreEnv
+  readonly #hints: Hints
+  readonly #announced: Announced
+  readonly #pending = new Map<SlotId, PendingMove>()
+
+  constructor(env: StoreEnv, hints: Hints, announced: Announced) {
+    this.#env = env
+    this.#hints = hints
+    this.#announced = announced
+  }
+
+  get pending(): ReadonlyMap<SlotId, PendingMove> {
+    return this.#pending
+  }
+
+  /** A new term starts without plans of its own: what is under way shows in the leases. */
+  forget(): void {
+    this.#pending.clear()
+  }
+
+  /** Carries out a plan that was made when `serving` served. Returns the version that serves now. */
+  async carryOut(plan: Plan, serving: string | null, term: number): Promise<string | null> {
+    for (const slot of plan.finished) this.#pending.delete(slot)
+    if (plan.serving !== null && !(await this.#serve(serving, plan.serving))) return serving
+    for (const move of plan.moves) {
+      this.#pending.set(move.slot, move)
+      const { slot, epoch, from, to } = move
+      this.#hints.send({ type: 'move', term, slot, epoch, from, to, announced: this.#announced.of(slot) })
+    }
+    return plan.serving ?? serving
+  }
+
+  /** False when another controller has said otherwise meanwhile. */
+  async #serve(before: string | null, version: string): Promise<boolean> {
+    const { store, logger } = this.#env
+    if (!(await store.setServingVersion(before, version))) return false
+    if (before === null) logger.info({ version }, `version ${version} serves`)
+    else logger.warn({ version, before }, `no worker of version ${before} is alive: version ${version} takes over`)
+    return true
+  }
+}

@@ -1,0 +1,24 @@
+import type { ProxyBeat } from '../../protocol/records/status.ts'
+import type { Lease } from '../../store/store.ts'
+import type { DrainRuns } from '../act/drain-runs.ts'
+import type { Holder } from '../view/readiness.ts'
+import type { Member, Members } from '../view/members.ts'
+
+/** The control plane as its callers see it. */
+export interface ControlPlane {
+  readonly members: Members
+  readonly drains: DrainRuns
+  /** As they were last looked at. */
+  readonly leases: Lease[]
+  /** Version that owns slots, null before the first. */
+  readonly serving: string | null
+  /** Slots with a live owner. */
+  readonly ownedSlots: number
+  readonly isLeader: boolean
+  /** Another controller that leads, when the store has said so. */
+  readonly holder: Holder | null
+  /** Proxies that are there right now. */
+  liveProxies(): Member<ProxyBeat>[]
+  /** Lets a worker's slots be taken over. */
+  drain(worker: string): void
+}

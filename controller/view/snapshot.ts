@@ -1,0 +1,43 @@
+import type { SlotId } from '../../protocol/slot.ts'
+import type { WorkerBeat } from '../../protocol/records/status.ts'
+import type { Lease } from '../../store/store.ts'
+import { isStuck } from './members.ts'
+import type { Members } from './members.ts'
+
+/** The cluster at one moment, as far as placing slots needs to know it. */
+export interface Snapshot {
+  /** Without those of owners that are silent and not dead yet: they are left alone. */
+  leases: Lease[]
+  /** Live workers by id, in a stable order. */
+  workers: WorkerBeat[]
+  /** Live ones whose app hangs: they keep nothing and get nothing. */
+  stuck: ReadonlySet<string>
+  /** Slots that their live owners do not have. */
+  lost: ReadonlySet<SlotId>
+  /** Version that owns slots, null before the first. */
+  serving: string | null
+  /** Monotonic ms. */
+  now: number
+}
+
+/** What was seen in the store: leases, and the version that owns slots. */
+export interface StoreView {
+  leases: Lease[]
+  serving: string | null
+}
+
+/** Puts together what the store and the announcements tell. Pure. */
+export function takeSnapshot(
+  { leases, serving }: StoreView,
+  members: Members,
+  lost: ReadonlySet<SlotId>,
+  deathMs: number,
+  now: number,
+): Snapshot {
+  const workers = members.workers().map(({ beat }) => beat)
+  const stuck = new Set(workers.filter((worker) => isStuck(worker, workers, deathMs)).map(({ id }) => id))
+  // An owner that has not been heard of yet, after a restart of this controller, is given its time.
+  const isKnown = (owner: string) => workers.some(({ id }) => id === owner) || members.isDead(owner, deathMs, now)
+  const settled = leases.filter(({ owner }) => owner === null || isKnown(owner))
+  return { leases: settled, workers, stuck, lost, serving, now }
+}
