@@ -2,7 +2,7 @@ import type { Hindrance } from '../platform/outages.ts'
 
 /**
  * The `log` seam: an ordered, partitioned, durable log. Adapters: `kafka`, `embedded`, `memory`; all pass
- * test/contract/log.ts. An adapter stores and reads records and nothing else: lanes, retries of appends, producer
+ * test/log/contract.ts. An adapter stores and reads records and nothing else: lanes, retries of appends, producer
  * deduplication and fencing sit above it, once.
  *
  * Offsets are integers and rise by one within a partition of a topic that is not compacted; a compacted topic has

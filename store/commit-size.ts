@@ -11,7 +11,7 @@ const bytesOf = (text: string): number => Buffer.byteLength(text)
 
 /**
  * Bytes of everything that a commit writes. No store makes more than twice as much of it: a statement's literals take two
- * characters a byte (test/store/mysql-commit-size.test.ts).
+ * characters a byte (test/store/commit-size.test.ts).
  */
 export function commitBytes(commit: Commit): number {
   let bytes = fenceBytes + bytesOf(commit.slot)

@@ -1,7 +1,7 @@
 /**
  * How large things may be that go into the log, in bytes as they are encoded there: names escaped, text in UTF-8, headers
  * and recipients included. Nothing is estimated. Each bound leaves room below the next one up, so what passed one fits
- * wherever it goes from there; test/protocol/sizes.test.ts builds the largest of each kind and holds the chain.
+ * wherever it goes from there; test/protocol/records/sizes.test.ts builds the largest of each kind and holds the chain.
  */
 
 /** What a record counts for beside its key and value: more than any log adds to it. */

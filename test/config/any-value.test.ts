@@ -14,7 +14,7 @@ import type { ConfigKey } from '../../config/keys.ts'
 import { loadConfig } from '../../config/load.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import { printConfig } from '../../config/print.ts'
-import { holds } from '../protocol/holds.ts'
+import { holds } from '../support/holds.ts'
 
 const cwd = t.testdir({ empty: {} })
 

@@ -7,7 +7,7 @@ import type { Proxy } from '../../proxy/proxy.ts'
 import { clusterByHand, give, handled, onlySlot } from './by-hand.ts'
 import { until } from './until.ts'
 import type { InProcessCluster } from './cluster.ts'
-import { Gate } from './gate.ts'
+import { Gate } from '../support/gate.ts'
 
 const rooms = ['a', 'b', 'c', 'd', 'e', 'f']
 const text = 'x'.repeat(50_000)

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { systemClock } from '../../platform/clock.ts'
 import { secret, tokenFor } from '../proxy/served.ts'
-import { Client } from './client.ts'
+import { Client } from '../support/client.ts'
 import { InProcessCluster, until } from './cluster.ts'
 
 const dayMs = 86_400_000

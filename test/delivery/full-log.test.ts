@@ -7,7 +7,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { LogError } from '../../log/log.ts'
 import { InProcessCluster } from './cluster.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 
 const isolationMs = 5_000
 

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, onlySlot } from './by-hand.ts'
-import type { Client, Reply } from './client.ts'
+import type { Client, Reply } from '../support/client.ts'
 import { until } from './until.ts'
 import type { InProcessCluster } from './cluster.ts'
 

@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { partitionOf } from '../../protocol/partition.ts'
 import { slotId } from '../../protocol/slot.ts'
 import { announcements, clusterByHand, give, stored } from './by-hand.ts'
-import type { Client } from './client.ts'
+import type { Client } from '../support/client.ts'
 import { InProcessCluster } from './cluster.ts'
 import { until } from './until.ts'
 

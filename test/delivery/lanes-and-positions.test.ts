@@ -6,7 +6,7 @@ import t from 'tap'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, handled, stored } from './by-hand.ts'
 import { until } from './until.ts'
-import { Gate } from './gate.ts'
+import { Gate } from '../support/gate.ts'
 
 t.test('an append that is held while its slot goes A→B→A', async (t) => {
   await using cluster = await clusterByHand({ 'topics.inbox_partitions': '1' })

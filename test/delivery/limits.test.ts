@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 import { clusterByHand, commands, give, handled, stored } from './by-hand.ts'
 import type { InProcessCluster } from './cluster.ts'
 import { until } from './until.ts'
-import { Gate } from './gate.ts'
+import { Gate } from '../support/gate.ts'
 
 t.test('in flight per slot and per channel', async (t) => {
   await using cluster = await clusterByHand({ 'proxy.in_flight_max': '8', 'client.reply_deadline': '1m' })

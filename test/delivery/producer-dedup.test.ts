@@ -5,7 +5,7 @@ import { statusTopic } from '../../protocol/records/topics.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from './by-hand.ts'
 import { until } from './until.ts'
-import { Gate } from './gate.ts'
+import { Gate } from '../support/gate.ts'
 
 t.test('a duplicate that straddles a warm hand-off', async (t) => {
   await using cluster = await clusterByHand({ 'worker.quiesce_timeout': '30s' })

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { clusterByHand, commands, give } from './by-hand.ts'
 import { until } from './until.ts'
-import { Gate } from './gate.ts'
+import { Gate } from '../support/gate.ts'
 import { lagMax } from '../../proxy/channels/catch-up.ts'
 import { liveBytesMax } from '../../proxy/channels/channel.ts'
 import type { InProcessCluster } from './cluster.ts'

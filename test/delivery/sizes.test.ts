@@ -11,7 +11,7 @@ import type { Proxy } from '../../proxy/proxy.ts'
 import { chat } from '../../apps/chat/chat.ts'
 import type { App } from '../../protocol/app/contract.ts'
 import { clusterByHand, commands, give, handled, onlySlot } from './by-hand.ts'
-import { Client } from './client.ts'
+import { Client } from '../support/client.ts'
 import type { InProcessCluster } from './cluster.ts'
 import { until } from './until.ts'
 

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { clusterByHand, give, onlySlot, stored } from './by-hand.ts'
 import { until } from './until.ts'
-import { Gate } from './gate.ts'
+import { Gate } from '../support/gate.ts'
 
 for (const moment of ['before', 'after'] as const) {
   for (const leaseFails of [0, 3]) {

@@ -5,7 +5,7 @@ import { clusterByHand, give, handled, hint, onlySlot, stored } from './by-hand.
 import { InProcessCluster } from './cluster.ts'
 import { until } from './until.ts'
 import { chatBut, isPoison, never } from './deadly.ts'
-import { Gate } from './gate.ts'
+import { Gate } from '../support/gate.ts'
 
 t.test('frozen in mid commit', async (t) => {
   await using cluster = await clusterByHand()

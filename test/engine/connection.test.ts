@@ -14,7 +14,7 @@ import { runEngine } from '../../engine/server/engine.ts'
 import { readPlace } from '../../engine/place.ts'
 import { openLog } from '../../cluster/open-log.ts'
 import { openStore } from '../../cluster/open-store.ts'
-import { commitOf, own } from '../contract/store.ts'
+import { commitOf, own } from '../store/contract/contract.ts'
 import { EngineChild, openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from './start-engine.ts'
 
 const topic = { name: 't', partitions: 2, compacted: false }

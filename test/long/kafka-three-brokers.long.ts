@@ -6,8 +6,8 @@
 import type { Test } from 'tap'
 import t from 'tap'
 import { kafkaLimitMs } from '../../log/kafka/brokers.ts'
-import { Stream } from '../log/kafka-stream.ts'
-import { openLog, operator, ToldEvents } from '../log/kafka-tools.ts'
+import { Stream } from '../log/kafka/stream.ts'
+import { openLog, operator, ToldEvents } from '../log/kafka/tools.ts'
 import { ownKafkaCluster } from '../support/own-server.ts'
 import { until } from '../support/until.ts'
 

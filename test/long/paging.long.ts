@@ -5,8 +5,8 @@
 import t, { type Test } from 'tap'
 import { pageStatement } from '../../store/mysql/channels.ts'
 import type { MessageQuery } from '../../store/store.ts'
-import { channelOf, commitOf, messageOf, own, slot } from '../contract/store.ts'
-import { mysqlFixture, type MysqlFixture } from '../store/mysql-fixture.ts'
+import { channelOf, commitOf, messageOf, own, slot } from '../store/contract/contract.ts'
+import { mysqlFixture, type MysqlFixture } from '../store/mysql/fixture.ts'
 
 const firstRows = 1_000
 const doublings = 10

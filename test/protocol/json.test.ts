@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { isDeeperThan, sliceMember, splitValues } from '../../protocol/json.ts'
-import { holds } from './holds.ts'
+import { holds } from '../support/holds.ts'
 
 const space = fc.string({ unit: fc.constantFrom(' ', '\t', '\n', '\r'), maxLength: 3 })
 

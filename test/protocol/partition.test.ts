@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { murmur2, partitionOf } from '../../protocol/partition.ts'
-import { holds } from './holds.ts'
+import { holds } from '../support/holds.ts'
 
 /** The cases of Kafka's own UtilsTest.testMurmur2, and lengths whose last block is 0 to 3 bytes. */
 const vectors: [key: string, hash: number][] = [

@@ -15,7 +15,7 @@ import { decideRecovery } from '../../proxy/channels/recovery.ts'
 import { textFrame } from '../../proxy/transports/websocket/frames.ts'
 import { ClientWebSocket } from '../../proxy/transports/websocket/socket.ts'
 import { takeToken } from '../../proxy/sessions/token-bucket.ts'
-import { holds } from '../protocol/holds.ts'
+import { holds } from '../support/holds.ts'
 
 void t.test('recovery', async (t) => {
   const stream = { epoch: 'e', top: 5 }

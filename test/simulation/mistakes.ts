@@ -10,8 +10,8 @@ export interface Mistake {
  * Mistakes of the production code that the simulation found. The suite replays each seed, and shows that it still sees
  * the mistake when that is made again. When a change of the simulation makes it blind to one, `npm run simulate --
  * --mutant NAME` finds another seed. Two that not one seed in thousands shows any more have their tests by hand: channels
- * read before the place of their slot (test/worker/takeover.test.ts, "what is committed while a successor warms up") and a
- * slot that is lost to nobody (test/controller/members.test.ts, "who is new, leaves or changes").
+ * read before the place of their slot (test/worker/slot/takeover.test.ts, "what is committed while a successor warms up") and a
+ * slot that is lost to nobody (test/controller/view/members.test.ts, "who is new, leaves or changes").
  */
 export const mistakes: Record<string, Mistake> = {
   'a recovery that begins as its channel opens has no place in flight': {

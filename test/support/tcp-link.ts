@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Gate } from '../delivery/gate.ts'
+import type { Gate } from './gate.ts'
 
 /** Bytes that one direction of a connection holds back unless told otherwise. */
 export const heldBytesMax = 1024 * 1024

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { Gate } from '../delivery/gate.ts'
+import { Gate } from './gate.ts'
 import { carry, heldBytesMax, type Passage } from './tcp-link.ts'
 
 /** Which way: what the client sends, what the target answers. */

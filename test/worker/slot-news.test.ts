@@ -2,7 +2,7 @@
 import pino from 'pino'
 import t from 'tap'
 import { SlotNews, newsWaitMaxMs } from '../../worker/slot-news.ts'
-import { ManualClock } from '../delivery/manual-clock.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { slotId } from '../../protocol/slot.ts'
 

@@ -1,0 +1,110 @@
+/**
+ * Proves the shell of a long-lived process: orderly stop by signals, a second one at once, a deadline, deafness to the
+ * terminal under a supervisor, and that every bad end is said in one line with its exit code.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import t from 'tap'
+import type { Test } from 'tap'
+import { fileURLToPath } from 'node:url'
+import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
+import { ended, environment } from '../cli/helpers.ts'
+import { until } from '../delivery/until.ts'
+
+const fixture = fileURLToPath(new URL('fixtures/process.ts', import.meta.url))
+
+interface Started {
+  process: ChildProcess
+  stderr: () => string
+}
+
+/** Runs the fixture, which does as `does` says. */
+function start(t: Test, does: string, env: Record<string, string> = {}): Started {
+  const child = spawn(process.execPath, [fixture, does], {
+    env: environment(env),
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let stderr = ''
+  child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  return { process: child, stderr: () => stderr }
+}
+
+async function ready(t: Test, does: string, env?: Record<string, string>): Promise<Started> {
+  const started = start(t, does, env)
+  let isReady = false
+  started.process.on('message', (message) => (isReady ||= (message as { type: string }).type === 'ready'))
+  await until('ready', () => isReady)
+  return started
+}
+
+const supervised = { [resolvedConfigVariable]: '{}' }
+
+void t.test('stops in order', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const { process, stderr } = await ready(t, 'stop')
+    process.kill(signal)
+    t.same(await ended(process), { code: 0, signal: null })
+    t.match(stderr(), /"msg":"stopped in order"/)
+  }
+})
+
+void t.test('a second signal ends it at once', async (t) => {
+  const { process, stderr } = await ready(t, 'never-stop')
+  process.kill('SIGTERM')
+  await until('stopping', () => stderr().includes('stopping'))
+  process.kill('SIGINT')
+  t.same(await ended(process), { code: 130, signal: null })
+})
+
+void t.test('a stop that takes too long is given up', async (t) => {
+  const { process, stderr } = await ready(t, 'never-stop')
+  process.kill('SIGTERM')
+  t.same(await ended(process), { code: 1, signal: null })
+  t.match(stderr(), /not stopped after 700 ms/)
+})
+
+void t.test('under a supervisor a terminal is not heard', async (t) => {
+  const { process, stderr } = await ready(t, 'stop', supervised)
+  process.kill('SIGINT')
+  process.kill('SIGHUP')
+  process.kill('SIGTERM')
+  t.same(await ended(process), { code: 0, signal: null })
+  t.match(stderr(), /"reason":"SIGTERM"/)
+})
+
+void t.test('a process stops by itself when it has nothing left to do', async (t) => {
+  const { process, stderr } = start(t, 'done')
+  t.same(await ended(process), { code: 0, signal: null })
+  t.match(stderr(), /"reason":"drained"/)
+})
+
+void t.test('bad ends', async (t) => {
+  const cases: [string, number, RegExp][] = [
+    ['damaged', 65, /^probe: the data is damaged here\n$/],
+    ['port', 71, /^probe: 127\.0\.0\.1:\d+ is in use\n$/],
+    ['throw', 1, /"msg":"could not start"/],
+    ['crash', 1, /"msg":"an error that nobody caught"/],
+    ['reject', 1, /"msg":"a rejection that nobody handled"/],
+  ]
+  for (const [does, code, line] of cases) {
+    const { process, stderr } = start(t, does)
+    t.same(await ended(process), { code, signal: null }, does)
+    await until('its line', () => line.test(stderr()))
+    t.equal(stderr().trim().split('\n').length, 1, 'one line')
+  }
+})
+
+void t.test('secrets do not reach the log', async (t) => {
+  const { process, stderr } = await ready(t, 'secrets')
+  process.kill('SIGTERM')
+  await ended(process)
+  t.match(stderr(), /"token":"\*\*\*"/)
+  t.notMatch(stderr(), /hunter/)
+})
+
+void t.test('ends with its parent', async (t) => {
+  const { process } = await ready(t, 'stop')
+  process.disconnect()
+  t.same(await ended(process), { code: 1, signal: null })
+})

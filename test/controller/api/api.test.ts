@@ -1,0 +1,85 @@
+/**
+ * Proves that the controller's API tells what is there, refuses with a code whoever has no token or asks for what
+ * cannot be, and leaves service discovery open to Prometheus.
+ */
+import t from 'tap'
+import { buildApi } from '../../../controller/api/api.ts'
+import { InProcessCluster } from '../../delivery/cluster.ts'
+import { until } from '../../delivery/until.ts'
+
+void t.test('the API', async (t) => {
+  await using cluster = new InProcessCluster()
+  const handles = cluster.handles()
+  const controller = await cluster.controller(handles)
+  const [a, b] = [await cluster.worker(), await cluster.worker()]
+  const proxy = await cluster.proxy()
+  await cluster.owned([a, b])
+  await until('the proxy is known', () => controller.liveProxies().length === 1)
+  const api = buildApi(controller, handles.env, { token: 'a token', workersWanted: 1 })
+  const ask = async (method: 'GET' | 'POST', url: string, payload?: object, token = 'a token') => {
+    const headers = { authorization: `Bearer ${token}` }
+    const { statusCode, json } = await api.inject({ method, url, headers, ...(payload && { payload }) })
+    return { status: statusCode, body: json() as unknown }
+  }
+
+  await t.test('needs the token', async (t) => {
+    for (const token of ['', 'another', 'a token ', 'a toke']) {
+      const { status, body } = await ask('GET', '/api/v1/workers', undefined, token)
+      t.equal(status, 401)
+      t.match(body, { code: 'unauthorized' })
+    }
+    t.equal((await api.inject('/api/v1/prometheus/targets')).statusCode, 200)
+    t.match((await api.inject('/')).body, /controller of a Holdfast cluster/)
+    t.match((await ask('GET', '/nothing')).body, { code: 'not_found' })
+  })
+
+  await t.test('lists what lives, sorted', async (t) => {
+    const { body } = await ask('GET', '/api/v1/workers')
+    const ids = (body as { id: string }[]).map(({ id }) => id)
+    t.same(ids, [a.id, b.id].sort())
+    t.match((await ask('GET', '/api/v1/proxies')).body, [{ id: proxy.id, generation: 1, state: 'live', sessions: 0 }])
+    const slots = (await ask('GET', '/api/v1/slots')).body as { slot: string; lag: number }[]
+    t.same(
+      slots.map(({ slot, lag }) => [slot, lag]),
+      [0, 1, 2, 3].map((partition) => [`default/${partition}`, 0]),
+    )
+    const targets = (await ask('GET', '/api/v1/prometheus/targets')).body as { labels: { role: string } }[]
+    t.same(targets.map(({ labels }) => labels.role).sort(), ['controller', 'proxy', 'worker', 'worker'])
+  })
+
+  await t.test('says whether the cluster is ready, and what it waits for', async (t) => {
+    t.match((await ask('GET', '/api/v1/status')).body, { ready: true, waits_for: null, leader: true })
+    const standby = await cluster.controller()
+    await until('it knows who leads', () => standby.holder !== null)
+    const other = buildApi(standby, handles.env, { token: 'a token', workersWanted: 1 })
+    const { json } = await other.inject({ url: '/api/v1/status', headers: { authorization: 'Bearer a token' } })
+    const waitsFor = new RegExp(`controller ${controller.id}, which leads for [0-9]+ ms more`)
+    t.match(json(), { ready: false, waits_for: waitsFor, leader: false })
+    standby.kill()
+  })
+
+  await t.test('refuses what cannot be, with a code', async (t) => {
+    t.match(await ask('POST', '/api/v1/workers/w-none/drain', {}), { status: 404, body: { code: 'unknown_worker' } })
+    t.match(await ask('GET', `/api/v1/workers/${a.id}/drain`), { status: 404, body: { code: 'no_drain' } })
+    t.match(await ask('POST', `/api/v1/workers/${a.id}/drain`, { force: 1 }), { status: 400 })
+    t.match(await ask('POST', '/api/v1/slots/reset', { slot: 'default/99', to: 'end' }), {
+      status: 404,
+      body: { code: 'unknown_slot' },
+    })
+    t.match(await ask('POST', '/api/v1/slots/reset', { slot: 'default/0', to: 7 }), {
+      status: 422,
+      body: { code: 'out_of_range' },
+    })
+  })
+
+  await t.test('the last worker is drained only by force', async (t) => {
+    t.match(await ask('POST', `/api/v1/workers/${a.id}/drain`, {}), { status: 202 })
+    await until('A is drained', async () => {
+      const { body } = await ask('GET', `/api/v1/workers/${a.id}/drain`)
+      return (body as { state: string }).state === 'drained'
+    })
+    t.match(await ask('POST', `/api/v1/workers/${b.id}/drain`, {}), { status: 409, body: { code: 'last_worker' } })
+    t.match(await ask('POST', `/api/v1/workers/${b.id}/drain`, { force: true }), { status: 202 })
+    await until('nobody owns anything', async () => (await cluster.store.leases()).every(({ owner }) => owner === null))
+  })
+})

@@ -1,0 +1,151 @@
+// Proves what a controller does next: whom it waits for and whom it fences, how many slots move at a time, when a move
+// is given up, and which version serves.
+import t from 'tap'
+import { moveTimeoutMs, reconcile } from '../../../controller/plan/reconcile.ts'
+import type { ReconcileInput, PendingMove } from '../../../controller/plan/reconcile.ts'
+import type { WorkerBeat } from '../../../protocol/records/status.ts'
+import type { Lease } from '../../../store/store.ts'
+import type { SlotId } from '../../../protocol/slot.ts'
+import { slotId } from '../../../protocol/slot.ts'
+
+const worker = (id: string, state: WorkerBeat['state'] = 'live', version = 'v1'): WorkerBeat => ({
+  type: 'heartbeat',
+  role: 'worker',
+  pid: 1,
+  internal: { host: '127.0.0.1', port: 1 },
+  beat: 1,
+  id,
+  state,
+  version,
+  slots: [],
+  claimed: [],
+  inFlight: 0,
+  outbox: 0,
+})
+
+const lease = (slot: SlotId, owner: string | null, epoch = 1): Lease => ({
+  slot,
+  owner,
+  epoch,
+  token: 't',
+  version: 'v1',
+  nextOffset: 0,
+  incarnation: 0,
+  fingerprint: null,
+  trying: null,
+  attempts: 0,
+  origin: 'o',
+})
+
+const now = 100_000
+const view = (given: Partial<ReconcileInput>): ReconcileInput => ({
+  leases: [],
+  workers: [],
+  stuck: new Set(),
+  lost: new Set(),
+  serving: 'v1',
+  pending: new Map(),
+  now,
+  ...given,
+})
+const move = (given: Partial<PendingMove>): PendingMove => ({
+  slot: 'default/0' as const,
+  epoch: 1,
+  from: 'a',
+  to: 'b',
+  since: now,
+  ...given,
+})
+const pending = (...moves: PendingMove[]) => new Map(moves.map((each) => [each.slot, each]))
+
+t.test('slots of a dead owner, and of none, are taken at once', async (t) => {
+  const plan = reconcile(
+    view({ leases: [lease('default/0', 'dead'), lease('default/1', null)], workers: [worker('a')] }),
+    1,
+  )
+  t.match(plan.moves, [
+    { slot: 'default/0' as const, from: null, to: 'a', epoch: 1 },
+    { slot: 'default/1' as const, from: null, to: 'a' },
+  ])
+})
+
+t.test('a live owner is waited for, a few slots at a time', async (t) => {
+  const leases = [0, 1, 2, 3, 4, 5].map((partition) => lease(slotId('default', partition), 'a'))
+  const plan = reconcile(view({ leases, workers: [worker('a'), worker('b')] }), 2)
+  t.equal(plan.moves.length, 2)
+  t.ok(plan.moves.every(({ from, to }) => from === 'a' && to === 'b'))
+  const after = reconcile(view({ leases, workers: [worker('a'), worker('b')], pending: pending(...plan.moves) }), 2)
+  t.same(after.moves, [], 'what is on its way counts')
+  t.same(after.finished, [])
+})
+
+t.test('a stuck owner is not waited for, and gets nothing', async (t) => {
+  const workers = [worker('a'), worker('b')]
+  const plan = reconcile(
+    view({ leases: [lease('default/0', 'a'), lease('default/1', 'b')], workers, stuck: new Set(['a']) }),
+    4,
+  )
+  t.match(plan.moves, [{ slot: 'default/0' as const, from: null, to: 'b' }])
+  t.equal(plan.moves.length, 1)
+})
+
+t.test('a draining owner', async (t) => {
+  const leases = [lease('default/0', 'a'), lease('default/1', 'a')]
+  const others = reconcile(view({ leases, workers: [worker('a', 'draining'), worker('b')] }), 4)
+  t.same(
+    others.moves.map(({ from, to }) => [from, to]),
+    [
+      ['a', 'b'],
+      ['a', 'b'],
+    ],
+  )
+  const alone = reconcile(view({ leases, workers: [worker('a', 'draining')] }), 4)
+  t.same(
+    alone.moves.map(({ from, to }) => [from, to]),
+    [
+      ['a', null],
+      ['a', null],
+    ],
+    'lets go all the same',
+  )
+  const none = reconcile(view({ leases, workers: [] }), 4)
+  t.same(none.moves, [])
+})
+
+t.test('a move is over', async (t) => {
+  const workers = [worker('a'), worker('b')]
+  const over = (lease: Lease, pendingMove: PendingMove, among = workers) =>
+    reconcile(view({ leases: [lease], workers: among, pending: pending(pendingMove) }), 4).finished.length === 1
+  t.notOk(over(lease('default/0', 'a'), move({})), 'under way')
+  t.ok(over(lease('default/0', 'b', 2), move({})), 'when it came about')
+  t.ok(over(lease('default/0', 'a'), move({ since: now - moveTimeoutMs - 1 })), 'when it takes too long')
+  t.ok(over(lease('default/0', 'a'), move({}), [worker('a')]), 'when the successor died')
+  t.ok(over(lease('default/0', 'a'), move({}), [worker('a'), worker('b', 'draining')]), 'when the successor leaves')
+  t.ok(over(lease('default/0', 'a'), move({}), [worker('b')]), 'when the owner died')
+  t.notOk(over(lease('default/0', 'dead'), move({ from: null })), 'a fencing move waits for nobody')
+  t.ok(over(lease('default/0', null), move({ to: null })), 'when it was let go')
+  t.notOk(over(lease('default/0', 'a'), move({ to: null })))
+})
+
+t.test('a move whose owner died is planned anew, without waiting', async (t) => {
+  const plan = reconcile(
+    view({ leases: [lease('default/0', 'a')], workers: [worker('b')], pending: pending(move({})) }),
+    4,
+  )
+  t.same(plan.finished, ['default/0'])
+  t.match(plan.moves, [{ slot: 'default/0' as const, from: null, to: 'b', epoch: 1 }])
+})
+
+t.test('which version serves', async (t) => {
+  const leases = [lease('default/0', null)]
+  const serving = (serving: string | null, ...workers: WorkerBeat[]) => reconcile(view({ leases, workers, serving }), 4)
+  t.equal(serving(null, worker('a', 'live', 'v2')).serving, 'v2', 'the first one')
+  t.equal(
+    serving('v1', worker('a', 'live', 'v2'), worker('b', 'live', 'v1')).serving,
+    null,
+    'no change while one lives',
+  )
+  t.match(serving('v1', worker('a', 'live', 'v2'), worker('b', 'live', 'v1')).moves, [{ to: 'b' }])
+  t.equal(serving('v1', worker('a', 'live', 'v2'), worker('b', 'draining', 'v1')).serving, 'v2')
+  t.equal(serving('v1').serving, null, 'nobody is there')
+})

@@ -1,0 +1,95 @@
+// Proves who counts as dead: silence counts only over a time in which the controller's own heartbeats came back, so a
+// log that stands still, or a controller that slept, makes nobody dead.
+import t from 'tap'
+import { Members, echoGapBeats, isStuck, stuckDeathTimes } from '../../../controller/view/members.ts'
+import type { Heartbeat, WorkerBeat } from '../../../protocol/records/status.ts'
+
+const intervalMs = 100
+const deathMs = 1_000
+const internal = { host: '127.0.0.1', port: 1 }
+const base = { type: 'heartbeat', pid: 1, version: 'v1', internal, beat: 1 } as const
+const controllerBeat = (id: string): Heartbeat => ({ ...base, role: 'controller', id })
+const workerBeat = (id: string, state: WorkerBeat['state'] = 'live', waitingMs = 0): WorkerBeat => ({
+  ...base,
+  role: 'worker',
+  id,
+  state,
+  inFlight: 0,
+  outbox: 0,
+  claimed: [],
+  slots: [{ slot: 'default/0', epoch: 1, incarnation: 0, nextOffset: 0, waitingMs }],
+})
+
+/** Members that hear their own heartbeats from `from` to `to`. */
+function echo(members: Members, from: number, to: number): void {
+  for (let now = from; now <= to; now += intervalMs) members.note(controllerBeat('c'), now)
+}
+
+t.test('silence of a worker', async (t) => {
+  const members = new Members('c', intervalMs)
+  echo(members, 0, 500)
+  members.note(workerBeat('w'), 500)
+  echo(members, 600, 1_400)
+  t.notOk(members.isDead('w', deathMs, 1_500), 'not long enough')
+  echo(members, 1_500, 1_600)
+  t.ok(members.isDead('w', deathMs, 1_600))
+  members.note(workerBeat('w'), 1_600)
+  t.notOk(members.isDead('w', deathMs, 1_700), 'it was heard of again')
+})
+
+t.test('a log that stands still makes nobody dead', async (t) => {
+  const members = new Members('c', intervalMs)
+  echo(members, 0, 500)
+  members.note(workerBeat('w'), 500)
+  t.notOk(members.trustsSilence(500 + intervalMs * echoGapBeats + 1))
+  t.notOk(members.isDead('w', deathMs, 10_000), 'nothing comes back, its own neither')
+  echo(members, 10_000, 10_900)
+  t.notOk(members.isDead('w', deathMs, 10_950), 'time counts from when the log was back')
+  echo(members, 11_000, 11_100)
+  t.ok(members.isDead('w', deathMs, 11_100))
+})
+
+t.test('before its first own heartbeat a controller knows nothing', async (t) => {
+  const members = new Members('c', intervalMs)
+  members.note(controllerBeat('another'), 0)
+  members.note(workerBeat('w'), 0)
+  t.notOk(members.trustsSilence(0))
+  t.notOk(members.isDead('w', deathMs, 5_000))
+  t.notOk(members.isDead('never heard of', deathMs, 5_000))
+  echo(members, 5_000, 6_100)
+  t.ok(members.isDead('never heard of', deathMs, 6_100), 'an owner that only the store names')
+})
+
+t.test('who is new, leaves or changes', async (t) => {
+  const members = new Members('c', intervalMs)
+  t.ok(members.note(workerBeat('b'), 0))
+  t.notOk(members.note(workerBeat('b'), 1))
+  t.ok(members.note(workerBeat('b', 'draining'), 2))
+  t.ok(members.note({ ...workerBeat('b', 'draining'), slots: [] }, 2), 'a slot less: nobody else says that it was lost')
+  t.notOk(members.note(workerBeat('b', 'draining'), 2), 'one more was asked for')
+  t.ok(members.note(workerBeat('a'), 3))
+  t.same(
+    members.workers().map(({ beat }) => beat.id),
+    ['a', 'b'],
+  )
+  t.ok(members.note({ type: 'left', role: 'worker', id: 'a' }, 4))
+  t.notOk(members.note({ type: 'left', role: 'worker', id: 'a' }, 5))
+  t.notOk(members.note({ type: 'halted', slot: 'default/0', worker: 'b', reason: '' }, 6))
+  t.same(
+    members.workers().map(({ beat }) => beat.id),
+    ['b'],
+  )
+})
+
+t.test('stuck is who lags while somebody does not', async (t) => {
+  const limit = deathMs * stuckDeathTimes
+  const [fine, slow, hung] = [
+    workerBeat('fine'),
+    workerBeat('slow', 'live', limit),
+    workerBeat('hung', 'live', limit + 1),
+  ]
+  t.notOk(isStuck(slow, [slow, fine], deathMs))
+  t.ok(isStuck(hung, [hung, fine], deathMs))
+  t.notOk(isStuck(hung, [hung], deathMs), 'alone it may be the store')
+  t.notOk(isStuck(hung, [hung, { ...hung, id: 'also hung' }], deathMs), 'where nobody gets on, too')
+})

@@ -1,0 +1,79 @@
+/**
+ * Proves that an operator learns why tokens are refused: one line for each reason, however many there are, how many went
+ * without one, a count of all; and nothing of a token or of whom it names.
+ */
+import pino from 'pino'
+import t from 'tap'
+import { createMetrics } from '../../../observability/metrics.ts'
+import { TokenRefusals, refusalQuietMs } from '../../../proxy/access/token-refusals.ts'
+import { until } from '../../delivery/cluster.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { Served, tokenFor } from '../served.ts'
+
+interface Line {
+  level: number
+  msg: string
+  reason?: string
+  command?: string
+  unsaid?: number
+}
+
+function linesOf(lines: Line[]) {
+  return pino({ level: 'warn' }, { write: (text: string) => void lines.push(JSON.parse(text) as Line) })
+}
+
+void t.test('a line for each reason, once a while', async (t) => {
+  const [lines, clock, metrics] = [[] as Line[], new ManualClock(), createMetrics()]
+  const refusals = new TokenRefusals({ clock, metrics, logger: linesOf(lines) })
+  for (let i = 0; i < 100; i++) refusals.refused('connect', `s${i}`, 'signature')
+  refusals.refused('refresh', 's', 'expired')
+  t.match(lines, [
+    { command: 'connect', session: 's0', reason: 'its signature is not one of client.token.hmac_secret_key' },
+    { command: 'refresh', reason: /^it has expired/ },
+  ])
+  t.notOk('unsaid' in lines[0]!)
+  clock.advance(refusalQuietMs - 1)
+  refusals.refused('connect', 's', 'signature')
+  t.equal(lines.length, 2)
+  clock.advance(1)
+  refusals.refused('subscribe', 's', 'signature')
+  t.match(lines[2], { command: 'subscribe', unsaid: 100 })
+  refusals.refused('connect', 's', 'claim subs')
+  t.match(lines[3]?.reason, /claim subs/)
+  t.match((await metrics.tokensRefused.get()).values, [
+    { labels: { command: 'connect', reason: 'signature' }, value: 101 },
+    { labels: { command: 'refresh', reason: 'expired' }, value: 1 },
+    { labels: { command: 'subscribe', reason: 'signature' }, value: 1 },
+    { labels: { command: 'connect', reason: 'claim subs' }, value: 1 },
+  ])
+})
+
+void t.test('at a proxy, for every way in which a token comes', async (t) => {
+  const lines: Line[] = []
+  await using served = await Served.start({ 'client.token.audience': 'chat' }, linesOf(lines))
+  const forUs = { claims: { aud: 'chat' } }
+  const bad: [token: string, reason: RegExp][] = [
+    [await tokenFor('secret-name', { key: 'another secret that nobody knows' }), /signature/],
+    [await tokenFor('secret-name'), /claim aud is not client\.token\.audience/],
+    [await tokenFor('secret-name', { ...forUs, expiresIn: -60 }), /expired/],
+    [await tokenFor('secret-name', { claims: { aud: 'chat', nbf: Date.now() / 1000 + 60 } }), /nbf or iat lies ahead/],
+    [await tokenFor('secret-name', { claims: { aud: 'chat', subs: { room: {} } } }), /claim subs/],
+    ['no token', /no JWT/],
+  ]
+  for (const [token, reason] of bad) {
+    const before = lines.length
+    const wire = await served.open()
+    wire.send({ connect: { token } })
+    await until('it is refused', () => wire.closed !== null || wire.messages.length > 0)
+    t.equal(wire.closed?.code ?? wire.messages[0]?.error?.code, /expired|ahead/.test(reason.source) ? 109 : 3500)
+    t.equal(lines.length, before + 1)
+    t.match(lines.at(-1), { msg: 'token refused', command: 'connect', reason })
+    wire.terminate()
+  }
+  const wire = await served.open()
+  await wire.connect(await tokenFor('ada', forUs))
+  wire.send({ refresh: { token: await tokenFor('bob', forUs) } })
+  t.equal((await wire.close()).code, 3500)
+  t.match(lines.at(-1), { command: 'refresh', reason: /another user/ })
+  t.notMatch(JSON.stringify(lines), /secret-name|eyJ/)
+})

@@ -1,0 +1,111 @@
+// Proves when a slot must not be gone on with, and that what a successor warmed up with is true again when it takes
+// over.
+import t from 'tap'
+import { haltReason } from '../../../worker/slot/takeover.ts'
+import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from '../../delivery/by-hand.ts'
+import { until } from '../../delivery/until.ts'
+import { Gate } from '../../support/gate.ts'
+
+t.test('whether log and store fit', async (t) => {
+  t.equal(haltReason(5, { oldest: 0, next: 5 }), null, 'all handled')
+  t.equal(haltReason(5, { oldest: 5, next: 9 }), null, 'trimmed up to its place')
+  t.equal(haltReason(0, { oldest: 0, next: 0 }), null, 'nothing yet')
+  t.match(haltReason(6, { oldest: 0, next: 5 }), /ends at 5/)
+  t.match(haltReason(4, { oldest: 5, next: 9 }), /begins at 5/)
+})
+
+/** B is warm and held, whatever `meanwhile` does; then it takes over from A. */
+async function whileWarm(meanwhile: (cluster: Awaited<ReturnType<typeof clusterByHand>>) => Promise<void>) {
+  const cluster = await clusterByHand({ 'worker.quiesce_timeout': '30s' })
+  const gate = new Gate()
+  const handles = cluster.handles({ beforeAppend: () => gate.pass() })
+  const [a, b] = [await cluster.worker(), await cluster.worker({ handles })]
+  await give(cluster, a)
+  cluster.logData.append(commands, 0, [{ key: null, value: commandOf({ channel: 'room', n: 1, method: 'subscribe' }) }])
+  await handled(cluster)
+  const { epoch } = await cluster.store.lease(onlySlot)
+  gate.shut()
+  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: a.id, to: b.id, announced: null })
+  await until('B is held', () => gate.held > 0)
+  await meanwhile(cluster)
+  gate.open()
+  await until('B owns it', async () => (await cluster.store.lease(onlySlot)).owner === b.id)
+  return cluster
+}
+
+t.test('an instance that is gone since then', async (t) => {
+  await using cluster = await whileWarm(async (cluster) => {
+    const gone = commandOf({
+      channel: '',
+      n: 1,
+      method: 'gone',
+      instance: 'c',
+      producer: 'c',
+      payload: Buffer.from('p-elsewhere'),
+    })
+    cluster.logData.append(commands, 0, [{ key: null, value: gone }])
+    await handled(cluster)
+  })
+  const publish = (n: number, instance: string) =>
+    commandOf({ channel: 'room', n, instance, producer: `${instance}.1` })
+  cluster.logData.append(
+    commands,
+    0,
+    [publish(9, 'p-elsewhere'), publish(1, 'p-other')].map((value) => ({ key: null, value })),
+  )
+  await handled(cluster)
+  t.same(await stored(cluster, 'room'), [null], 'late commands of it are refused')
+  const rows = () => Number(cluster.storeData.sql.get('SELECT count(*) AS n FROM interest')!['n'])
+  await until('its interest is gone', () => rows() === 0)
+})
+
+t.test('a reset behind the place where a successor warmed up', async (t) => {
+  await using cluster = await clusterByHand()
+  const gate = new Gate()
+  const handles = cluster.handles({}, { beforeCommit: (request) => (request === 'acquire' ? gate.pass() : undefined) })
+  const b = await cluster.worker({ handles })
+  for (const n of [1, 2, 3])
+    cluster.logData.append(commands, 0, [{ key: null, value: commandOf({ channel: 'room', n }) }])
+  cluster.storeData.sql.run('UPDATE lease SET next_offset = 3')
+  gate.shut()
+  const { epoch } = await cluster.store.lease(onlySlot)
+  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: null, to: b.id, announced: null })
+  await until('B is warm', () => gate.held === 1)
+  await cluster.store.resetSlot(onlySlot, 0)
+  gate.open()
+  await until('B has gone on', async () => (await cluster.store.lease(onlySlot)).nextOffset === 3)
+  t.same(await stored(cluster, 'room'), [null, null, null])
+})
+
+t.test('what is committed while a successor warms up', async (t) => {
+  await using cluster = await clusterByHand({ 'worker.quiesce_timeout': '30s' })
+  const [commits, leases] = [new Gate(), new Gate()]
+  const worker = (request: string, gate: Gate) =>
+    cluster.worker({
+      handles: cluster.handles({}, { beforeCommit: (each) => (each === request ? gate.pass() : undefined) }),
+    })
+  const [a, b] = [await worker('commit', commits), await worker('lease', leases)]
+  const send = (n: number, channel: string, method = 'publish') =>
+    cluster.logData.append(commands, 0, [{ key: null, value: commandOf({ channel, n, method }) }])
+  await give(cluster, a)
+  send(1, 'room', 'subscribe')
+  await handled(cluster)
+  commits.shut()
+  send(2, 'room')
+  send(3, 'elsewhere')
+  await until('A commits', () => commits.held > 0)
+  const { epoch } = await cluster.store.lease(onlySlot)
+  leases.shut()
+  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: a.id, to: b.id, announced: null })
+  await until('B asks for the place', () => leases.held > 0)
+  commits.open()
+  await handled(cluster)
+  leases.open()
+  await until('B owns it', async () => (await cluster.store.lease(onlySlot)).owner === b.id)
+  send(4, 'room')
+  await until('B has handled it', async () => {
+    const { owner, nextOffset } = await cluster.store.lease(onlySlot)
+    return owner !== b.id || nextOffset === 4
+  })
+  t.same(await stored(cluster, 'room'), [null, null], 'it knew what the room had come to')
+})
