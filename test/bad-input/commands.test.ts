@@ -9,7 +9,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { errors } from '../../protocol/client/codes.ts'
 import { until } from '../delivery/until.ts'
-import type { Wire } from '../proxy/wire.ts'
+import type { Wire } from '../harness/clients/wire.ts'
 import { Target } from './target.ts'
 
 const target = await Target.start()

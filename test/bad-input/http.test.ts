@@ -13,7 +13,7 @@ import { httpConnectionsMax, httpPatienceMs } from '../../platform/http-limits.t
 import { startInternalListener } from '../../platform/internal-listener.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
 import { page } from '../../apps/chat/page/plugin.ts'
-import { InProcessCluster } from '../delivery/cluster.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../delivery/until.ts'
 
 const secret = 'a secret of these tests, 32 bytes'

@@ -6,7 +6,7 @@ import t from 'tap'
 import { slotCount } from '../../config/config.ts'
 import { encodeEnvelope } from '../../protocol/records/envelope.ts'
 import { clusterTopics } from '../../cluster/topics.ts'
-import { InProcessCluster } from '../delivery/cluster.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../delivery/until.ts'
 
 void t.test('stray records on every topic', async (t) => {

@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { until } from '../delivery/until.ts'
-import { BareClient, upgradeRequest } from '../proxy/bare-client.ts'
-import { Served, tokenFor } from '../proxy/served.ts'
+import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
+import { Served, tokenFor } from '../harness/served.ts'
 import { clientFrame } from './frames.ts'
 import { Witness } from './witness.ts'
 

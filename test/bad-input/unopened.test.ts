@@ -5,8 +5,8 @@
 import t from 'tap'
 import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions/sessions.ts'
 import { until } from '../delivery/until.ts'
-import { BareClient, upgradeRequest } from '../proxy/bare-client.ts'
-import { Served } from '../proxy/served.ts'
+import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
+import { Served } from '../harness/served.ts'
 
 const staleCloseDelayMs = 1_000
 /** For a machine that is busy. */

@@ -8,7 +8,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { fragmentsMax, piecesMax } from '../../proxy/transports/websocket/route.ts'
 import { until } from '../delivery/until.ts'
-import { BareClient, upgradeRequest } from '../proxy/bare-client.ts'
+import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
 import { clientFrame, closeCode, fragments, opcodes, serverFrames } from './frames.ts'
 import { Target, isAnswered } from './target.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Wire } from '../proxy/wire.ts'
+import type { Wire } from '../harness/clients/wire.ts'
 import { until } from '../delivery/until.ts'
 
 /** Time between two messages. */

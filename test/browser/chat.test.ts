@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import t from 'tap'
-import { startCluster } from '../support/cluster.ts'
+import { startCluster } from '../harness/processes/cluster.ts'
 
 const browserNames = ['chromium', 'chromium-browser', 'google-chrome']
 const launchArguments = [

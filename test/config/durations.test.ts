@@ -7,7 +7,7 @@ import { shorterDurations } from '../../config/check.ts'
 import { configKeys } from '../../config/keys.ts'
 import type { ConfigKey } from '../../config/keys.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
-import { InProcessCluster } from '../delivery/cluster.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 
 const durations = new Map(configKeys.filter(({ kind }) => kind === 'duration').map((key) => [key.path, key]))
 

@@ -4,9 +4,9 @@ import t from 'tap'
 import { partitionOf } from '../../protocol/partition.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
-import { clusterByHand, give, handled, onlySlot } from './by-hand.ts'
+import { clusterByHand, give, handled, onlySlot } from '../harness/by-hand.ts'
 import { until } from './until.ts'
-import type { InProcessCluster } from './cluster.ts'
+import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { Gate } from '../support/gate.ts'
 
 const rooms = ['a', 'b', 'c', 'd', 'e', 'f']

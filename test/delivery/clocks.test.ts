@@ -2,9 +2,9 @@
 // apart, a store whose clock jumps while the controller dies, and what is measured between two clocks.
 import t from 'tap'
 import { systemClock } from '../../platform/clock.ts'
-import { secret, tokenFor } from '../proxy/served.ts'
-import { Client } from '../support/client.ts'
-import { InProcessCluster, until } from './cluster.ts'
+import { secret, tokenFor } from '../harness/served.ts'
+import { Client } from '../harness/clients/client.ts'
+import { InProcessCluster, until } from '../harness/in-process-cluster.ts'
 
 const dayMs = 86_400_000
 

@@ -3,7 +3,7 @@
 // no worker of the serving one lives.
 import t from 'tap'
 import { leaderMs } from '../../controller/act/leadership.ts'
-import { InProcessCluster } from './cluster.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from './until.ts'
 
 const owners = async (cluster: InProcessCluster) =>

@@ -1,6 +1,6 @@
 import { decodeEnvelope } from '../../protocol/records/envelope.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
-import type { InProcessCluster } from './cluster.ts'
+import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 
 interface RawEvents {
   type: string

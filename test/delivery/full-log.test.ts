@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import t from 'tap'
 import { LogError } from '../../log/log.ts'
-import { InProcessCluster } from './cluster.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
 const isolationMs = 5_000

@@ -2,10 +2,10 @@
 // lost at the very end, unreadable, or of another stream.
 import t from 'tap'
 import { inboxTopic } from '../../protocol/records/topics.ts'
-import { clusterByHand, give, onlySlot } from './by-hand.ts'
-import type { Client, Reply } from '../support/client.ts'
+import { clusterByHand, give, onlySlot } from '../harness/by-hand.ts'
+import type { Client, Reply } from '../harness/clients/client.ts'
 import { until } from './until.ts'
-import type { InProcessCluster } from './cluster.ts'
+import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 
 /** A worker that owns the slot; while `damage` is set, it is done to what the worker appends to the inboxes. */
 async function lossyWorker(cluster: InProcessCluster) {

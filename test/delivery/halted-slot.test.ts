@@ -1,9 +1,9 @@
 // Proves that a slot whose log and store do not fit together stands still, loudly, and goes on after a person's reset:
 // with a higher incarnation, so that proxies which had seen later offsets accept what comes.
 import t from 'tap'
-import { announcements, clusterByHand, commands, give, hint, onlySlot, stored } from './by-hand.ts'
+import { announcements, clusterByHand, commands, give, hint, onlySlot, stored } from '../harness/by-hand.ts'
 import { until } from './until.ts'
-import type { InProcessCluster } from './cluster.ts'
+import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 
 /** Two messages handled, and nobody owns the slot. */
 async function interrupted() {

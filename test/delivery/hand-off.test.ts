@@ -4,9 +4,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { partitionOf } from '../../protocol/partition.ts'
 import { slotId } from '../../protocol/slot.ts'
-import { announcements, clusterByHand, give, stored } from './by-hand.ts'
-import type { Client } from '../support/client.ts'
-import { InProcessCluster } from './cluster.ts'
+import { announcements, clusterByHand, give, stored } from '../harness/by-hand.ts'
+import type { Client } from '../harness/clients/client.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from './until.ts'
 
 /** Sends keyed messages, a few at a time, until stopped. */

@@ -2,7 +2,7 @@
 // instances that have it open and to no other, and no more to one whose last session has left.
 import t from 'tap'
 import { addressees } from './facts.ts'
-import { InProcessCluster } from './cluster.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from './until.ts'
 
 t.test('three proxies', async (t) => {

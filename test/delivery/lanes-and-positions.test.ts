@@ -4,7 +4,7 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { inboxTopic } from '../../protocol/records/topics.ts'
-import { clusterByHand, give, handled, stored } from './by-hand.ts'
+import { clusterByHand, give, handled, stored } from '../harness/by-hand.ts'
 import { until } from './until.ts'
 import { Gate } from '../support/gate.ts'
 

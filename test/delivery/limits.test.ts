@@ -4,8 +4,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
-import { clusterByHand, commands, give, handled, stored } from './by-hand.ts'
-import type { InProcessCluster } from './cluster.ts'
+import { clusterByHand, commands, give, handled, stored } from '../harness/by-hand.ts'
+import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from './until.ts'
 import { Gate } from '../support/gate.ts'
 

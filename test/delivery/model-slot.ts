@@ -5,7 +5,7 @@ import { encodeAnswer } from '../../protocol/records/event.ts'
 import { encodeEvents } from '../support/encode-events.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
-import { commands, onlySlot } from './by-hand.ts'
+import { commands, onlySlot } from '../harness/by-hand.ts'
 
 export const epochOf = (channel: string): string => `epoch of ${channel}`
 

@@ -2,8 +2,8 @@
 // one leaves or dies; it is the same stream when somebody comes back to it, who gets all that came since; and looking at a
 // channel makes none.
 import t from 'tap'
-import { clusterByHand, give, handled, onlySlot } from './by-hand.ts'
-import type { InProcessCluster } from './cluster.ts'
+import { clusterByHand, give, handled, onlySlot } from '../harness/by-hand.ts'
+import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from './until.ts'
 
 const rowsOf = (cluster: InProcessCluster) =>

@@ -2,7 +2,7 @@
 // its neighbours in the same batch take effect, and the slot goes on.
 import t from 'tap'
 import { chat } from '../../apps/chat/chat.ts'
-import { clusterByHand, commandOf, commands, give, handled, onlySlot, stored } from './by-hand.ts'
+import { clusterByHand, commandOf, commands, give, handled, onlySlot, stored } from '../harness/by-hand.ts'
 import { until } from './until.ts'
 import { chatBut, isPoison } from './deadly.ts'
 

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { statusTopic } from '../../protocol/records/topics.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
-import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from './by-hand.ts'
+import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from '../harness/by-hand.ts'
 import { until } from './until.ts'
 import { Gate } from '../support/gate.ts'
 

@@ -1,12 +1,12 @@
 // Proves recovery: from further back while others go on publishing, at exactly the top without asking the log, and
 // the honest `recovered: false` where history does not reach.
 import t from 'tap'
-import { clusterByHand, commands, give } from './by-hand.ts'
+import { clusterByHand, commands, give } from '../harness/by-hand.ts'
 import { until } from './until.ts'
 import { Gate } from '../support/gate.ts'
 import { lagMax } from '../../proxy/channels/catch-up.ts'
 import { liveBytesMax } from '../../proxy/channels/channel.ts'
-import type { InProcessCluster } from './cluster.ts'
+import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 
 interface Subscribed {
   epoch: string

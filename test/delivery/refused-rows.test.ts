@@ -4,8 +4,8 @@
 import t from 'tap'
 import { StoreError } from '../../store/store.ts'
 import type { Commit } from '../../store/store.ts'
-import { announcements, clusterByHand, commands, give, onlySlot, stored } from './by-hand.ts'
-import type { InProcessCluster } from './cluster.ts'
+import { announcements, clusterByHand, commands, give, onlySlot, stored } from '../harness/by-hand.ts'
+import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from './until.ts'
 
 const isBad = ({ data }: { data: Buffer }) => data.includes('too much')

@@ -4,8 +4,8 @@
 import t from 'tap'
 import { partitionOf } from '../../protocol/partition.ts'
 import { slotId } from '../../protocol/slot.ts'
-import { commandOf, commands, handled, stored } from './by-hand.ts'
-import { InProcessCluster } from './cluster.ts'
+import { commandOf, commands, handled, stored } from '../harness/by-hand.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from './until.ts'
 import { rowsOf } from './facts.ts'
 

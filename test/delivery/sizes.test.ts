@@ -10,9 +10,9 @@ import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { chat } from '../../apps/chat/chat.ts'
 import type { App } from '../../protocol/app/contract.ts'
-import { clusterByHand, commands, give, handled, onlySlot } from './by-hand.ts'
-import { Client } from '../support/client.ts'
-import type { InProcessCluster } from './cluster.ts'
+import { clusterByHand, commands, give, handled, onlySlot } from '../harness/by-hand.ts'
+import { Client } from '../harness/clients/client.ts'
+import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from './until.ts'
 
 /** Names of 255 characters that are far more bytes where they are written. */

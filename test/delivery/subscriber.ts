@@ -1,7 +1,7 @@
 import { socketBytesMax } from '../../proxy/sessions/backlog.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
-import { FrameReader } from '../support/client.ts'
+import { FrameReader } from '../harness/clients/client.ts'
 import { epochOf } from './model-slot.ts'
 import { connectionOf } from '../support/connection.ts'
 

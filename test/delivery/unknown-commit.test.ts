@@ -1,7 +1,7 @@
 // Proves that a commit whose outcome is unknown is neither lost nor repeated: connection cut before or after COMMIT,
 // with the lease out of reach for a while, and with another owner by the time the lease tells.
 import t from 'tap'
-import { clusterByHand, give, onlySlot, stored } from './by-hand.ts'
+import { clusterByHand, give, onlySlot, stored } from '../harness/by-hand.ts'
 import { until } from './until.ts'
 import { Gate } from '../support/gate.ts'
 

@@ -1,8 +1,8 @@
 // Proves that a worker which stops in the middle of something and wakes after its slots were given away does no harm:
 // it is fenced, nothing of it takes effect twice, and it knows what it no longer owns.
 import t from 'tap'
-import { clusterByHand, give, handled, hint, onlySlot, stored } from './by-hand.ts'
-import { InProcessCluster } from './cluster.ts'
+import { clusterByHand, give, handled, hint, onlySlot, stored } from '../harness/by-hand.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from './until.ts'
 import { chatBut, isPoison, never } from './deadly.ts'
 import { Gate } from '../support/gate.ts'

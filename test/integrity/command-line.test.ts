@@ -17,7 +17,7 @@ import {
   type Cluster,
   type Role,
   type WorkerView,
-} from '../support/cluster.ts'
+} from '../harness/processes/cluster.ts'
 import { isRunning, processes, Running, type Exit } from '../support/process.ts'
 import { until } from '../support/until.ts'
 

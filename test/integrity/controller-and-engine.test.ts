@@ -2,8 +2,8 @@
 // traffic flows on, and the one that comes back adopts what is there; the engine may be killed, and everything goes
 // on where it was. No socket closes and the checker finds nothing.
 import t from 'tap'
-import { startCluster } from '../support/cluster.ts'
-import { underLoad } from '../support/under-load.ts'
+import { startCluster } from '../harness/processes/cluster.ts'
+import { underLoad } from '../harness/processes/under-load.ts'
 import { until } from '../support/until.ts'
 import { controllerScenarios } from './scenarios/controller.ts'
 

@@ -2,7 +2,7 @@
 // it was given up and then woken, clients resume on its restart and recover all that they missed; sockets close only
 // then, and the checker finds nothing.
 import t from 'tap'
-import { startCluster } from '../support/cluster.ts'
+import { startCluster } from '../harness/processes/cluster.ts'
 import { proxyScenarios, proxyScenarioSettings } from './scenarios/proxies.ts'
 
 const cluster = await startCluster({ settings: proxyScenarioSettings })

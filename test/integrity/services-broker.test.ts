@@ -3,9 +3,9 @@
 // is lost, doubled, made up or out of order; and all is well soon after.
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { startOnServices } from '../support/on-services.ts'
+import { startOnServices } from '../harness/processes/on-services.ts'
 import { ownKafka } from '../support/own-server.ts'
-import { underLoad } from '../support/under-load.ts'
+import { underLoad } from '../harness/processes/under-load.ts'
 import { outage } from './scenarios/outage.ts'
 
 const frozenMs = 20_000

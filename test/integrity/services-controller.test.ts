@@ -2,7 +2,7 @@
 // stand still and traffic flows on, and the one that comes back adopts what is there. No socket closes and the checker
 // finds nothing.
 import t from 'tap'
-import { startOnServices } from '../support/on-services.ts'
+import { startOnServices } from '../harness/processes/on-services.ts'
 import { controllerScenarios } from './scenarios/controller.ts'
 
 controllerScenarios(t, await startOnServices(t))

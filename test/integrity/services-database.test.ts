@@ -7,9 +7,9 @@ import { createConnection, type Connection, type RowDataPacket } from 'mysql2/pr
 import t from 'tap'
 import { makeDatabase } from '../../compose/services/database.ts'
 import { newPassword } from '../../compose/services/mysql-url.ts'
-import { startOnServices } from '../support/on-services.ts'
+import { startOnServices } from '../harness/processes/on-services.ts'
 import { ownMariadb } from '../support/own-server.ts'
-import { underLoad } from '../support/under-load.ts'
+import { underLoad } from '../harness/processes/under-load.ts'
 import { outage } from './scenarios/outage.ts'
 
 /** The database does not answer for this long: longer than any of our processes waits for a statement. */

@@ -6,11 +6,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { freePort } from '../../compose/services/free-port.ts'
-import { startOnServices } from '../support/on-services.ts'
+import { startOnServices } from '../harness/processes/on-services.ts'
 import { ownKafka } from '../support/own-server.ts'
 import { testStore } from '../support/services.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
-import { underLoad } from '../support/under-load.ts'
+import { underLoad } from '../harness/processes/under-load.ts'
 import { forceReconnect } from './scenarios/close-codes.ts'
 import { outage } from './scenarios/outage.ts'
 

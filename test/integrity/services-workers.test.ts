@@ -2,7 +2,7 @@
 // after the other, killed at any moment, frozen until others have taken over and woken again, joined by another version
 // and replaced by it, and no client notices: no socket closes, nothing is lost, doubled, made up or out of order.
 import t from 'tap'
-import { startOnServices } from '../support/on-services.ts'
+import { startOnServices } from '../harness/processes/on-services.ts'
 import { workerScenarios } from './scenarios/workers.ts'
 
 workerScenarios(t, await startOnServices(t), { killRounds: 4 })

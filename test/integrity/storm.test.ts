@@ -2,7 +2,7 @@
 // other (kills, freezes and drains of workers, kills and freezes of controller, proxy and engine), leaves nothing lost,
 // doubled, made up or out of order, and everything is well when it is over.
 import t from 'tap'
-import { startCluster } from '../support/cluster.ts'
+import { startCluster } from '../harness/processes/cluster.ts'
 import { stormScenario } from './scenarios/storm.ts'
 
 const cluster = await startCluster()

@@ -2,7 +2,7 @@
 // other, killed at any moment, frozen until others have taken over and woken again, joined by another version and
 // replaced by it, and no client notices: no socket closes, nothing is lost, doubled, made up or out of order.
 import t from 'tap'
-import { startCluster } from '../support/cluster.ts'
+import { startCluster } from '../harness/processes/cluster.ts'
 import { workerScenarios } from './scenarios/workers.ts'
 
 const cluster = await startCluster()

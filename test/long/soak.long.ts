@@ -9,7 +9,7 @@ import { makeDatabase } from '../../compose/services/database.ts'
 import { freePort } from '../../compose/services/free-port.ts'
 import { newPassword } from '../../compose/services/mysql-url.ts'
 import { stormScenario } from '../integrity/scenarios/storm.ts'
-import { startOnServices } from '../support/on-services.ts'
+import { startOnServices } from '../harness/processes/on-services.ts'
 import { ownKafka, ownMariadb, type OwnServer } from '../support/own-server.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 

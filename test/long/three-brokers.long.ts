@@ -5,9 +5,9 @@
 import { Kafka, logLevel } from 'kafkajs'
 import t from 'tap'
 import { outage } from '../integrity/scenarios/outage.ts'
-import { startOnServices } from '../support/on-services.ts'
+import { startOnServices } from '../harness/processes/on-services.ts'
 import { ownKafkaCluster } from '../support/own-server.ts'
-import { underLoad } from '../support/under-load.ts'
+import { underLoad } from '../harness/processes/under-load.ts'
 import { until } from '../support/until.ts'
 
 /** Brokers that are left go on within this after one was killed. */

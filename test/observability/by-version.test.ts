@@ -3,7 +3,7 @@
  * change of version shows.
  */
 import t from 'tap'
-import { InProcessCluster } from '../delivery/cluster.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
 
 void t.test('counts by version, before and after another one takes over', async (t) => {
   await using cluster = new InProcessCluster()

@@ -10,9 +10,9 @@ import { encodeNotice } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
-import { Client } from '../support/client.ts'
-import { until } from '../delivery/cluster.ts'
-import { Served, tokenFor } from './served.ts'
+import { Client } from '../harness/clients/client.ts'
+import { until } from '../harness/in-process-cluster.ts'
+import { Served, tokenFor } from '../harness/served.ts'
 import { slotId } from '../../protocol/slot.ts'
 
 type Noted = [event: string, detail?: unknown]

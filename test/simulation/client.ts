@@ -1,5 +1,5 @@
 import type { Operation } from '../integrity/history.ts'
-import type { Message } from '../support/client.ts'
+import type { Message } from '../harness/clients/client.ts'
 import { bodyOf, commandOf } from './asked.ts'
 import type { Asked, Publication, Room, Sending, SubscribeResult } from './asked.ts'
 import type { Connection, ConnectionEvents } from './connection.ts'

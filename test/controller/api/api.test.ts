@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { buildApi } from '../../../controller/api/api.ts'
-import { InProcessCluster } from '../../delivery/cluster.ts'
+import { InProcessCluster } from '../../harness/in-process-cluster.ts'
 import { until } from '../../delivery/until.ts'
 
 void t.test('the API', async (t) => {

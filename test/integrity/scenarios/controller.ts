@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
-import { signalIfRunning, type Cluster, type SlotView } from '../../support/cluster.ts'
-import { underLoad } from '../../support/under-load.ts'
+import { signalIfRunning, type Cluster, type SlotView } from '../../harness/processes/cluster.ts'
+import { underLoad } from '../../harness/processes/under-load.ts'
 import { until } from '../../support/until.ts'
 
 /** The controller may die or stand still and traffic flows on. */

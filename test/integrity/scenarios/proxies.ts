@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
-import { signalIfRunning, type Cluster, type ProxyView } from '../../support/cluster.ts'
-import { underLoad } from '../../support/under-load.ts'
+import { signalIfRunning, type Cluster, type ProxyView } from '../../harness/processes/cluster.ts'
+import { underLoad } from '../../harness/processes/under-load.ts'
 import { until } from '../../support/until.ts'
 import { forceReconnect, subscribeTimeout, transportClosed, unsubscribeError } from './close-codes.ts'
 

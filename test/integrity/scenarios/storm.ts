@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import type { Test } from 'tap'
-import { signalIfRunning, type Cluster, type Role } from '../../support/cluster.ts'
-import { underLoad } from '../../support/under-load.ts'
+import { signalIfRunning, type Cluster, type Role } from '../../harness/processes/cluster.ts'
+import { underLoad } from '../../harness/processes/under-load.ts'
 import { forceReconnect, subscribeTimeout, transportClosed, unsubscribeError } from './close-codes.ts'
 
 interface Fault {

@@ -6,9 +6,9 @@ import pino from 'pino'
 import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { TokenRefusals, refusalQuietMs } from '../../../proxy/access/token-refusals.ts'
-import { until } from '../../delivery/cluster.ts'
+import { until } from '../../harness/in-process-cluster.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { Served, tokenFor } from '../served.ts'
+import { Served, tokenFor } from '../../harness/served.ts'
 
 interface Line {
   level: number

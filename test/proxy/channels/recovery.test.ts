@@ -8,8 +8,8 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import type { StreamPosition } from '../../../protocol/stream.ts'
 import { decideRecovery } from '../../../proxy/channels/recovery.ts'
-import { InProcessCluster, until } from '../../delivery/cluster.ts'
-import type { Client } from '../../support/client.ts'
+import { InProcessCluster, until } from '../../harness/in-process-cluster.ts'
+import type { Client } from '../../harness/clients/client.ts'
 import { holds } from '../../support/holds.ts'
 
 /** What history and one recovery may show. */

@@ -14,10 +14,10 @@ import { WebSocket } from 'ws'
 import { systemClock } from '../../../platform/clock.ts'
 import { buildListener } from '../../../proxy/listener/listener.ts'
 import { websocketPath } from '../../../proxy/transports/websocket/route.ts'
-import { until } from '../../delivery/cluster.ts'
+import { until } from '../../harness/in-process-cluster.ts'
 import { TcpProxy } from '../../support/tcp-proxy.ts'
-import { Served } from '../served.ts'
-import { Wire } from '../wire.ts'
+import { Served } from '../../harness/served.ts'
+import { Wire } from '../../harness/clients/wire.ts'
 
 /** How much faster than in life. */
 const haste = Number(process.env['SLOW_LINK_HASTE'] ?? 10)

@@ -3,8 +3,8 @@
  * publications byte for byte, history, recovery, calls.
  */
 import t from 'tap'
-import { until } from '../../delivery/cluster.ts'
-import { Served, tokenFor } from '../served.ts'
+import { until } from '../../harness/in-process-cluster.ts'
+import { Served, tokenFor } from '../../harness/served.ts'
 
 /** Options of a namespace: everything is off unless it is named. */
 const namespaces = [

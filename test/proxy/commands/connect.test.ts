@@ -3,9 +3,9 @@
  * whatever is not of the protocol ends with the code that tells clients whether to come back.
  */
 import t from 'tap'
-import { until } from '../../delivery/cluster.ts'
-import { Served, tokenFor } from '../served.ts'
-import type { Wire } from '../wire.ts'
+import { until } from '../../harness/in-process-cluster.ts'
+import { Served, tokenFor } from '../../harness/served.ts'
+import type { Wire } from '../../harness/clients/wire.ts'
 
 const served = await Served.start()
 t.teardown(() => served[Symbol.asyncDispose]())

@@ -7,9 +7,9 @@ import t from 'tap'
 import { encodeNotice } from '../../../protocol/records/event.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
 import { inboxTopic } from '../../../protocol/records/topics.ts'
-import { until } from '../../delivery/cluster.ts'
-import { Served } from '../served.ts'
-import type { Wire } from '../wire.ts'
+import { until } from '../../harness/in-process-cluster.ts'
+import { Served } from '../../harness/served.ts'
+import type { Wire } from '../../harness/clients/wire.ts'
 
 const member = { allow_subscribe_for_client: true, allow_publish_for_subscriber: true }
 const history = { history_size: 100, history_ttl: '1h' }

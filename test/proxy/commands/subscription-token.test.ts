@@ -3,8 +3,8 @@
  * tells clients what to do. A token is never ignored, also where it would not be needed.
  */
 import t from 'tap'
-import { until } from '../../delivery/cluster.ts'
-import { Served, tokenFor } from '../served.ts'
+import { until } from '../../harness/in-process-cluster.ts'
+import { Served, tokenFor } from '../../harness/served.ts'
 
 const now = () => Date.now() / 1000
 

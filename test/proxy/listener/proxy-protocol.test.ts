@@ -12,10 +12,10 @@ import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import { headerDeadlineMs } from '../../../proxy/listener/proxy-protocol.ts'
 import { lineBytesMax } from '../../../proxy/listener/proxy-header.ts'
-import { until } from '../../delivery/cluster.ts'
-import { BareClient, maskedFrame, upgradeRequest } from '../bare-client.ts'
+import { until } from '../../harness/in-process-cluster.ts'
+import { BareClient, maskedFrame, upgradeRequest } from '../../harness/clients/bare-client.ts'
 import { binaryHeader, headerFor, ip4, unix } from './proxy-headers.ts'
-import { Served, tokenFor } from '../served.ts'
+import { Served, tokenFor } from '../../harness/served.ts'
 
 /** What the proxy logs, one object a line. */
 class Heard {

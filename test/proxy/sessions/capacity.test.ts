@@ -14,9 +14,9 @@ import { websocketPath } from '../../../proxy/transports/websocket/route.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../delivery/until.ts'
 import { cleanEnvironment } from '../../support/process.ts'
-import { BareClient, upgradeRequest } from '../bare-client.ts'
-import { Served, tokenFor } from '../served.ts'
-import { Wire } from '../wire.ts'
+import { BareClient, upgradeRequest } from '../../harness/clients/bare-client.ts'
+import { Served, tokenFor } from '../../harness/served.ts'
+import { Wire } from '../../harness/clients/wire.ts'
 
 interface Line {
   msg: string

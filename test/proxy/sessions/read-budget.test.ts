@@ -7,9 +7,9 @@ import t from 'tap'
 import { ReadBudget } from '../../../proxy/sessions/read-budget.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { until } from '../../delivery/cluster.ts'
-import { Served } from '../served.ts'
-import type { Wire } from '../wire.ts'
+import { until } from '../../harness/in-process-cluster.ts'
+import { Served } from '../../harness/served.ts'
+import type { Wire } from '../../harness/clients/wire.ts'
 
 const count = 20
 const bytes = 10_000

@@ -8,9 +8,9 @@ import t from 'tap'
 import { floodMs } from '../../../proxy/commands/intake.ts'
 import { closeGraceMs, sessionSweepMs } from '../../../proxy/sessions/sessions.ts'
 import { clientFrame, closeCode, opcodes, serverFrames } from '../../bad-input/frames.ts'
-import { until } from '../../delivery/cluster.ts'
-import { BareClient, maskedFrame, upgradeRequest } from '../bare-client.ts'
-import { Served, secret, tokenFor } from '../served.ts'
+import { until } from '../../harness/in-process-cluster.ts'
+import { BareClient, maskedFrame, upgradeRequest } from '../../harness/clients/bare-client.ts'
+import { Served, secret, tokenFor } from '../../harness/served.ts'
 
 /** A client that is nothing but a TCP connection: it upgrades, connects, and from then on does what the test does. */
 async function bareClient(served: Served, ...commands: object[]): Promise<Socket> {

@@ -2,7 +2,7 @@
 // over.
 import t from 'tap'
 import { haltReason } from '../../../worker/slot/takeover.ts'
-import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from '../../delivery/by-hand.ts'
+import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from '../../harness/by-hand.ts'
 import { until } from '../../delivery/until.ts'
 import { Gate } from '../../support/gate.ts'
 

@@ -8,8 +8,8 @@ import { subprotocolList } from '../../../../proxy/transports/websocket/handshak
 import { sessionSweepMs } from '../../../../proxy/sessions/sessions.ts'
 import { until } from '../../../delivery/until.ts'
 import { clientFrame } from '../../../bad-input/frames.ts'
-import { BareClient, upgradeRequest } from '../../bare-client.ts'
-import { Served, tokenFor } from '../../served.ts'
+import { BareClient, upgradeRequest } from '../../../harness/clients/bare-client.ts'
+import { Served, tokenFor } from '../../../harness/served.ts'
 
 const staleCloseDelayMs = 1_000
 const served = await Served.start({ 'client.stale_close_delay': `${staleCloseDelayMs}ms` })

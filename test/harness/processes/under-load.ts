@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { writeHistory } from '../integrity/history.ts'
+import { writeHistory } from '../../integrity/history.ts'
 import type { Cluster } from './cluster.ts'
-import { Fleet } from './fleet.ts'
+import { Fleet } from '../clients/fleet.ts'
 
 /** Where a failing run leaves its history and the cluster's output; not part of the repository. */
 const failuresDirectory = join('.tap', 'failures')

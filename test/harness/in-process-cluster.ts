@@ -14,8 +14,8 @@ import type { MemoryStore, MemoryStoreHooks } from '../../store/memory/memory-st
 import type { App } from '../../protocol/app/contract.ts'
 import { chat } from '../../apps/chat/chat.ts'
 import { Worker } from '../../worker/worker.ts'
-import { Client } from '../support/client.ts'
-import { until } from './until.ts'
+import { Client } from './clients/client.ts'
+import { until } from '../delivery/until.ts'
 
 export { until }
 

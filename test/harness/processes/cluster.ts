@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
-import { freePort } from '../../compose/services/free-port.ts'
-import { descendants, Kept, processes, Running, type Exit, type ProcessEntry } from './process.ts'
-import { until } from './until.ts'
+import { freePort } from '../../../compose/services/free-port.ts'
+import { descendants, Kept, processes, Running, type Exit, type ProcessEntry } from '../../support/process.ts'
+import { until } from '../../support/until.ts'
 
 export interface WorkerView {
   id: string

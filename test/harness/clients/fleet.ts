@@ -1,7 +1,7 @@
-import { check, report } from '../integrity/checker.ts'
-import type { Operation } from '../integrity/history.ts'
+import { check, report } from '../../integrity/checker.ts'
+import type { Operation } from '../../integrity/history.ts'
 import { answerDeadlineMs, attemptsMax, Member, type Payload } from './member.ts'
-import { until } from './until.ts'
+import { until } from '../../support/until.ts'
 
 export interface FleetOptions {
   /** Where proxies are; clients spread over them. */

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { startCluster, type Cluster, type ClusterOptions } from './cluster.ts'
-import { testLog, testStore } from './services.ts'
+import { testLog, testStore } from '../../support/services.ts'
 
 /** Proxies of a cluster on real services: clients of one that fails go on at the other. */
 export const proxiesOnServices = 2

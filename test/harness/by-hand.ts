@@ -9,8 +9,8 @@ import { slotId } from '../../protocol/slot.ts'
 import type { Message } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Worker } from '../../worker/worker.ts'
-import { InProcessCluster } from './cluster.ts'
-import { until } from './until.ts'
+import { InProcessCluster } from './in-process-cluster.ts'
+import { until } from '../delivery/until.ts'
 
 /** The one slot of a cluster that a test leads by hand. */
 export const onlySlot = slotId(defaultGroup, 0)

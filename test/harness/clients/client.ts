@@ -1,7 +1,7 @@
-import type { Proxy } from '../../proxy/proxy.ts'
-import type { Session } from '../../proxy/sessions/session.ts'
-import { until } from '../delivery/until.ts'
-import { connectionOf } from './connection.ts'
+import type { Proxy } from '../../../proxy/proxy.ts'
+import type { Session } from '../../../proxy/sessions/session.ts'
+import { until } from '../../delivery/until.ts'
+import { connectionOf } from '../../support/connection.ts'
 
 export interface Reply {
   id: number

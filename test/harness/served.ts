@@ -8,8 +8,8 @@ import type { Metrics } from '../../observability/metrics.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
 import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
-import { InProcessCluster } from '../delivery/cluster.ts'
-import { Wire } from './wire.ts'
+import { InProcessCluster } from './in-process-cluster.ts'
+import { Wire } from './clients/wire.ts'
 
 export const secret = 'a secret of these tests, 32 bytes'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
-import { until } from '../delivery/cluster.ts'
+import { until } from '../in-process-cluster.ts'
 
 export interface Publication {
   offset: number

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
-import { websocketPath } from '../../proxy/transports/websocket/route.ts'
-import { until } from '../delivery/cluster.ts'
-import type { Served } from './served.ts'
+import { websocketPath } from '../../../proxy/transports/websocket/route.ts'
+import { until } from '../in-process-cluster.ts'
+import type { Served } from '../served.ts'
 
 const headers = ['Host: x', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
 
