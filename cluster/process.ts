@@ -15,6 +15,8 @@ export interface Shell {
   services: Services
   /** Ends the process at once with one clear line; before the process is ready, a supervisor does not try again. */
   fatal(code: ExitCode, message: string): never
+  /** Ends the process at once, with the error in its log: it cannot go on, and may be started again. */
+  crash(error: unknown, what: string): never
   /** Stops in order, as SIGTERM does, and exits with 0. For a process that has nothing left to do. */
   stop(reason: string): void
 }
@@ -81,7 +83,7 @@ export async function runProcess(
     if (isFirst ? !services.isSaid : !supervised) logger.warn(`not ready: waits for ${what}`)
   })
   try {
-    running = await start({ logger, services, stop, fatal: (code, message) => fatal(name, code, message) })
+    running = await start({ logger, services, stop, crash, fatal: (code, message) => fatal(name, code, message) })
   } catch (error) {
     const advice = forAPerson(error)
     if (advice !== null) fatal(name, exitCodes.badConfig, advice)

@@ -2,18 +2,12 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyPluginAsync } from 'fastify'
 import type { JWTPayload } from 'jose'
 import type { Config } from '../config/config.ts'
-import { logUrl } from '../config/config.ts'
 import { ownClaims } from '../config/own-claims.ts'
-import { openLog } from '../cluster/open-log.ts'
-import { kafkaEvents } from '../cluster/kafka-events.ts'
-import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
 import { hostToAnnounce } from '../platform/addresses.ts'
-import { startInternalListener } from '../platform/internal-listener.ts'
 import { openFilesMax } from '../platform/open-files.ts'
 import { packageVersion } from '../platform/package-version.ts'
+import { openGround } from '../cluster/ground.ts'
 import { runProcess } from '../cluster/process.ts'
-import { systemClock } from '../platform/clock.ts'
-import { systemRandom } from '../platform/random.ts'
 import type { App } from '../protocol/app/contract.ts'
 import { buildListener } from './listener/listener.ts'
 import { Proxy } from './proxy.ts'
@@ -35,24 +29,14 @@ export interface PageOptions {
   dev: true
 }
 
-/** The proxy process: the log, the two listeners, the life cycle. */
+/** The proxy process: what it stands on, the public listener, the life cycle. */
 export async function runProxy(config: Config, app: ProxyApp): Promise<void> {
-  await runProcess('proxy', config, async ({ logger, services, stop }) => {
-    const metrics = createMetrics()
-    collectProcessMetrics(metrics.registry)
+  await runProcess('proxy', config, async (shell) => {
     const { calls } = await app.load()
-    const log = await openLog(logUrl(config), {
-      events: kafkaEvents(metrics, services.outages('log', logUrl(config))),
-      gatherMs: commandGatherMs,
-    })
-    const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
     let proxy: Proxy | null = null
-    const internal = await startInternalListener({
-      host: config.http_server.internal_address,
-      port: config.http_server.internal_port,
-      advertised: config.http_server.advertise_address,
-      registry: metrics.registry,
-      ready: () => services.waitsFor ?? proxy?.ready ?? 'starting',
+    const { env, internal, close } = await openGround(config, shell, {
+      ready: () => proxy?.ready ?? 'starting',
+      gatherMs: commandGatherMs,
     })
     proxy = new Proxy(env, {
       config,
@@ -61,7 +45,7 @@ export async function runProxy(config: Config, app: ProxyApp): Promise<void> {
       pid: process.pid,
       internal,
       files: openFilesMax(),
-      ended: stop,
+      ended: shell.stop,
     })
     const listener = await buildListener(proxy, config, env)
     if (config.dev.active) {
@@ -70,16 +54,16 @@ export async function runProxy(config: Config, app: ProxyApp): Promise<void> {
       const claims = (user: string) => ownClaims(user, token)
       await listener.register(page, { secret: token.hmac_secret_key, claims, dev: true })
     }
-    await services.needed(['log'], () => proxy.start())
+    await shell.services.needed(['log'], () => proxy.start())
     await listener.listen({ host: config.http_server.address, port: config.http_server.port })
     const { address, port } = listener.server.address() as AddressInfo
     proxy.listens({ host: hostToAnnounce(address, config.http_server.advertise_address), port })
-    logger.info({ id: proxy.id, port }, 'proxy is up')
+    shell.logger.info({ id: proxy.id, port }, 'proxy is up')
     return {
       async stop() {
         await proxy.drain()
-        await Promise.all([listener.close(), internal.close()])
-        await log.close()
+        await listener.close()
+        await close()
       },
     }
   })
