@@ -12,6 +12,7 @@ import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { systemRandom } from '../../platform/random.ts'
+import { unsubscribes } from '../../protocol/client/codes.ts'
 import { encodeAnswer } from '../../protocol/records/event.ts'
 import { encodeEvents } from '../support/encode-events.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'
@@ -270,7 +271,7 @@ void t.test('of a stream with holes a session gets what precedes the first one, 
         Array.from({ length: first - 1 }, (_, at) => at + 1),
       )
       const isNoticed = events.slice(first).some((event) => !missing.has(event))
-      assert.deepEqual(rig.unsubscribed, isNoticed ? [2500] : [], 'once')
+      assert.deepEqual(rig.unsubscribed, isNoticed ? [unsubscribes.insufficient.code] : [], 'once')
       if (isNoticed) told++
     }),
     { numRuns: 200 },
@@ -302,5 +303,5 @@ void t.test('a new incarnation counts its positions anew; a new epoch is told', 
       events: [{ ...next, body, offset: 1, epoch: 'f', top: 1 }],
     }),
   ])
-  t.strictSame([rig.offsets, rig.unsubscribed], [[1, 2, 3], [2502]])
+  t.strictSame([rig.offsets, rig.unsubscribed], [[1, 2, 3], [unsubscribes.invalidated.code]])
 })

@@ -6,6 +6,7 @@ import { Centrifuge } from 'centrifuge'
 import type { Options, Subscription } from 'centrifuge'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { disconnects, errors, unsubscribes } from '../../protocol/client/codes.ts'
 import { encodeNotice } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
@@ -169,8 +170,8 @@ void t.test('a conversation', async (t) => {
 
   quiet.subscription.unsubscribe()
   t.strictSame(quiet.events.at(-1), ['unsubscribed', 0])
-  await t.rejects(ada.client.publish('quiet', 1), { code: 103 } as object as Error)
-  await t.rejects(ada.client.rpc('nothing', {}), { code: 108 } as object as Error)
+  await t.rejects(ada.client.publish('quiet', 1), { code: errors.permissionDenied.code } as object as Error)
+  await t.rejects(ada.client.rpc('nothing', {}), { code: errors.notAvailable.code } as object as Error)
   await quiet.subscribe()
   await quiet.subscription.publish(1)
   await until('it is delivered', () => quiet.received.length === 1)
@@ -185,7 +186,7 @@ void t.test('a denied channel ends its subscription and nothing else', async (t)
   await until('it is refused', () => room.events.length === 2)
   t.strictSame(room.events, [
     ['subscribing', 0],
-    ['unsubscribed', 103],
+    ['unsubscribed', errors.permissionDenied.code],
   ])
   t.equal(ada.client.state, 'connected')
 })
@@ -256,7 +257,7 @@ void t.test('where it missed more than is kept it is told so, and goes on from t
   t.strictSame(bobs.offsets, [1, 8], 'never a part of it')
 })
 
-void t.test('told that its position is insufficient (2500), it subscribes again and recovers', async (t) => {
+void t.test('told that its position is insufficient, it subscribes again and recovers', async (t) => {
   using ada = await sdk('ada')
   await ada.connect()
   const room = await ada.room('resync').subscribe()
@@ -268,7 +269,7 @@ void t.test('told that its position is insufficient (2500), it subscribes again 
   cluster.logData.append(inboxTopic, partitionOf(proxy.id, inboxes), [{ key: null, value }])
   await until('it is subscribed again', () => room.events.length === 4)
   t.strictSame(room.events.slice(2), [
-    ['subscribing', 2500],
+    ['subscribing', unsubscribes.insufficient.code],
     ['subscribed', 'recovered'],
   ])
   await room.subscription.publish(2)
@@ -281,7 +282,7 @@ void t.test('it answers pings, and stays', async (t) => {
   using ada = await sdk('ada')
   await ada.connect()
   const silent = await served.client('silent')
-  t.equal((await silent.close()).code, 3012, 'who does not answer goes')
+  t.match(await silent.close(), disconnects.noPong, 'who does not answer goes')
   t.strictSame(ada.events, [['connecting', 0], ['connected']])
   t.equal(ada.client.state, 'connected')
 })
@@ -307,7 +308,7 @@ void t.test('a token that is over is replaced', async (t) => {
     getToken: () => tokenFor('ada'),
   })
   await ada.connect()
-  t.strictSame(ada.events, [['connecting', 0], ['error', 109], ['connected']])
+  t.strictSame(ada.events, [['connecting', 0], ['error', errors.tokenExpired.code], ['connected']])
   t.equal(ada.connections, 2)
 })
 
@@ -319,16 +320,22 @@ void t.test('one that gets a token too late comes back with the next one', async
   const room = await ada.room('again').subscribe()
   await ada.until('connected', 2)
   await until('it is subscribed again', () => room.events.length === 4)
-  t.strictSame(ada.events, [['connecting', 0], ['connected'], ['connecting', 3005], ['error', 109], ['connected']])
+  t.strictSame(ada.events, [
+    ['connecting', 0],
+    ['connected'],
+    ['connecting', disconnects.expired.code],
+    ['error', errors.tokenExpired.code],
+    ['connected'],
+  ])
   t.strictSame(room.events.at(-1), ['subscribed', 'recovered'])
 })
 
 void t.test('what is final stops it', async (t) => {
   const forged = await tokenFor('ada', { key: 'another secret that nobody knows' })
   const cases: [options: Partial<Options>, code: number, act?: (sdk: Sdk) => void][] = [
-    [{ token: forged }, 3500],
-    [{ token: '' }, 3501],
-    [{}, 3508, ({ client }) => void client.send('nobody hears it').catch(() => {})],
+    [{ token: forged }, disconnects.invalidToken.code],
+    [{ token: '' }, disconnects.badRequest.code],
+    [{}, disconnects.notAvailable.code, ({ client }) => void client.send('nobody hears it').catch(() => {})],
     [{}, 3, ({ client }) => void client.publish('c', 'x'.repeat(70_000)).catch(() => {})],
   ]
   for (const [options, code, act] of cases) {
@@ -362,7 +369,7 @@ void t.test('when the proxy stops, it comes back by itself and has missed nothin
   await Promise.all([served.proxy.drain(), ada.until('connecting', 2)])
   // It may have tried again already, and have been refused.
   const codes = ada.events.filter(([name]) => name === 'connecting').map(([, code]) => code)
-  t.strictSame(codes, [0, 3001])
+  t.strictSame(codes, [0, disconnects.shutdown.code])
   await served.listener.close()
   await other.publish('moved', 2)
   const listener = await buildListener(next, served.cluster.config, handles.env)
@@ -394,6 +401,6 @@ void t.test('a subscription whose token ends is made anew with another one', asy
   room.subscribe()
   client.connect()
   await until('it is subscribed again', () => events.length === 4)
-  t.strictSame(events, [['subscribing', 0], ['subscribed'], ['subscribing', 2501], ['subscribed']])
+  t.strictSame(events, [['subscribing', 0], ['subscribed'], ['subscribing', unsubscribes.expired.code], ['subscribed']])
   t.equal(asked, 2)
 })

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { defaultConfig } from '../../../config/keys.ts'
+import { errors } from '../../../protocol/client/codes.ts'
 import { Namespaces } from '../../../proxy/access/namespaces.ts'
 import type { Permission } from '../../../proxy/access/namespaces.ts'
 import { newSession } from '../../../proxy/sessions/session.ts'
@@ -45,6 +46,8 @@ function sessionOf(user: string, ...channels: string[]): Session {
   return session
 }
 
+const denied = errors.permissionDenied.code
+const bad = errors.badRequest.code
 const all: Permission[] = ['subscribe', 'publish', 'history']
 /** Codes that answer subscribe, publish and history; 0 for none. */
 const codes = (namespaces: Namespaces, session: Session, channel: string): number[] =>
@@ -54,19 +57,19 @@ void t.test('a name limits its channel to the users that stand behind the bounda
   const namespaces = namespacesOf()
   const cases: [user: string, channel: string, code: number][] = [
     ['42', '#42', 0],
-    ['666', '#42', 103],
+    ['666', '#42', denied],
     ['42', 'dialog#42,43', 0],
     ['43', 'dialog#42,43', 0],
-    ['4', 'dialog#42,43', 103],
-    ['42,43', 'dialog#42,43', 103],
-    ['', 'dialog#42,43', 103],
-    ['', 'dialog#', 103],
-    ['', 'dialog#42,', 103],
+    ['4', 'dialog#42,43', denied],
+    ['42,43', 'dialog#42,43', denied],
+    ['', 'dialog#42,43', denied],
+    ['', 'dialog#', denied],
+    ['', 'dialog#42,', denied],
     ['42', 'dialog#42,', 0],
-    ['42', 'dialog# 42', 103],
+    ['42', 'dialog# 42', denied],
     ['43', 'a#42#43', 0],
-    ['42', 'a#42#43', 103],
-    ['42', 'a#42#', 103],
+    ['42', 'a#42#43', denied],
+    ['42', 'a#42#', denied],
     ['42', 'room', 0],
   ]
   for (const [user, channel, code] of cases) {
@@ -76,23 +79,23 @@ void t.test('a name limits its channel to the users that stand behind the bounda
 
 void t.test('whoever is named may subscribe where nobody else may, and no more than that', async (t) => {
   const namespaces = namespacesOf({ options: {} })
-  t.strictSame(codes(namespaces, sessionOf('42'), '#42'), [0, 103, 103])
-  t.strictSame(codes(namespaces, sessionOf('666'), '#42'), [103, 103, 103])
-  t.strictSame(codes(namespaces, sessionOf('42'), 'room'), [103, 103, 103])
+  t.strictSame(codes(namespaces, sessionOf('42'), '#42'), [0, denied, denied])
+  t.strictSame(codes(namespaces, sessionOf('666'), '#42'), [denied, denied, denied])
+  t.strictSame(codes(namespaces, sessionOf('42'), 'room'), [denied, denied, denied])
   const talking = namespacesOf({ options: { allow_publish_for_subscriber: true, allow_history_for_subscriber: true } })
   t.strictSame(codes(talking, sessionOf('42', '#42'), '#42'), [0, 0, 0])
-  t.strictSame(codes(talking, sessionOf('42'), '#42'), [0, 103, 103])
-  t.strictSame(codes(talking, sessionOf('7', '#42'), '#42'), [103, 0, 0], 'who is in by a token takes part')
+  t.strictSame(codes(talking, sessionOf('42'), '#42'), [0, denied, denied])
+  t.strictSame(codes(talking, sessionOf('7', '#42'), '#42'), [denied, 0, 0], 'who is in by a token takes part')
 })
 
 void t.test('boundary and separator are what the configuration says, and off where it says so', async (t) => {
   const own = namespacesOf({ names: { user_boundary: '@@', user_separator: ';' } })
   t.strictSame(codes(own, sessionOf('43'), 'dialog@@42;43'), [0, 0, 0])
-  t.strictSame(codes(own, sessionOf('7'), 'dialog@@42;43'), [103, 103, 103])
+  t.strictSame(codes(own, sessionOf('7'), 'dialog@@42;43'), [denied, denied, denied])
   t.strictSame(codes(own, sessionOf('7'), 'dialog#42'), [0, 0, 0])
   const single = namespacesOf({ names: { user_separator: '' } })
   t.strictSame(codes(single, sessionOf('42,43'), '#42,43'), [0, 0, 0])
-  t.strictSame(codes(single, sessionOf('42'), '#42,43'), [103, 103, 103])
+  t.strictSame(codes(single, sessionOf('42'), '#42,43'), [denied, denied, denied])
   for (const off of [{ names: { user_boundary: '' } }, { options: { ...open, allow_user_limited_channels: false } }]) {
     t.strictSame(codes(namespacesOf(off), sessionOf('666'), '#42'), [0, 0, 0])
   }
@@ -106,7 +109,7 @@ void t.test('of any name only those are let in whom its last part names', async 
     fc.property(fc.array(part, { minLength: 2, maxLength: 4 }), part, (parts, user) => {
       const isNamed = user !== '' && parts.at(-1)!.split(',').includes(user)
       const found = namespaces.refusal(sessionOf(user), parts.join('#'), 'subscribe')
-      assert.equal(found?.code ?? 0, isNamed ? 0 : 103)
+      assert.equal(found?.code ?? 0, isNamed ? 0 : denied)
     }),
     { numRuns: 1_000 },
   )
@@ -115,13 +118,13 @@ void t.test('of any name only those are let in whom its last part names', async 
 void t.test('what begins with the private prefix needs a token', async (t) => {
   const namespaces = namespacesOf({ namespaces: [{ name: 'staff', ...open }] })
   for (const channel of ['$room', '$staff:room']) {
-    t.strictSame(codes(namespaces, sessionOf('ada'), channel), [103, 0, 0], channel)
+    t.strictSame(codes(namespaces, sessionOf('ada'), channel), [denied, 0, 0], channel)
   }
-  t.equal(namespaces.refusal(sessionOf('ada'), '$other:room', 'subscribe')?.code, 102)
-  t.equal(namespaces.refusal(sessionOf(''), '$room', 'subscribe')?.code, 103)
+  t.equal(namespaces.refusal(sessionOf('ada'), '$other:room', 'subscribe')?.code, errors.unknownChannel.code)
+  t.equal(namespaces.refusal(sessionOf(''), '$room', 'subscribe')?.code, errors.permissionDenied.code)
   t.equal(namespacesOf({ insecure: true }).refusal(sessionOf(''), '$room', 'subscribe'), null)
   const own = namespacesOf({ names: { private_prefix: '!!' } })
-  t.equal(own.refusal(sessionOf('ada'), '!!room', 'subscribe')?.code, 103)
+  t.equal(own.refusal(sessionOf('ada'), '!!room', 'subscribe')?.code, errors.permissionDenied.code)
   t.equal(own.refusal(sessionOf('ada'), '$room', 'subscribe'), null)
   t.equal(namespacesOf({ names: { private_prefix: '' } }).refusal(sessionOf('ada'), '$room', 'subscribe'), null)
 })
@@ -142,7 +145,7 @@ void t.test('the namespace of a name', async (t) => {
   t.equal(none.optionsOf('staff:room')?.history_size, 0)
 })
 
-void t.test('a name fits to the pattern of its namespace, or is error 107', async (t) => {
+void t.test('a name fits to the pattern of its namespace, or it is a bad request', async (t) => {
   const namespaces = namespacesOf({
     options: { ...open, channel_regex: '^[a-z$]+$' },
     namespaces: [
@@ -154,19 +157,19 @@ void t.test('a name fits to the pattern of its namespace, or is error 107', asyn
   const ada = sessionOf('ada')
   const cases: [channel: string, code: number][] = [
     ['rooms:room-1', 0],
-    ['rooms:room-1000', 107],
-    ['rooms:ROOM-1', 107],
-    ['rooms:', 107],
+    ['rooms:room-1000', bad],
+    ['rooms:ROOM-1', bad],
+    ['rooms:', bad],
     ['lobby', 0],
-    ['lobby1', 107],
+    ['lobby1', bad],
     ['part:axb', 0],
-    ['part:ab', 107],
-    [`slow:${'a'.repeat(200)}!`, 107],
+    ['part:ab', bad],
+    [`slow:${'a'.repeat(200)}!`, bad],
   ]
   for (const [channel, code] of cases) t.strictSame(codes(namespaces, ada, channel), [code, code, code], channel)
-  t.strictSame(codes(namespaces, ada, '$room'), [103, 0, 0], 'without a namespace the whole name counts')
+  t.strictSame(codes(namespaces, ada, '$room'), [denied, 0, 0], 'without a namespace the whole name counts')
   const insecure = namespacesOf({ options: { channel_regex: '^a$' }, insecure: true })
-  t.strictSame(codes(insecure, ada, 'b'), [107, 107, 107])
+  t.strictSame(codes(insecure, ada, 'b'), [bad, bad, bad])
 })
 
 void t.test('only streams can be subscribed to', async (t) => {
@@ -177,10 +180,10 @@ void t.test('only streams can be subscribed to', async (t) => {
     ['shared_poll', true],
   ] as const) {
     const namespaces = namespacesOf({ options: { ...open, subscription_type: kind } })
-    t.strictSame(codes(namespaces, sessionOf('ada'), 'room'), [isClosed ? 103 : 0, 0, 0], kind)
+    t.strictSame(codes(namespaces, sessionOf('ada'), 'room'), [isClosed ? denied : 0, 0, 0], kind)
     t.equal(
       namespaces.refusal(sessionOf('ada'), 'room', 'subscribe', true)?.code ?? 0,
-      isClosed ? 103 : 0,
+      isClosed ? denied : 0,
       'nor by a token',
     )
   }
@@ -189,12 +192,16 @@ void t.test('only streams can be subscribed to', async (t) => {
 void t.test('nobody without a user id has what subscribers have, unless that is allowed too', async (t) => {
   const anonymous = sessionOf('', 'room')
   const subscriber = { allow_publish_for_subscriber: true, allow_history_for_subscriber: true }
-  t.strictSame(codes(namespacesOf({ options: subscriber }), anonymous, 'room'), [103, 103, 103])
-  t.strictSame(codes(namespacesOf({ options: subscriber }), sessionOf('ada', 'room'), 'room'), [103, 0, 0])
+  t.strictSame(codes(namespacesOf({ options: subscriber }), anonymous, 'room'), [denied, denied, denied])
+  t.strictSame(codes(namespacesOf({ options: subscriber }), sessionOf('ada', 'room'), 'room'), [denied, 0, 0])
   const publishing = { ...subscriber, allow_publish_for_anonymous: true }
-  t.strictSame(codes(namespacesOf({ options: publishing }), anonymous, 'room'), [103, 0, 103])
+  t.strictSame(codes(namespacesOf({ options: publishing }), anonymous, 'room'), [denied, 0, denied])
   const reading = { ...subscriber, allow_history_for_anonymous: true }
-  t.strictSame(codes(namespacesOf({ options: reading }), anonymous, 'room'), [103, 103, 0])
-  t.strictSame(codes(namespacesOf({ options: reading }), sessionOf(''), 'room'), [103, 103, 103], 'not subscribed')
+  t.strictSame(codes(namespacesOf({ options: reading }), anonymous, 'room'), [denied, denied, 0])
+  t.strictSame(
+    codes(namespacesOf({ options: reading }), sessionOf(''), 'room'),
+    [denied, denied, denied],
+    'not subscribed',
+  )
   t.strictSame(codes(namespacesOf({ options: subscriber, insecure: true }), anonymous, 'room'), [0, 0, 0])
 })

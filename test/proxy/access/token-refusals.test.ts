@@ -5,6 +5,7 @@
 import pino from 'pino'
 import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
+import { disconnects, errors } from '../../../protocol/client/codes.ts'
 import { TokenRefusals, refusalQuietMs } from '../../../proxy/access/token-refusals.ts'
 import { until } from '../../harness/in-process-cluster.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -65,7 +66,10 @@ void t.test('at a proxy, for every way in which a token comes', async (t) => {
     const wire = await served.open()
     wire.send({ connect: { token } })
     await until('it is refused', () => wire.closed !== null || wire.messages.length > 0)
-    t.equal(wire.closed?.code ?? wire.messages[0]?.error?.code, /expired|ahead/.test(reason.source) ? 109 : 3500)
+    t.equal(
+      wire.closed?.code ?? wire.messages[0]?.error?.code,
+      /expired|ahead/.test(reason.source) ? errors.tokenExpired.code : disconnects.invalidToken.code,
+    )
     t.equal(lines.length, before + 1)
     t.match(lines.at(-1), { msg: 'token refused', command: 'connect', reason })
     wire.terminate()
@@ -73,7 +77,7 @@ void t.test('at a proxy, for every way in which a token comes', async (t) => {
   const wire = await served.open()
   await wire.connect(await tokenFor('ada', forUs))
   wire.send({ refresh: { token: await tokenFor('bob', forUs) } })
-  t.equal((await wire.close()).code, 3500)
+  t.match(await wire.close(), disconnects.invalidToken)
   t.match(lines.at(-1), { command: 'refresh', reason: /another user/ })
   t.notMatch(JSON.stringify(lines), /secret-name|eyJ/)
 })

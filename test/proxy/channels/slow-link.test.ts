@@ -12,6 +12,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import { systemClock } from '../../../platform/clock.ts'
+import { errors } from '../../../protocol/client/codes.ts'
 import { buildListener } from '../../../proxy/listener/listener.ts'
 import { websocketPath } from '../../../proxy/transports/websocket/route.ts'
 import { until } from '../../harness/in-process-cluster.ts'
@@ -150,7 +151,9 @@ void t.test('one that asks and takes nothing is read little for, and keeps its c
     return values.find(({ labels }) => isAnswer(labels))?.value ?? 0
   }
   const refused = async (): Promise<number> =>
-    (await served.metrics.rejected.get()).values.find(({ labels }) => labels.code === '111')?.value ?? 0
+    (await served.metrics.rejected.get()).values.find(
+      ({ labels }) => labels.code === String(errors.tooManyRequests.code),
+    )?.value ?? 0
   relay.blackhole('answers')
   const asked: number[] = []
   for (let i = 0; i < 20; i++) {
@@ -165,7 +168,7 @@ void t.test('one that asks and takes nothing is read little for, and keeps its c
   const codes = replies.map(({ error }) => error?.code ?? 0)
   t.strictSame(
     codes.toSorted((a, b) => a - b),
-    asked.map((_, i) => (i < count ? 0 : 111)),
+    asked.map((_, i) => (i < count ? 0 : errors.tooManyRequests.code)),
   )
   t.equal(await wire.errorOf({ history: { channel: 'room', limit: -1 } }), 0, 'and may ask again')
   t.equal(wire.closed, null)

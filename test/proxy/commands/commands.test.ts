@@ -3,6 +3,7 @@
  * publications byte for byte, history, recovery, calls.
  */
 import t from 'tap'
+import { errors } from '../../../protocol/client/codes.ts'
 import { until } from '../../harness/in-process-cluster.ts'
 import { Served, tokenFor } from '../../harness/served.ts'
 
@@ -51,7 +52,7 @@ void t.test('limits', async (t) => {
     const replies = await Promise.all(ids.map((id) => wire.reply(id)))
     t.strictSame(
       replies.map(({ error }) => error?.code ?? 0),
-      [...Array<number>(128).fill(0), 106],
+      [...Array<number>(128).fill(0), errors.limitExceeded.code],
     )
     await wire.command({ unsubscribe: { channel: 'many-0' } })
     t.equal(await wire.errorOf({ subscribe: { channel: 'another' } }), 0, 'one left, one may come')
@@ -72,22 +73,22 @@ void t.test('limits', async (t) => {
         [],
         'in one frame with connect, or behind it',
       )
-    t.equal(await together.errorOf({ rpc: {} }), 108, 'and has its burst left')
+    t.equal(await together.errorOf({ rpc: {} }), errors.notAvailable.code, 'and has its burst left')
   })
 
   void t.test('one subscription a channel, also while it is under way', async (t) => {
     const wire = await served.client()
     const [first, second] = wire.send({ subscribe: { channel: 'twice' } }, { subscribe: { channel: 'twice' } })
     t.ok((await wire.reply(first!)).subscribe)
-    t.match(await wire.reply(second!), { error: { code: 105, message: 'already subscribed' } })
-    t.equal(await wire.errorOf({ subscribe: { channel: 'twice' } }), 105)
+    t.match(await wire.reply(second!), { error: errors.alreadySubscribed })
+    t.equal(await wire.errorOf({ subscribe: { channel: 'twice' } }), errors.alreadySubscribed.code)
   })
 
   void t.test('names of 255 characters', async (t) => {
     const wire = await served.client()
     t.equal(await wire.errorOf({ subscribe: { channel: 'x'.repeat(255) } }), 0)
     for (const [method, more] of Object.entries({ subscribe: {}, publish: { data: 1 }, history: {} })) {
-      t.equal(await wire.errorOf({ [method]: { channel: 'x'.repeat(256), ...more } }), 107, method)
+      t.equal(await wire.errorOf({ [method]: { channel: 'x'.repeat(256), ...more } }), errors.badRequest.code, method)
     }
   })
 })
@@ -107,7 +108,7 @@ void t.test('names that no channel has', async (t) => {
       await wire.errorOf({ rpc: { method: 'chat.messages', data: { channel } } }),
       await wire.errorOf({ unsubscribe: { channel } }),
     ]
-    t.strictSame(codes, Array<number>(6).fill(107), shown(channel))
+    t.strictSame(codes, Array<number>(6).fill(errors.badRequest.code), shown(channel))
   }
   for (const channel of ['', ' ', '\u00a0', '😀', '"\\', '\u2028', '\u200b'].map((text) => `a${text}b`))
     t.equal(await wire.errorOf({ subscribe: { channel } }), 0, shown(channel))
@@ -116,6 +117,9 @@ void t.test('names that no channel has', async (t) => {
 void t.test('permissions', async (t) => {
   const wire = await served.client()
   const anonymous = await served.client('')
+  const denied = errors.permissionDenied.code
+  const off = errors.notAvailable.code
+  const unknown = errors.unknownChannel.code
   const may = async (client: typeof wire, channel: string) => [
     await client.errorOf({ publish: { channel, data: 1 } }),
     await client.errorOf({ rpc: { method: 'chat.send', data: { channel, data: 1 } } }),
@@ -125,22 +129,30 @@ void t.test('permissions', async (t) => {
     await client.errorOf({ publish: { channel, data: 1 } }),
     await client.errorOf({ history: { channel } }),
   ]
-  t.strictSame(await may(wire, 'room'), [103, 103, 103, 103, 0, 0, 0], 'dev: everything to subscribers')
-  t.strictSame(await may(anonymous, 'room'), [103, 103, 103, 103, 103, 103, 103])
-  t.strictSame(await may(wire, 'deny:room'), [103, 103, 103, 103, 103, 103, 103], 'by default nothing')
-  t.strictSame(await may(wire, 'read:room'), [103, 103, 103, 103, 0, 103, 103])
-  t.strictSame(await may(wire, 'free:room'), [0, 0, 108, 0, 0, 0, 108], 'history is off, what is stored is not')
-  t.strictSame(await may(anonymous, 'free:room'), [103, 103, 103, 103, 103, 103, 103])
-  t.strictSame(await may(anonymous, 'open:room'), [0, 0, 103, 103, 0, 0, 103])
-  t.strictSame(await may(wire, 'nowhere:room'), [102, 102, 102, 102, 102, 102, 102])
-  t.equal(await wire.errorOf({ subscribe: { channel: '$room' } }), 103, 'private, and without a token')
-  t.equal(await wire.errorOf({ publish: { channel: '$room', data: 1 } }), 103)
+  t.strictSame(await may(wire, 'room'), [denied, denied, denied, denied, 0, 0, 0], 'dev: everything to subscribers')
+  t.strictSame(await may(anonymous, 'room'), [denied, denied, denied, denied, denied, denied, denied])
+  t.strictSame(
+    await may(wire, 'deny:room'),
+    [denied, denied, denied, denied, denied, denied, denied],
+    'by default nothing',
+  )
+  t.strictSame(await may(wire, 'read:room'), [denied, denied, denied, denied, 0, denied, denied])
+  t.strictSame(await may(wire, 'free:room'), [0, 0, off, 0, 0, 0, off], 'history is off, what is stored is not')
+  t.strictSame(await may(anonymous, 'free:room'), [denied, denied, denied, denied, denied, denied, denied])
+  t.strictSame(await may(anonymous, 'open:room'), [0, 0, denied, denied, 0, 0, denied])
+  t.strictSame(await may(wire, 'nowhere:room'), [unknown, unknown, unknown, unknown, unknown, unknown, unknown])
+  t.equal(
+    await wire.errorOf({ subscribe: { channel: '$room' } }),
+    errors.permissionDenied.code,
+    'private, and without a token',
+  )
+  t.equal(await wire.errorOf({ publish: { channel: '$room', data: 1 } }), errors.permissionDenied.code)
   // The prefix stands before the namespace, and an empty namespace is none (Centrifugo, internal/config/container.go).
-  t.strictSame(await may(wire, '$free:room'), [0, 0, 108, 0, 103, 0, 108], 'of a namespace')
-  t.strictSame(await may(wire, '$nowhere:room'), [102, 102, 102, 102, 102, 102, 102])
+  t.strictSame(await may(wire, '$free:room'), [0, 0, off, 0, denied, 0, off], 'of a namespace')
+  t.strictSame(await may(wire, '$nowhere:room'), [unknown, unknown, unknown, unknown, unknown, unknown, unknown])
   for (const channel of [':room', '$:room'])
-    t.strictSame(await may(anonymous, channel), [103, 103, 103, 103, 103, 103, 103], channel)
-  t.strictSame(await may(wire, ':room'), [103, 103, 103, 103, 0, 0, 0])
+    t.strictSame(await may(anonymous, channel), [denied, denied, denied, denied, denied, denied, denied], channel)
+  t.strictSame(await may(wire, ':room'), [denied, denied, denied, denied, 0, 0, 0])
 })
 
 void t.test('the defaults without dev deny everything', async (t) => {
@@ -161,7 +173,7 @@ void t.test('a permission that a subscription gives ends with it', async (t) => 
     { publish: { channel: 'mine', data: 2 } },
   )
   t.ok((await wire.reply(during!)).publish, 'one that is pending counts')
-  t.equal((await wire.reply(after!)).error?.code, 103)
+  t.equal((await wire.reply(after!)).error?.code, errors.permissionDenied.code)
 })
 
 void t.test('unsubscribe', async (t) => {
@@ -186,7 +198,7 @@ void t.test('a subscribe that is taken back is answered too, and the next one co
     { unsubscribe: { channel: 'hasty' } },
     { subscribe: { channel: 'hasty' } },
   )
-  t.equal((await wire.reply(first!)).error?.code, 100)
+  t.equal((await wire.reply(first!)).error?.code, errors.internal.code)
   t.ok((await wire.reply(second!)).subscribe)
   await wire.command({ publish: { channel: 'hasty', data: 1 } })
   await until('it is delivered', () => wire.publications('hasty').length === 1)
@@ -194,18 +206,18 @@ void t.test('a subscribe that is taken back is answered too, and the next one co
 
 void t.test('what is off', async (t) => {
   const wire = await served.client()
-  t.equal(await wire.errorOf({ presence: { channel: 'room' } }), 108)
-  t.equal(await wire.errorOf({ presence_stats: { channel: 'room' } }), 108)
-  t.equal(await wire.errorOf({ sub_refresh: { channel: 'room', token: 'x' } }), 108)
+  t.equal(await wire.errorOf({ presence: { channel: 'room' } }), errors.notAvailable.code)
+  t.equal(await wire.errorOf({ presence_stats: { channel: 'room' } }), errors.notAvailable.code)
+  t.equal(await wire.errorOf({ sub_refresh: { channel: 'room', token: 'x' } }), errors.notAvailable.code)
   await wire.command({ subscribe: { channel: 'free:quiet' } })
-  t.equal(await wire.errorOf({ history: { channel: 'free:quiet' } }), 108)
+  t.equal(await wire.errorOf({ history: { channel: 'free:quiet' } }), errors.notAvailable.code)
 })
 
 void t.test('a publication has data', async (t) => {
   const wire = await served.client()
   await wire.command({ subscribe: { channel: 'data' } })
-  t.equal(await wire.errorOf({ publish: { channel: 'data' } }), 107)
-  t.equal(await wire.errorOf({ rpc: { method: 'chat.send', data: { channel: 'data' } } }), 107)
+  t.equal(await wire.errorOf({ publish: { channel: 'data' } }), errors.badRequest.code)
+  t.equal(await wire.errorOf({ rpc: { method: 'chat.send', data: { channel: 'data' } } }), errors.badRequest.code)
   t.equal(await wire.errorOf({ publish: { channel: 'data', data: null } }), 0, 'which may be null')
   await until('that one arrives', () => wire.publications('data').length > 0)
   t.match(wire.publications('data'), [{ offset: 1, data: null }])
@@ -214,25 +226,34 @@ void t.test('a publication has data', async (t) => {
 void t.test('calls', async (t) => {
   const wire = await served.client()
   for (const method of ['', 'nothing', 'constructor', '__proto__', 'subscribe', 'publish', 'chat.SEND']) {
-    t.equal(await wire.errorOf({ rpc: { method, data: { channel: 'calls' } } }), 108, method)
+    t.equal(await wire.errorOf({ rpc: { method, data: { channel: 'calls' } } }), errors.notAvailable.code, method)
   }
   for (const data of [undefined, null, 7, 'x', [], {}, { channel: 7 }, { channel: '' }, { channel: null }]) {
-    t.equal(await wire.errorOf({ rpc: { method: 'chat.send', data } }), 107, JSON.stringify(data))
+    t.equal(await wire.errorOf({ rpc: { method: 'chat.send', data } }), errors.badRequest.code, JSON.stringify(data))
   }
   await wire.command({ subscribe: { channel: 'calls' } })
   const send = (data: object) => wire.command({ rpc: { method: 'chat.send', data: { channel: 'calls', ...data } } })
-  t.equal((await send({})).error?.code, 107, 'nothing to send')
-  for (const key of ['', 7, 'x'.repeat(129)]) t.equal((await send({ data: 1, key })).error?.code, 107, 'no key')
+  t.equal((await send({})).error?.code, errors.badRequest.code, 'nothing to send')
+  for (const key of ['', 7, 'x'.repeat(129)])
+    t.equal((await send({ data: 1, key })).error?.code, errors.badRequest.code, 'no key')
   const first = (await send({ data: { text: 'a' }, key: 'k' })).rpc?.data
   t.match(first, { id: /^[0-9a-f]+$/, offset: 1, epoch: /./ })
   t.strictSame((await send({ data: { text: 'a' }, key: 'k' })).rpc?.data, first, 'the same again is the same message')
-  t.equal((await send({ data: { text: 'b' }, key: 'k' })).error?.code, 107, 'another under its key is not')
+  t.equal(
+    (await send({ data: { text: 'b' }, key: 'k' })).error?.code,
+    errors.badRequest.code,
+    'another under its key is not',
+  )
   t.equal((await send({ data: { text: 'b' } })).rpc?.data['offset'], 2)
   const page = await wire.command({ rpc: { method: 'chat.messages', data: { channel: 'calls' } } })
   t.match(page.rpc?.data, { top: 2, messages: [{ offset: 1, user: 'ada', data: { text: 'a' } }, { offset: 2 }] })
   for (const paging of [{ limit: 0 }, { limit: 101 }, { limit: '5' }, { after: -1 }, { before: 'x' }]) {
     const data = { channel: 'calls', ...paging }
-    t.equal(await wire.errorOf({ rpc: { method: 'chat.messages', data } }), 107, JSON.stringify(paging))
+    t.equal(
+      await wire.errorOf({ rpc: { method: 'chat.messages', data } }),
+      errors.badRequest.code,
+      JSON.stringify(paging),
+    )
   }
 })
 
@@ -285,10 +306,10 @@ void t.test('names that have no UTF-8 are refused: two of them would be one in a
   const wire = await served.client()
   for (const channel of ['\ud800', 'a\udc00b', '\ude00\ud83d']) {
     for (const [method, more] of Object.entries({ subscribe: {}, publish: { data: 1 }, history: {} })) {
-      t.equal(await wire.errorOf({ [method]: { channel, ...more } }), 107, method)
+      t.equal(await wire.errorOf({ [method]: { channel, ...more } }), errors.badRequest.code, method)
     }
     for (const method of ['chat.send', 'chat.messages']) {
-      t.equal(await wire.errorOf({ rpc: { method, data: { channel, data: 1 } } }), 107, method)
+      t.equal(await wire.errorOf({ rpc: { method, data: { channel, data: 1 } } }), errors.badRequest.code, method)
     }
   }
 })
@@ -328,7 +349,7 @@ void t.test('history', async (t) => {
   t.strictSame(await offsets({ limit: -1, since: { offset: 99, epoch }, reverse: true }), run(25, 6))
   t.strictSame(await offsets({ limit: -1, since: { offset: 1, epoch }, reverse: true }), [])
   const stale = await wire.command({ history: { channel: 'past', limit: 1, since: { offset: 1, epoch: 'other' } } })
-  t.equal(stale.error?.code, 112, 'of another stream there is nothing to tell')
+  t.equal(stale.error?.code, errors.unrecoverablePosition.code, 'of another stream there is nothing to tell')
   t.match((await history({ limit: 1 }))?.publications[0], { offset: 1, data: 1, info: { user: 'ada' }, time: /^\d+$/ })
 
   await wire.command({ subscribe: { channel: 'empty' } })
@@ -388,6 +409,10 @@ void t.test('recovery', async (t) => {
   t.strictSame(await recover({ epoch, offset: 6 }), no, 'from what never was')
   t.strictSame(await recover({ epoch: '_' }), no)
   t.strictSame(await recover({ epoch: 'other', offset: 5 }), no)
-  t.match(await recover({ epoch, offset: 1, flag: 2 }), { code: 112 }, 'or an error, where the client wants one')
+  t.match(
+    await recover({ epoch, offset: 1, flag: 2 }),
+    errors.unrecoverablePosition,
+    'or an error, where the client wants one',
+  )
   t.match(await recover({ epoch, offset: 4, flag: 3 }), { recovered: true })
 })

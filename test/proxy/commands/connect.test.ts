@@ -3,6 +3,7 @@
  * whatever is not of the protocol ends with the code that tells clients whether to come back.
  */
 import t from 'tap'
+import { disconnects, errors } from '../../../protocol/client/codes.ts'
 import { until } from '../../harness/in-process-cluster.ts'
 import { Served, tokenFor } from '../../harness/served.ts'
 import type { Wire } from '../../harness/clients/wire.ts'
@@ -25,17 +26,17 @@ void t.test('tokens', async (t) => {
     t.ok(connect?.ttl === 60 || connect?.ttl === 59, `${connect?.ttl} s`)
   })
 
-  void t.test('an expired one is error 109, and the connection of no more use', async (t) => {
+  void t.test('an expired one is an error, and the connection of no more use', async (t) => {
     const wire = await served.open()
     t.match(await wire.connect(await tokenFor('ada', { expiresIn: -60 })), {
-      error: { code: 109, message: 'token expired' },
+      error: errors.tokenExpired,
     })
     t.equal(wire.closed, null)
     wire.send({ connect: { token: await tokenFor('ada') } })
-    t.equal((await wire.close()).code, 3501)
+    t.match(await wire.close(), disconnects.badRequest)
   })
 
-  void t.test('clocks may differ by ten seconds; what is not valid yet is 109, and no final close', async (t) => {
+  void t.test('clocks may differ by ten seconds; what is not valid yet is an error, and no final close', async (t) => {
     const seconds = Date.now() / 1000
     for (const claims of [{ nbf: seconds + 2 }, { iat: seconds + 8 }, { exp: seconds - 5 }]) {
       const wire = await served.open()
@@ -43,12 +44,16 @@ void t.test('tokens', async (t) => {
     }
     for (const claims of [{ nbf: seconds + 60 }, { iat: seconds + 60 }, { exp: seconds - 60 }]) {
       const wire = await served.open()
-      t.equal((await wire.connect(await tokenFor('ada', { claims }))).error?.code, 109, JSON.stringify(claims))
+      t.equal(
+        (await wire.connect(await tokenFor('ada', { claims }))).error?.code,
+        errors.tokenExpired.code,
+        JSON.stringify(claims),
+      )
       t.equal(wire.closed, null)
     }
   })
 
-  void t.test('what is no token of ours is 3500', async (t) => {
+  void t.test('what is no token of ours closes for good', async (t) => {
     const good = await tokenFor('ada')
     const [head, body] = good.split('.') as [string, string]
     const none = Buffer.from('{"alg":"none"}').toString('base64url')
@@ -64,21 +69,21 @@ void t.test('tokens', async (t) => {
     for (const token of forged) {
       const wire = await served.open()
       wire.send({ connect: { token } })
-      t.match(await wire.close(), { code: 3500, reason: 'invalid token' }, token.slice(0, 40))
+      t.match(await wire.close(), disconnects.invalidToken, token.slice(0, 40))
       t.strictSame(wire.messages, [], 'and says nothing else')
     }
   })
 
-  void t.test('no token is 3501', async (t) => {
+  void t.test('no token is a bad request', async (t) => {
     for (const connect of [{}, { token: '' }, { token: null }]) {
       const wire = await served.open()
       wire.send({ connect })
-      t.match(await wire.close(), { code: 3501, reason: 'bad request' })
+      t.match(await wire.close(), disconnects.badRequest)
     }
   })
 })
 
-void t.test('what ends a connection with 3501', async (t) => {
+void t.test('what ends a connection as a bad request', async (t) => {
   const cases: [name: string, say: (wire: Wire) => void][] = [
     ['a second connect', (wire) => wire.raw('{"id":9,"connect":{"token":"x"}}')],
     ['an unknown method', (wire) => wire.raw('{"id":9,"dance":{}}')],
@@ -101,8 +106,8 @@ void t.test('what ends a connection with 3501', async (t) => {
     const wire = await served.client()
     const bystander = await served.client('bystander')
     say(wire)
-    t.match(await wire.close(), { code: 3501, reason: 'bad request' }, name)
-    t.strictSame(wire.messages.slice(1), [{ push: { disconnect: { code: 3501, reason: 'bad request' } } }], name)
+    t.match(await wire.close(), disconnects.badRequest, name)
+    t.strictSame(wire.messages.slice(1), [{ push: { disconnect: disconnects.badRequest } }], name)
     t.equal(bystander.closed, null)
     bystander.terminate()
   }
@@ -111,22 +116,22 @@ void t.test('what ends a connection with 3501', async (t) => {
 void t.test('nesting up to the limit is fine', async (t) => {
   const wire = await served.client()
   wire.raw(`{"id":9,"rpc":{"data":${'['.repeat(62)}${']'.repeat(62)}}}`)
-  t.equal((await wire.reply(9)).error?.code, 108)
+  t.equal((await wire.reply(9)).error?.code, errors.notAvailable.code)
 })
 
-void t.test('any command before connect is 3501', async (t) => {
+void t.test('any command before connect is a bad request', async (t) => {
   for (const command of ['{}', '{"id":1,"subscribe":{"channel":"c"}}', '{"send":{"data":1}}', '{"id":1,"rpc":{}}']) {
     const wire = await served.open()
     wire.raw(command)
-    t.equal((await wire.close()).code, 3501, command)
+    t.match(await wire.close(), disconnects.badRequest, command)
     t.strictSame(wire.messages, [])
   }
 })
 
-void t.test('messages that nobody handles are 3508', async (t) => {
+void t.test('messages that nobody handles are not available', async (t) => {
   const wire = await served.client()
   wire.raw('{"send":{"data":1}}')
-  t.match(await wire.close(), { code: 3508, reason: 'not available' })
+  t.match(await wire.close(), disconnects.notAvailable)
 })
 
 void t.test('a message above 64 KB is 1009', async (t) => {
@@ -136,7 +141,7 @@ void t.test('a message above 64 KB is 1009', async (t) => {
   }
   const wire = await served.client()
   wire.raw(fill(65_536))
-  t.equal((await wire.reply(9)).error?.code, 108, 'that many are fine')
+  t.equal((await wire.reply(9)).error?.code, errors.notAvailable.code, 'that many are fine')
   wire.raw(fill(65_537))
   t.equal((await wire.close()).code, 1009)
 
@@ -168,7 +173,7 @@ void t.test('several commands in one frame, answered in their order', async (t) 
   )
   t.strictSame(
     replies.filter(({ error }) => error).map(({ error }) => error?.code),
-    [108],
+    [errors.notAvailable.code],
   )
   await until('all is delivered', () => wire.publications('batch-two').length === 3)
   t.strictSame(
@@ -192,13 +197,13 @@ void t.test('what comes together leaves in one frame, one message a line', async
   t.equal(wire.frames.length, before + 1)
   t.notOk(wire.frames.at(-1)?.endsWith('\n'))
   wire.raw('\n{"id":90,"rpc":{}}\n\n{"id":91,"rpc":{}}\n')
-  t.equal((await wire.reply(91)).error?.code, 108, 'empty lines are nothing')
+  t.equal((await wire.reply(91)).error?.code, errors.notAvailable.code, 'empty lines are nothing')
 })
 
 void t.test('queued commands of a refused connection come to nothing', async (t) => {
   const wire = await served.open()
   wire.send({ connect: { token: 'x' } }, { subscribe: { channel: 'c' } })
-  t.equal((await wire.close()).code, 3500)
+  t.match(await wire.close(), disconnects.invalidToken)
   t.strictSame(wire.messages, [])
 })
 
@@ -219,7 +224,7 @@ void t.test('subprotocols', async (t) => {
   ]
   for (const options of binary) {
     const wire = await served.open(options)
-    t.match(await wire.close(), { code: 3506, reason: 'inappropriate protocol' })
+    t.match(await wire.close(), disconnects.inappropriateProtocol)
   }
 })
 
@@ -270,12 +275,12 @@ void t.test('insecure: nobody needs a token, but a false one is still refused', 
   t.ok(connect && !connect.expires, 'expiry is not looked at')
   const forged = await served.open()
   forged.send({ connect: { token: await tokenFor('ada', { key: 'another secret that nobody knows' }) } })
-  t.equal((await forged.close()).code, 3500)
+  t.match(await forged.close(), disconnects.invalidToken)
 })
 
 void t.test('without a secret no token is good', async (t) => {
   await using served = await Served.start({ 'client.token.hmac_secret_key': '' })
   const wire = await served.open()
   wire.send({ connect: { token: await tokenFor('ada', { key: 'x' }) } })
-  t.equal((await wire.close()).code, 3500)
+  t.match(await wire.close(), disconnects.invalidToken)
 })

@@ -8,6 +8,7 @@ import pino from 'pino'
 import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
 import type { Env } from '../../../cluster/env.ts'
+import { disconnects } from '../../../protocol/client/codes.ts'
 import type { ClientCommand } from '../../../protocol/client/command.ts'
 import { Intake, commandChars, floodMs, intakeTickMs, pongBacklogMax } from '../../../proxy/commands/intake.ts'
 import { newSession } from '../../../proxy/sessions/session.ts'
@@ -127,7 +128,7 @@ void t.test('whoever goes on is closed, and nothing of it is left', async (t) =>
   t.equal(sending.closed, 0)
   t.equal((await sending.metrics.sessionsHeld.get()).values[0]?.value, 1)
   sending.pass(2 * intakeTickMs)
-  t.equal(sending.closed, 3013)
+  t.equal(sending.closed, disconnects.tooManyRequests.code)
   t.ok(sending.done.length <= 200 + 100 * (floodMs / 1_000) + 10, `${sending.done.length} commands`)
   sending.pass(1_000)
   t.equal((await sending.metrics.sessionsHeld.get()).values[0]?.value, 0)
@@ -216,7 +217,7 @@ void t.test('control frames count, and who sends too many gets no answer', (t) =
     while (sending.isRead && sending.closed === 0) sending.intake.control(sending.session)
     sending.pass(10)
   }
-  t.equal(sending.closed, 3013)
+  t.equal(sending.closed, disconnects.tooManyRequests.code)
   t.end()
 })
 
@@ -233,7 +234,7 @@ void t.test('who pings and does not read gets no answers either', (t) => {
 void t.test('after the close a goodbye is read, and little else', (t) => {
   const sending = new Sending({ rate: 10, burst: 20 })
   sending.send('{')
-  t.equal(sending.closed, 3501)
+  t.equal(sending.closed, disconnects.badRequest.code)
   sending.send(...rpcs(1_000))
   t.equal(sending.done.length, 0)
   t.ok(sending.unread > 900, `${sending.unread} are not even read`)

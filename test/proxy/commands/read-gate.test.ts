@@ -100,7 +100,11 @@ t.test('too many, and too late', async (t) => {
   for (let n = 0; n < readsMax.waiting; n++) t.ok(read(session))
   t.notOk(read(session), 'one too many')
   clock.advance(deadlineMs)
-  t.same(outcomes, [null, ...Array.from({ length: readsMax.waiting }, () => 111)], 'each is answered once')
+  t.same(
+    outcomes,
+    [null, ...Array.from({ length: readsMax.waiting }, () => errors.tooManyRequests.code)],
+    'each is answered once',
+  )
   t.equal(sent.length, 0)
 })
 
@@ -113,7 +117,7 @@ t.test('a slot without room, and a session that leaves', async (t) => {
   for (let n = 0; n < readsMax.underWay + 2; n++) read(session)
   state.isFull = true
   answer(0)
-  t.same(outcomes, [null, 111, 111], 'refused when its turn comes')
+  t.same(outcomes, [null, errors.tooManyRequests.code, errors.tooManyRequests.code], 'refused when its turn comes')
   state.isFull = false
   read(session)
   read(session)

@@ -4,6 +4,7 @@
  * permissions are while a subscription is being made anew.
  */
 import t from 'tap'
+import { disconnects, errors, unsubscribes } from '../../../protocol/client/codes.ts'
 import { encodeNotice } from '../../../protocol/records/event.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
 import { inboxTopic } from '../../../protocol/records/topics.ts'
@@ -81,14 +82,15 @@ void t.test('what is not there is refused, never ignored', async (t) => {
   const subscribe = (more: object) => ({ subscribe: { channel: 'plain:other', ...more } })
   const wire = await served.client()
   const filter = { key: 'env', cmp: 'eq', val: 'prod' }
-  t.equal(await wire.errorOf(subscribe({ tf: filter })), 107, 'a filter of tags')
-  for (const type of [1, 2, 3, 5, -1]) t.equal(await wire.errorOf(subscribe({ type })), 103, `type ${type}`)
-  t.equal(await wire.errorOf(subscribe({ type: 4 })), 108, 'shared poll')
+  t.equal(await wire.errorOf(subscribe({ tf: filter })), errors.badRequest.code, 'a filter of tags')
+  for (const type of [1, 2, 3, 5, -1])
+    t.equal(await wire.errorOf(subscribe({ type })), errors.permissionDenied.code, `type ${type}`)
+  t.equal(await wire.errorOf(subscribe({ type: 4 })), errors.notAvailable.code, 'shared poll')
   t.equal(await wire.errorOf(subscribe({ delta: 'fossil', type: 0, tf: null })), 0, 'what the client could take')
   for (const broken of [{ delta: 'xdelta' }, { tf: 'env' }, { type: 'map' }, { type: 1.5 }]) {
     const other = await served.client()
     other.send(subscribe(broken))
-    t.equal((await other.close()).code, 3501, JSON.stringify(broken))
+    t.match(await other.close(), disconnects.badRequest, JSON.stringify(broken))
   }
 })
 
@@ -133,7 +135,7 @@ void t.test('keys of clients without a user id are their own', async (t) => {
   t.equal(await send(one!, 'a'), 1)
   t.equal(await send(other!, 'a'), 2, 'somebody else')
   t.equal(await send(one!, 'a'), 1, 'the same again')
-  t.equal(await send(one!, 'b'), 107)
+  t.equal(await send(one!, 'b'), errors.badRequest.code)
   t.equal(await send(ada!, 'a'), 3)
   t.equal(await send(adaToo!, 'a'), 3, 'of one user, whatever the connection')
 })
@@ -142,12 +144,13 @@ void t.test('while a subscription is being made anew, what it permits is refused
   const channel = 'recovery:anew'
   const send = { rpc: { method: 'chat.send', data: { channel, data: 1 } } }
   const wire = await served.client()
-  t.equal(await wire.errorOf(send), 103, 'who never had it')
+  t.equal(await wire.errorOf(send), errors.permissionDenied.code, 'who never had it')
   await wire.command({ subscribe: { channel } })
   const { slots, inbox_partitions: inboxes } = served.cluster.config.topics
   const to = [served.proxy.id]
   const resync = async () => {
-    const ended = () => wire.messages.filter(({ push }) => push?.unsubscribe?.code === 2500).length
+    const ended = () =>
+      wire.messages.filter(({ push }) => push?.unsubscribe?.code === unsubscribes.insufficient.code).length
     const before = ended()
     const value = encodeNotice({ type: 'resync', slot: `default/${partitionOf(channel, slots)}`, to })
     served.cluster.logData.append(inboxTopic, partitionOf(served.proxy.id, inboxes), [{ key: null, value }])
@@ -155,11 +158,11 @@ void t.test('while a subscription is being made anew, what it permits is refused
   }
   await resync()
   for (const command of [send, { publish: { channel, data: 1 } }]) {
-    t.match((await wire.command(command)).error, { code: 111, temporary: true })
+    t.match((await wire.command(command)).error, errors.tooManyRequests)
   }
   const [subscribed, sent] = wire.send({ subscribe: { channel } }, send)
   t.match([await wire.reply(subscribed!), await wire.reply(sent!)], [{ subscribe: {} }, { rpc: {} }])
   await resync()
   await wire.command({ unsubscribe: { channel } })
-  t.equal(await wire.errorOf(send), 103, 'who left it')
+  t.equal(await wire.errorOf(send), errors.permissionDenied.code, 'who left it')
 })

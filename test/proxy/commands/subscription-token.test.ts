@@ -3,6 +3,7 @@
  * tells clients what to do. A token is never ignored, also where it would not be needed.
  */
 import t from 'tap'
+import { disconnects, errors, unsubscribes } from '../../../protocol/client/codes.ts'
 import { until } from '../../harness/in-process-cluster.ts'
 import { Served, tokenFor } from '../../harness/served.ts'
 
@@ -22,12 +23,12 @@ const grant = (user: string, channel: string, claims: object = {}) => tokenFor(u
 void t.test('it allows what nothing else does', async (t) => {
   const wire = await served.client('ada')
   for (const channel of ['$room', 'closed:room', '$closed:room', 'dialog#42,43']) {
-    t.equal(await wire.errorOf({ subscribe: { channel } }), 103, `${channel} without one`)
+    t.equal(await wire.errorOf({ subscribe: { channel } }), errors.permissionDenied.code, `${channel} without one`)
     t.equal(await wire.errorOf({ subscribe: { channel, token: await grant('ada', channel) } }), 0, channel)
     t.equal(await wire.errorOf({ publish: { channel, data: 1 } }), 0, 'and what subscribers may')
   }
   const token = await grant('ada', 'nowhere:room')
-  t.equal(await wire.errorOf({ subscribe: { channel: 'nowhere:room', token } }), 102)
+  t.equal(await wire.errorOf({ subscribe: { channel: 'nowhere:room', token } }), errors.unknownChannel.code)
   const own = JSON.parse(Buffer.from(JSON.stringify(wire.messages[0])).toString()) as { connect: { client: string } }
   const forOne = await grant('ada', '$one', { client: own.connect.client })
   t.equal(await wire.errorOf({ subscribe: { channel: '$one', token: forOne } }), 0)
@@ -36,22 +37,26 @@ void t.test('it allows what nothing else does', async (t) => {
 void t.test('one that is not good is refused, also where none is needed', async (t) => {
   const wire = await served.client('ada')
   const cases: [name: string, token: string, code: number][] = [
-    ['no token', 'x', 103],
+    ['no token', 'x', errors.permissionDenied.code],
     [
       'of another secret',
       await tokenFor('ada', { claims: { channel: 'room' }, key: 'another secret of somebody' }),
-      103,
+      errors.permissionDenied.code,
     ],
-    ['a connection token', await tokenFor('ada'), 103],
-    ['with info', await grant('ada', 'room', { info: { a: 1 } }), 103],
-    ['expired', await grant('ada', 'room', { exp: now() - 1 }), 109],
-    ['not valid yet', await grant('ada', 'room', { nbf: now() + 60 }), 109],
+    ['a connection token', await tokenFor('ada'), errors.permissionDenied.code],
+    ['with info', await grant('ada', 'room', { info: { a: 1 } }), errors.permissionDenied.code],
+    ['expired', await grant('ada', 'room', { exp: now() - 1 }), errors.tokenExpired.code],
+    ['not valid yet', await grant('ada', 'room', { nbf: now() + 60 }), errors.tokenExpired.code],
   ]
   for (const [name, token, code] of cases) {
     t.equal(await wire.errorOf({ subscribe: { channel: 'room', token } }), code, name)
     t.equal(wire.closed, null)
   }
-  t.equal(await wire.errorOf({ publish: { channel: 'room', data: 1 } }), 103, 'nothing was subscribed to')
+  t.equal(
+    await wire.errorOf({ publish: { channel: 'room', data: 1 } }),
+    errors.permissionDenied.code,
+    'nothing was subscribed to',
+  )
 })
 
 void t.test('one that is for somebody or something else ends the connection', async (t) => {
@@ -64,14 +69,14 @@ void t.test('one that is for somebody or something else ends the connection', as
   for (const [name, token] of cases) {
     const wire = await served.client('ada')
     wire.send({ subscribe: { channel: 'room', token } })
-    t.match(await wire.close(), { code: 3500, reason: 'invalid token' }, name)
+    t.match(await wire.close(), disconnects.invalidToken, name)
   }
 })
 
 void t.test('a connection token is no subscription token, and the other way round', async (t) => {
   const wire = await served.open()
   wire.send({ connect: { token: await grant('ada', 'room') } })
-  t.equal((await wire.close()).code, 3500)
+  t.match(await wire.close(), disconnects.invalidToken)
 })
 
 void t.test('the subscription ends with its token, and can be made anew', async (t) => {
@@ -85,9 +90,9 @@ void t.test('the subscription ends with its token, and can be made anew', async 
   await wire.command({ unsubscribe: { channel: '$left' } })
   const ended = () => wire.messages.flatMap(({ push }) => (push?.unsubscribe ? [push] : []))
   await until('the subscription ends', () => ended().length > 0)
-  t.strictSame(ended(), [{ channel: '$brief', unsubscribe: { code: 2501, reason: 'expired' } }])
-  t.equal(await wire.errorOf({ publish: { channel: '$brief', data: 1 } }), 103)
-  t.equal(await wire.errorOf({ subscribe: { channel: '$brief', token } }), 109)
+  t.strictSame(ended(), [{ channel: '$brief', unsubscribe: unsubscribes.expired }])
+  t.equal(await wire.errorOf({ publish: { channel: '$brief', data: 1 } }), errors.permissionDenied.code)
+  t.equal(await wire.errorOf({ subscribe: { channel: '$brief', token } }), errors.tokenExpired.code)
   const next = await grant('ada', '$brief', { exp: now() + 60 })
   t.equal(await wire.errorOf({ subscribe: { channel: '$brief', token: next } }), 0)
   t.equal(ended().length, 1)
@@ -97,7 +102,7 @@ void t.test('tokens without a user, where they are not wanted', async (t) => {
   await using strict = await Served.start({ 'client.disallow_anonymous_connection_tokens': 'true' })
   const wire = await strict.open()
   wire.send({ connect: { token: await tokenFor('') } })
-  t.match(await wire.close(), { code: 3507, reason: 'permission denied' })
+  t.match(await wire.close(), disconnects.permissionDenied)
   const named = await strict.client('ada')
   t.equal(named.closed, null)
   t.equal((await served.client('')).closed, null, 'by default they are')

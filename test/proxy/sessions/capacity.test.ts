@@ -9,6 +9,7 @@ import pino from 'pino'
 import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { outageQuietMs } from '../../../platform/outages.ts'
+import { errors } from '../../../protocol/client/codes.ts'
 import { Capacity, clientsExpected, filesReserved } from '../../../proxy/sessions/capacity.ts'
 import { websocketPath } from '../../../proxy/transports/websocket/route.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -96,7 +97,10 @@ void t.test('a configured limit', async (t) => {
   const { values } = await served.metrics.connectionsRefused.get()
   t.equal(values.find(({ labels }) => labels.reason === 'connection_limit')?.value, 31)
   t.equal((await served.metrics.connectionsMax.get()).values[0]?.value, 20)
-  t.strictSame(new Set(await Promise.all(wires.map((wire) => wire.errorOf({ rpc: {} })))), new Set([108]))
+  t.strictSame(
+    new Set(await Promise.all(wires.map((wire) => wire.errorOf({ rpc: {} })))),
+    new Set([errors.notAvailable.code]),
+  )
   for (const wire of wires.splice(0, 5)) wire.terminate()
   await until('it is ready again', () => served.proxy.ready === true)
   t.ok(await served.client())

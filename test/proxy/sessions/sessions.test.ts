@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { disconnects, errors } from '../../../protocol/client/codes.ts'
 import { floodMs } from '../../../proxy/commands/intake.ts'
 import { closeGraceMs, sessionSweepMs } from '../../../proxy/sessions/sessions.ts'
 import { clientFrame, closeCode, opcodes, serverFrames } from '../../bad-input/frames.ts'
@@ -32,12 +33,12 @@ const interestIn = async (served: Served, channel: string): Promise<string[]> =>
 void t.test('tokens end', async (t) => {
   await using served = await Served.start({ 'client.expired_close_delay': '0s', 'client.token.leeway': '0s' })
 
-  await t.test('3005 once its time is over', async (t) => {
+  await t.test('one that ended closes its connection, which may come back', async (t) => {
     const wire = await served.open()
     await wire.connect(await tokenFor('ada', { expiresIn: 2 }))
     const close = await wire.close()
-    t.match(close, { code: 3005, reason: 'connection expired' })
-    t.strictSame(wire.messages.at(-1)?.push?.disconnect, { code: 3005, reason: 'connection expired', reconnect: true })
+    t.match(close, disconnects.expired)
+    t.strictSame(wire.messages.at(-1)?.push?.disconnect, { ...disconnects.expired, reconnect: true })
   })
 
   await t.test('refreshed, it stays', async (t) => {
@@ -48,7 +49,7 @@ void t.test('tokens end', async (t) => {
     t.ok(reply.refresh!.ttl! >= 59)
     const other = await served.open()
     await other.connect(await tokenFor('bob', { expiresIn: 2 }))
-    t.equal((await other.close()).code, 3005, 'by now the first token is over too')
+    t.match(await other.close(), disconnects.expired, 'by now the first token is over too')
     t.equal(await wire.errorOf({ subscribe: { channel: 'room' } }), 0)
     const forever = await wire.command({ refresh: { token: await tokenFor('ada') } })
     t.notOk(forever.refresh?.expires, 'a token without an end ends the matter')
@@ -56,10 +57,10 @@ void t.test('tokens end', async (t) => {
 
   await t.test('what does not refresh', async (t) => {
     const cases: [token: string, code: number][] = [
-      [await tokenFor('ada', { key: secret + secret, expiresIn: 60 }), 3500],
-      [await tokenFor('bob', { expiresIn: 60 }), 3500],
-      // The SDK takes an error here for final; after 3005 it comes back and asks for another token.
-      [await tokenFor('ada', { expiresIn: -60 }), 3005],
+      [await tokenFor('ada', { key: secret + secret, expiresIn: 60 }), disconnects.invalidToken.code],
+      [await tokenFor('bob', { expiresIn: 60 }), disconnects.invalidToken.code],
+      // The SDK takes an error here for final; after a close it comes back and asks for another token.
+      [await tokenFor('ada', { expiresIn: -60 }), disconnects.expired.code],
     ]
     for (const [token, code] of cases) {
       const wire = await served.open()
@@ -80,14 +81,14 @@ void t.test('pings', async (t) => {
     wire.raw('{}')
   }
   const close = await silent.close()
-  t.match(close, { code: 3012, reason: 'no pong' })
-  t.strictSame(silent.messages.at(-1)?.push?.disconnect, { code: 3012, reason: 'no pong', reconnect: true })
+  t.match(close, disconnects.noPong)
+  t.strictSame(silent.messages.at(-1)?.push?.disconnect, { ...disconnects.noPong, reconnect: true })
   t.equal(wire.closed, null, 'who answers stays')
   await until('the next ping', () => pings() === 3)
   wire.raw('{}')
-  t.equal(await wire.errorOf({ rpc: {} }), 108)
+  t.equal(await wire.errorOf({ rpc: {} }), errors.notAvailable.code)
   wire.raw('{}')
-  t.equal((await wire.close()).code, 3501, 'one answer per ping')
+  t.match(await wire.close(), disconnects.badRequest, 'one answer per ping')
 })
 
 void t.test('who says nothing is stale', async (t) => {
@@ -97,7 +98,7 @@ void t.test('who says nothing is stale', async (t) => {
   const wire = await served.client()
   for (const each of [silent, refused]) {
     const close = await each.close()
-    t.match(close, { code: 3502, reason: 'stale' })
+    t.match(close, disconnects.stale)
   }
   t.strictSame(silent.messages, [])
   t.equal(wire.closed, null)
@@ -122,14 +123,18 @@ void t.test('commands per second', async (t) => {
   const ids = wire.send(...Array.from({ length: 100 }, () => ({ rpc: {} })))
   const replies = (): number => wire.messages.filter(({ id }) => id !== undefined && ids.includes(id)).length
   await until('the burst', () => replies() >= 19)
-  t.equal(await other.errorOf({ rpc: {} }), 108, 'nobody else notices')
+  t.equal(await other.errorOf({ rpc: {} }), errors.notAvailable.code, 'nobody else notices')
   await until('all of them', () => {
     answerPings()
     return replies() === 100
   })
   const waitedMs = performance.now() - start
   t.ok(waitedMs >= (80 / 50) * 1_000, `${waitedMs} ms for what is over the burst`)
-  t.strictSame(new Set(wire.messages.flatMap(({ error }) => error?.code ?? [])), new Set([108]), 'none is refused')
+  t.strictSame(
+    new Set(wire.messages.flatMap(({ error }) => error?.code ?? [])),
+    new Set([errors.notAvailable.code]),
+    'none is refused',
+  )
   t.equal(wire.closed, null, 'though its pongs waited behind')
 })
 
@@ -152,16 +157,20 @@ void t.test('whoever sends more and more is closed', async (t) => {
     if (pinging.socket.writable && pinging.socket.writableLength < 100_000) pinging.socket.write(pings)
     await sleep(1)
   }
-  for (const close of await closes) t.match(close, { code: 3013, reason: 'too many requests' })
-  t.equal(closeCode(received()), 3013, 'of one that pings')
-  t.match(wire.messages.at(-1)?.push?.disconnect, { code: 3013, reconnect: true }, 'the SDK comes back')
+  for (const close of await closes) t.match(close, disconnects.tooManyRequests)
+  t.equal(closeCode(received()), disconnects.tooManyRequests.code, 'of one that pings')
+  t.match(
+    wire.messages.at(-1)?.push?.disconnect,
+    { code: disconnects.tooManyRequests.code, reconnect: true },
+    'the SDK comes back',
+  )
 
   const most = 20 + 20 * (floodMs / 1_000 + 1)
-  const done = wire.messages.filter(({ error }) => error?.code === 108).length
+  const done = wire.messages.filter(({ error }) => error?.code === errors.notAvailable.code).length
   const pongs = serverFrames(received()).filter(({ opcode }) => opcode === opcodes.pong).length
   t.ok(done > 0 && done <= most, `${done} commands were looked at`)
   t.ok(pongs > 0 && pongs <= most, `${pongs} pings were answered`)
-  t.equal(await quiet.errorOf({ rpc: {} }), 108, 'nobody else notices')
+  t.equal(await quiet.errorOf({ rpc: {} }), errors.notAvailable.code, 'nobody else notices')
 })
 
 void t.test('a client that does not read', async (t) => {
@@ -189,8 +198,8 @@ void t.test('a client that does not read', async (t) => {
   }
   t.equal(await slowConsumers(), 2, `after ${sent} messages`)
   slow.resume()
-  t.match(await slow.close(), { code: 3008, reason: 'slow' }, 'who still reads learns why')
-  t.strictSame(slow.messages.at(-1)?.push?.disconnect, { code: 3008, reason: 'slow', reconnect: true })
+  t.match(await slow.close(), disconnects.slow, 'who still reads learns why')
+  t.strictSame(slow.messages.at(-1)?.push?.disconnect, { ...disconnects.slow, reconnect: true })
   const offsets = slow.publications('loud').map(({ offset }) => offset)
   t.strictSame(
     offsets,
@@ -251,9 +260,9 @@ void t.test('a proxy that stops', async (t) => {
   t.equal(served.proxy.ready, 'draining')
   t.equal(await served.statusOf(), 503, 'nobody new')
   const closes = await Promise.all([...clients, early].map((client) => client.close()))
-  for (const { code, reason } of closes) t.strictSame([code, reason], [3001, 'shutdown'])
+  for (const { code, reason } of closes) t.strictSame({ code, reason }, disconnects.shutdown)
   for (const { messages } of clients) {
-    t.strictSame(messages.at(-1)?.push?.disconnect, { code: 3001, reason: 'shutdown', reconnect: true })
+    t.strictSame(messages.at(-1)?.push?.disconnect, { ...disconnects.shutdown, reconnect: true })
   }
   const times = closes.map(({ at }) => at - start)
   t.ok(Math.max(...times) - Math.min(...times) > 40, 'not all at once')
