@@ -13,6 +13,9 @@ import type { Hindrance } from '../platform/outages.ts'
 /** Announcements that wait for the log at most, in bytes. */
 export const announcementBytesMax = 1_000_000
 
+/** How long a farewell may take to reach the log. */
+export const goodbyeMs = 500
+
 /**
  * Tells the cluster about this process: heartbeats at an interval, and announcements in order, each on their topic.
  * While the log is away only the newest heartbeat waits.
@@ -80,12 +83,12 @@ export class Announcer {
     this.#announcements.push({ entry: { key: null, value: encodeJson(record) } })
   }
 
-  /** Stops the heartbeats, says goodbye and waits until all of it is in the log, for at most `deadlineMs`. */
-  async leave(goodbye: StatusRecord, deadlineMs: number): Promise<void> {
+  /** Stops the heartbeats, says goodbye and waits until all of it is in the log, for at most `goodbyeMs`. */
+  async leave(goodbye: StatusRecord): Promise<void> {
     this.#timer?.cancel()
     this.#beats.stop()
     this.announce(goodbye)
-    await Promise.race([this.#announcements.idle(), this.#env.clock.sleep(deadlineMs)])
+    await Promise.race([this.#announcements.idle(), this.#env.clock.sleep(goodbyeMs)])
     this.#announcements.stop()
   }
 

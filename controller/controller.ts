@@ -147,7 +147,7 @@ export class Controller implements ControlPlane {
   }
 
   async stop(): Promise<void> {
-    await this.#announcer.leave({ type: 'left', role: 'controller', id: this.id }, goodbyeMs)
+    await this.#announcer.leave({ type: 'left', role: 'controller', id: this.id })
     this.kill()
   }
 
@@ -276,5 +276,3 @@ export class Controller implements ControlPlane {
 const silentBeats = 3
 /** Heartbeat intervals after which a controller that just started has heard of everybody. */
 const settleBeats = 2
-/** How long a farewell may take to reach the log. */
-const goodbyeMs = 500

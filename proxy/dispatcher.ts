@@ -1,9 +1,8 @@
+import { emptyPayload } from '../protocol/records/envelope.ts'
 import type { SlotEvent } from '../protocol/records/event.ts'
 import type { SlotId } from '../protocol/slot.ts'
 import type { Hub } from './channels/hub.ts'
 import type { Outcome, Uplink } from './uplink/uplink.ts'
-
-const nothing = Buffer.alloc(0)
 
 /**
  * Where every event of a slot goes, and in which order: the command that it answers is over first, with what was lost
@@ -21,7 +20,7 @@ export class Dispatcher {
 
   /** `version` is that of the worker that the event comes from. */
   dispatch(slot: SlotId, event: SlotEvent, version: string): void {
-    const done: Outcome = { error: null, body: nothing, version }
+    const done: Outcome = { error: null, body: emptyPayload, version }
     switch (event.kind) {
       case 'publication':
         return this.#hub.publication(event, version)

@@ -1,3 +1,4 @@
+import { emptyPayload } from '../protocol/records/envelope.ts'
 import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { Announcer } from '../cluster/announcer.ts'
@@ -120,7 +121,7 @@ export class Proxy implements Behind {
     const budget = new ReadBudget(env.clock, { rate: client.read_rate, burst: client.read_burst })
     this.#reads = new ReadGate(env, this.#uplink, budget, {
       deadlineMs: client.reply_deadline,
-      refused: (work, error) => this.#forwarding.tell(work, { error, body: nothing, version: '' }),
+      refused: (work, error) => this.#forwarding.tell(work, { error, body: emptyPayload, version: '' }),
     })
     const namespaces = new Namespaces(config)
     this.#forwarding = new Forwarding({
@@ -276,7 +277,7 @@ export class Proxy implements Behind {
     this.state = 'draining'
     this.#announcer.beat()
     await this.sessions.closeAll(disconnects.shutdown, shutdown.jitter, shutdown.timeout)
-    await this.#announcer.leave({ type: 'left', role: 'proxy', id: this.id }, goodbyeMs)
+    await this.#announcer.leave({ type: 'left', role: 'proxy', id: this.id })
     this.#stop()
   }
 
@@ -331,11 +332,6 @@ export class Proxy implements Behind {
     this.#options.ended(why)
   }
 }
-
-/** How long a farewell may take to reach the log. */
-const goodbyeMs = 500
-
-const nothing = Buffer.alloc(0)
 
 /** How time ends sessions and subscriptions, and what happens to their channels then. */
 function sessionsOptions({ client }: Config, hub: () => Hub): SessionsOptions {

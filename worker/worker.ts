@@ -143,7 +143,7 @@ export class Worker {
     while (!this.#isEmpty && clock.monotonic() < end) await clock.sleep(drainLookMs)
     for (const slot of this.#slots.values()) slot.stop()
     while (!this.#isEmpty && clock.monotonic() < end + deadlineMs) await clock.sleep(drainLookMs)
-    await this.#announcer.leave({ type: 'left', role: 'worker', id: this.id }, goodbyeMs)
+    await this.#announcer.leave({ type: 'left', role: 'worker', id: this.id })
     this.kill()
   }
 
@@ -319,9 +319,6 @@ export class Worker {
     this.#timers.push(look)
   }
 }
-
-/** How long a farewell may take to reach the log. */
-const goodbyeMs = 500
 
 function sum<T>(items: Iterable<T>, of: (item: T) => number): number {
   let total = 0

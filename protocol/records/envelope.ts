@@ -6,6 +6,9 @@
 
 export const formatVersion = 1
 
+/** Of a record, an event or an answer without one. */
+export const emptyPayload: Buffer = Buffer.alloc(0)
+
 export class FormatError extends Error {
   override name = 'FormatError'
 }

@@ -1,4 +1,4 @@
-import { encodeEnvelopeText } from './envelope.ts'
+import { encodeEnvelopeText, emptyPayload } from './envelope.ts'
 import { describeEvent } from './event.ts'
 import type { EventBatch, SlotEvent } from './event.ts'
 import { jsonBytes, recordBytesMax, recordOverheadBytes } from './sizes.ts'
@@ -11,7 +11,6 @@ export interface EventPart {
 
 type Head = Omit<EventBatch, 'type' | 'events'>
 
-const nothing = Buffer.alloc(0)
 const envelopeBytes = 5
 
 /**
@@ -78,7 +77,7 @@ class OpenPart {
     const fresh: string[] = []
     const to = event.to.map((instance) => this.#to.get(instance) ?? known + fresh.push(instance) - 1)
     const text = JSON.stringify(describeEvent(event, to))
-    const body = 'body' in event ? event.body : nothing
+    const body = 'body' in event ? event.body : emptyPayload
     let bytes = this.#bytes + Buffer.byteLength(text) + 1 + body.length
     for (const instance of fresh) bytes += jsonBytes(instance) + 1
     if (bytes > bytesMax) return false

@@ -1,5 +1,5 @@
 import type { SlotId } from '../slot.ts'
-import { FormatError, decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { FormatError, decodeEnvelope, encodeEnvelope, emptyPayload } from './envelope.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
 import { recordBytesMax } from './sizes.ts'
@@ -93,8 +93,6 @@ export interface RetiredRecord {
 
 export type InboxRecord = EventBatch | AnswerRecord | ResyncRecord | RetiredRecord
 
-const nothing = Buffer.alloc(0)
-
 interface EventHeader {
   k: SlotEvent['kind']
   o: number
@@ -126,7 +124,7 @@ export function encodeAnswer(answer: AnswerRecord): Buffer {
 }
 
 export function encodeNotice(record: ResyncRecord | RetiredRecord): Buffer {
-  return encodeEnvelope(record, nothing)
+  return encodeEnvelope(record, emptyPayload)
 }
 
 const typeShape = shapeOf({ type: 'text' })

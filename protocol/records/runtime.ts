@@ -1,7 +1,7 @@
 import { publicationJson } from '../client/publication.ts'
 import type { Publication } from '../client/publication.ts'
 import { splitValues } from '../json.ts'
-import { FormatError } from './envelope.ts'
+import { FormatError, emptyPayload } from './envelope.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 
 /**
@@ -32,7 +32,6 @@ const methods: ReadonlySet<string> = new Set<RuntimeRequest['method']>([
   'gone',
   'recover',
 ])
-const nothing = Buffer.alloc(0)
 const rangeShape = shapeOf({ after: 'count', upTo: 'count', limit: 'count', bytesMax: 'count?' })
 
 /** The payload of a request's command. */
@@ -40,7 +39,7 @@ export function encodeRequest(request: RuntimeRequest): Buffer {
   switch (request.method) {
     case 'subscribe':
     case 'close':
-      return nothing
+      return emptyPayload
     case 'tops':
       return Buffer.from(JSON.stringify(request.channels))
     case 'gone':

@@ -1,3 +1,4 @@
+import { emptyPayload } from '../../protocol/records/envelope.ts'
 import { AppendLane } from '../../log/append-lane.ts'
 import type { LaneItem } from '../../log/append-lane.ts'
 import { recordBytes } from '../../log/rules.ts'
@@ -85,8 +86,6 @@ export const readRetryMs = 1_000
 export const deadlineSweepMs = 100
 /** What is left of a command that its client has an answer for already: its number, to know its event by. */
 const answeredBytes = 200
-
-const nothing = Buffer.alloc(0)
 
 /**
  * The way of commands into the log: per slot one append outstanding and numbers that rise, in-flight limits,
@@ -204,7 +203,7 @@ export class Uplink {
   /** No answer will come: the outcome stays unknown. */
   #lose(uplink: SlotUplink, pending: Pending): void {
     this.#forget(uplink, pending)
-    this.#settle(pending, { error: errors.internal, body: nothing, version: '' })
+    this.#settle(pending, { error: errors.internal, body: emptyPayload, version: '' })
   }
 
   stop(): void {
@@ -269,7 +268,7 @@ export class Uplink {
       sending: () => (pending.sent = true),
       refused: () => {
         this.#forget(uplink, pending)
-        this.#settle(pending, { error: errors.limitExceeded, body: nothing, version: '' })
+        this.#settle(pending, { error: errors.limitExceeded, body: emptyPayload, version: '' })
         return null
       },
     })
@@ -320,7 +319,7 @@ export class Uplink {
     for (const pending of expired) {
       const isOver = !pending.sent || pending.isRead
       if (isOver) this.#forget(uplink, pending)
-      this.#settle(pending, { error: errors.internal, body: nothing, version: '' })
+      this.#settle(pending, { error: errors.internal, body: emptyPayload, version: '' })
       if (!isOver) this.#shrink(pending)
     }
   }
@@ -329,7 +328,7 @@ export class Uplink {
   #shrink(pending: Pending): void {
     this.#count(pending, 0, answeredBytes - pending.bytes)
     pending.bytes = answeredBytes
-    pending.payload = nothing
+    pending.payload = emptyPayload
     pending.connInfo = null
   }
 

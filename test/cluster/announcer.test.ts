@@ -115,7 +115,7 @@ void t.test('a farewell ends the beats and is the last word', async (t) => {
   const { clock, announcer, announced, beats } = rig()
   announcer.start(250)
   await settled()
-  await announcer.leave(left, 500)
+  await announcer.leave(left)
   t.equal(clock.tick, null)
   t.strictSame([beats(), announced()], [[1], ['left']])
   announcer.announce(halted)
@@ -129,7 +129,7 @@ void t.test('a farewell that does not get through ends by its deadline', async (
   announcer.start(250)
   await settled()
   log.cut()
-  const leaving = announcer.leave(left, 500)
+  const leaving = announcer.leave(left)
   await settled()
   t.strictSame(
     clock.sleeps.map(({ ms }) => ms),

@@ -1,3 +1,4 @@
+import { emptyPayload } from '../../protocol/records/envelope.ts'
 import { AppendLane } from '../../log/append-lane.ts'
 import type { LaneItem } from '../../log/append-lane.ts'
 import type { Timer } from '../../platform/clock.ts'
@@ -19,8 +20,6 @@ interface RowItem extends LaneItem {
   owner: string
   row: OutboxRow | null
 }
-
-const nothing = Buffer.alloc(0)
 
 /** Answers of reads that wait in one lane: beyond, none is begun for its inboxes. */
 export const answersMaxBytes = 4_000_000
@@ -91,7 +90,7 @@ export class Lanes {
    * is called once the log has all of it.
    */
   answer(answer: AnswerRecord, inParts: boolean, done: () => void): void {
-    const tooLarge = { ...answer, error: errors.limitExceeded, body: nothing }
+    const tooLarge = { ...answer, error: errors.limitExceeded, body: emptyPayload }
     const values = (inParts ? cutAnswer(answer) : [answer]).map(encodeAnswer)
     const isTooLarge = ({ length }: Buffer) => length + recordOverheadBytes > recordBytesMax
     if (isTooLarge(answer.body) || values.some(isTooLarge)) return this.answer(tooLarge, inParts, done)

@@ -1,3 +1,4 @@
+import { emptyPayload } from '../../protocol/records/envelope.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import type { App, Read } from '../../protocol/app/contract.ts'
 import { errors } from '../../protocol/client/codes.ts'
@@ -14,8 +15,6 @@ export const readsWaitingMax = { all: 2_000, session: 32 }
 
 /** Reads of one slot at the same time: a room that everybody reads leaves room for other rooms' reads. */
 export const readsPerSlotMax = 4
-
-const nothing = Buffer.alloc(0)
 
 export interface ReadsOptions {
   worker: string
@@ -163,7 +162,7 @@ export class Reads {
   ): void {
     const { worker, version } = this.#options
     const error = 'error' in result ? result.error : null
-    const body = 'body' in result ? Buffer.from(result.body) : nothing
+    const body = 'body' in result ? Buffer.from(result.body) : emptyPayload
     const answer = { type: 'answer' as const, slot, to: instance, n, worker, version, error, part: null, body }
     this.#lanes.answer(answer, takesParts, () => this.#next())
   }
