@@ -15,8 +15,8 @@ export async function main(arguments_: string[]): Promise<void> {
   }
   const [{ createProgram }, { ConfigError }, { ControllerError }] = await Promise.all([
     import('./program.ts'),
-    import('../config/error.ts'),
-    import('./client/controller-error.ts'),
+    import('../config/errors.ts'),
+    import('./client/errors.ts'),
   ])
   try {
     await createProgram().parseAsync(arguments_, { from: 'user' })

@@ -7,7 +7,7 @@ import { compilePattern } from './pattern.ts'
 import { embeddedDirectory, logUrl, storeUrl } from './config.ts'
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
-import { ConfigError } from './error.ts'
+import { ConfigError } from './errors.ts'
 import { getPath } from './keys.ts'
 
 /** Pairs of durations; the first must be shorter than the second. */

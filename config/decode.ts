@@ -1,7 +1,7 @@
 import { Check } from 'typebox/schema'
 import { cleanText, hasControls } from './clean-text.ts'
 import { parseDuration, formatDuration } from './duration.ts'
-import { ConfigError } from './error.ts'
+import { ConfigError } from './errors.ts'
 import type { ConfigKey } from './keys.ts'
 import { WrittenNumber, parseJson } from './written.ts'
 

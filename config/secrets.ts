@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, unlink
 import { join } from 'node:path'
 import { cleanText, hasControls, readTextFile } from './clean-text.ts'
 import type { Config } from './config.ts'
-import { ConfigError } from './error.ts'
+import { ConfigError } from './errors.ts'
 
 /**
  * Secrets that nobody set are made and kept in the data directory, one file each, readable by its owner alone, so that

@@ -1,4 +1,4 @@
-import { ConfigError } from './error.ts'
+import { ConfigError } from './errors.ts'
 import { isCentrifugoKey, isNothing, restrictingKeys } from './centrifugo-keys.ts'
 import { decode, refuse } from './decode.ts'
 import { configKeys, defaultsOf, internalPaths, keysOf } from './keys.ts'

@@ -2,7 +2,7 @@ import { Pool } from 'undici'
 import type { Config } from '../../config/config.ts'
 import { findSecret, secretPath } from '../../config/secrets.ts'
 import { authority } from '../../platform/addresses.ts'
-import { ControllerError } from './controller-error.ts'
+import { ControllerError } from './errors.ts'
 
 /** How far a drain is. Pauses are those of the slots that it moved, in milliseconds. */
 export interface DrainState {

@@ -65,7 +65,7 @@ async function tryOrEnd(address: string, port: number, section: string): Promise
 /** Says that the cluster is ready once every slot is owned and the wanted workers live, and until then what is missing. */
 async function clusterReady(config: Config, logger: Logger): Promise<void> {
   const { ControllerClient, reachableUrl } = await import('../client/client.ts')
-  const { ControllerError } = await import('../client/controller-error.ts')
+  const { ControllerError } = await import('../client/errors.ts')
   const client = new ControllerClient(config)
   let sayAt = performance.now() + readySaidMs
   for (;;) {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/config.ts'
 import { ControllerClient } from '../client/client.ts'
 import type { DrainState } from '../client/client.ts'
-import { ControllerError } from '../client/controller-error.ts'
+import { ControllerError } from '../client/errors.ts'
 import { printJson } from '../output/output.ts'
 
 /** Time between two looks at a drain. */

@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose'
 import type { Config } from '../../config/config.ts'
-import { ConfigError } from '../../config/error.ts'
+import { ConfigError } from '../../config/errors.ts'
 import { ownClaims } from '../../config/own-claims.ts'
 import { findSecret, secretPath } from '../../config/secrets.ts'
 

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs'
 import { tameTimers } from '../../log/kafka/tame-timers.ts'
-import { ServiceError, reasonOf } from './failure.ts'
+import { ServiceError, reasonOf } from './errors.ts'
 import { connectMysql } from './mysql-connection.ts'
 
 /** One try may take this long. */

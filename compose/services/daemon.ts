@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ServiceError } from './failure.ts'
+import { ServiceError } from './errors.ts'
 import { hasEnded, lookAt } from './process-state.ts'
 
 /** A process known by its id. The id alone may by now belong to another one: `marker` stands in its command line. */

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { ServiceError } from './failure.ts'
+import { ServiceError } from './errors.ts'
 
 /**
  * Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 elsewhere). One of those

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
-import { ServiceError } from './failure.ts'
+import { ServiceError } from './errors.ts'
 import type { Say } from './programs.ts'
 
 /** As long as another process may download and install, a second one waits for it. */

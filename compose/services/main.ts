@@ -1,6 +1,6 @@
-import { ConfigError } from '../../config/error.ts'
+import { ConfigError } from '../../config/errors.ts'
 import { loadConfig } from '../../config/load.ts'
-import { ServiceError } from './failure.ts'
+import { ServiceError } from './errors.ts'
 import { servicesDown, servicesUp } from './services.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { parseKafkaUrl } from '../../log/kafka/url.ts'
 import { askKafka, askMysql } from './answers.ts'
-import { ServiceError, reasonOf } from './failure.ts'
+import { ServiceError, reasonOf } from './errors.ts'
 import type { Say } from './programs.ts'
 
 /** URLs that the environment names, each undefined where it names none. */

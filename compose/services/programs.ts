@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { ServiceError, reasonOf } from './failure.ts'
+import { ServiceError, reasonOf } from './errors.ts'
 
 /** Says what is being done, one plain line each. */
 export type Say = (line: string) => void

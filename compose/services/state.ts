@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DaemonId } from './daemon.ts'
-import { ServiceError, reasonOf } from './failure.ts'
+import { ServiceError, reasonOf } from './errors.ts'
 import { mysqlUrl, newPassword } from './mysql-url.ts'
 
 /** What runs a service: a process of ours, or a project of Docker compose. Neither while it is stopped. */

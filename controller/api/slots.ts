@@ -3,7 +3,7 @@ import type { StoreEnv } from '../../cluster/env.ts'
 import { commandTopic } from '../../protocol/records/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
-import { ApiError } from './error.ts'
+import { ApiError } from './errors.ts'
 
 const resetBody = {
   type: 'object',

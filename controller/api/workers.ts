@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { ControlPlane } from './control-plane.ts'
-import { ApiError } from './error.ts'
+import { ApiError } from './errors.ts'
 
 const paramsId = { type: 'object', required: ['id'], properties: { id: { type: 'string', maxLength: 64 } } }
 const drainBody = {

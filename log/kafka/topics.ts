@@ -5,7 +5,7 @@ import { topicBatchBytesMin } from '../../protocol/records/sizes.ts'
 import { LogError } from '../log.ts'
 import type { TopicSpec } from '../log.ts'
 import { checkTopic } from '../rules.ts'
-import { failureOf } from './failure.ts'
+import { failureOf } from './errors.ts'
 
 /** How topics are kept safe; undefined: as suits the number of brokers. */
 export interface Replication {

@@ -3,7 +3,7 @@ import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery } from '.
 import type { SlotId } from '../../protocol/slot.ts'
 import { channelId } from './channel-id.ts'
 import type { Database } from './database.ts'
-import { Failure } from './failure.ts'
+import { Failure } from './errors.ts'
 import { bytes, bytesOrNull, integer, rowsOf, text, textOrNull } from './rows.ts'
 import type { Result } from './session.ts'
 import { joined, sql, type Sql } from './sql.ts'

@@ -1,6 +1,6 @@
 import type { InstanceState, Leadership } from '../store.ts'
 import type { Database } from './database.ts'
-import { Failure } from './failure.ts'
+import { Failure } from './errors.ts'
 import { integer, metOf, rowsOf, text } from './rows.ts'
 import { sql } from './sql.ts'
 import { transaction, transactionPrefix } from './transaction.ts'

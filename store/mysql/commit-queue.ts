@@ -3,7 +3,7 @@ import { StoreError, type Commit, type CommitResult } from '../store.ts'
 import { commitStatements } from './commit-statements.ts'
 import { commitSessionsMax, type Database } from './database.ts'
 import type { MysqlEvents } from './events.ts'
-import { Failure } from './failure.ts'
+import { Failure } from './errors.ts'
 import { rowsOf } from './rows.ts'
 import { sql } from './sql.ts'
 

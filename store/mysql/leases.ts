@@ -1,7 +1,7 @@
 import { StoreError, carefulFrom, type Acquire, type Lease, type OutboxRow, type SlotState } from '../store.ts'
 import { type SlotId } from '../../protocol/slot.ts'
 import type { Database } from './database.ts'
-import { Failure } from './failure.ts'
+import { Failure } from './errors.ts'
 import { bytes, integer, integerOrNull, metOf, rowsOf, strings, text, textOrNull } from './rows.ts'
 import type { Result } from './session.ts'
 import { sql, type Sql } from './sql.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Failure } from './failure.ts'
+import { Failure } from './errors.ts'
 import { integer, rowsOf, text } from './rows.ts'
 import type { Result } from './session.ts'
 import { joined, sql, type Sql } from './sql.ts'

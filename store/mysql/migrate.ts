@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Failure } from './failure.ts'
+import { Failure } from './errors.ts'
 import { migrations as released, type Migration } from './migrations.ts'
 import { integer, integerOrNull, rowsOf } from './rows.ts'
 import { Session } from './session.ts'

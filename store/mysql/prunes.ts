@@ -1,7 +1,7 @@
 import { StoreError } from '../store.ts'
 import { type SlotId } from '../../protocol/slot.ts'
 import type { Database } from './database.ts'
-import { Failure } from './failure.ts'
+import { Failure } from './errors.ts'
 import { integer, rowsOf } from './rows.ts'
 import { sql } from './sql.ts'
 import { fencedTransaction } from './transaction.ts'

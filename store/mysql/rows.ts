@@ -1,5 +1,5 @@
 import type { RowDataPacket } from 'mysql2'
-import { Failure } from './failure.ts'
+import { Failure } from './errors.ts'
 import type { Result } from './session.ts'
 
 // Columns come back typed as anything; these read one as what its table says it is.

@@ -1,4 +1,4 @@
-import { Failure } from './failure.ts'
+import { Failure } from './errors.ts'
 import { Session } from './session.ts'
 import type { MysqlTarget } from './url.ts'
 

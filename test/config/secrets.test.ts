@@ -1,7 +1,7 @@
 /** Proves that a secret nobody set is made once, kept for its owner alone, and found again. */
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import t from 'tap'
-import { ConfigError } from '../../config/error.ts'
+import { ConfigError } from '../../config/errors.ts'
 import { defaultConfig } from '../../config/keys.ts'
 import { findSecret, secretPath, withFoundSecret, withSecret } from '../../config/secrets.ts'
 
