@@ -1,4 +1,4 @@
-import { LogError } from '../log/log.ts'
+import { LogError } from '../log/errors.ts'
 import { AppendLane } from '../log/append-lane.ts'
 import type { LaneItem } from '../log/append-lane.ts'
 import { encodeJson } from '../protocol/records/status.ts'

@@ -1,7 +1,7 @@
-import { LogError } from '../log/log.ts'
+import { LogError } from '../log/errors.ts'
 import type { Logger } from 'pino'
 import type { LogReader, LogRecord } from '../log/log.ts'
-import { FormatError } from '../protocol/records/envelope.ts'
+import { FormatError } from '../protocol/records/errors.ts'
 
 /**
  * Hands every batch of a reader to `handle`, in order, until the reader is closed. Other errors of the reader, and

@@ -1,5 +1,5 @@
-import { LogError } from '../log/log.ts'
-import { StoreError } from '../store/store.ts'
+import { LogError } from '../log/errors.ts'
+import { StoreError } from '../store/errors.ts'
 
 /**
  * What to say of an error that met a process at its start and that only a person can mend: a wrong password, no such

@@ -1,5 +1,5 @@
 import type { LaneOptions } from '../log/append-lane.ts'
-import { LogError } from '../log/log.ts'
+import { LogError } from '../log/errors.ts'
 import type { Env } from './env.ts'
 
 /** What an append lane reports to: metrics, and one line in the log of the process for the first entry that is dropped. */

@@ -1,5 +1,5 @@
-import { LogError } from '../log/log.ts'
-import { StoreError } from '../store/store.ts'
+import { LogError } from '../log/errors.ts'
+import { StoreError } from '../store/errors.ts'
 import type { Env } from './env.ts'
 
 /** Pauses between two tries of a request to the store or the log. */

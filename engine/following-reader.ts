@@ -1,4 +1,5 @@
-import { LogError, readBatchMax, readBufferBytesMax, type LogReader, type LogRecord } from '../log/log.ts'
+import { readBatchMax, readBufferBytesMax, type LogReader, type LogRecord } from '../log/log.ts'
+import { LogError } from '../log/errors.ts'
 import { recordBytes } from '../log/rules.ts'
 
 /** Credit goes back to the engine in lumps of this many bytes. */

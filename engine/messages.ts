@@ -1,6 +1,7 @@
-import type { LogErrorCode, LogRecord } from '../log/log.ts'
+import type { LogRecord } from '../log/log.ts'
+import type { LogErrorCode } from '../log/errors.ts'
 import type { Hindrance } from '../platform/outages.ts'
-import type { StoreErrorCode } from '../store/store.ts'
+import type { StoreErrorCode } from '../store/errors.ts'
 
 /** What the engine and its clients say to each other. Both are always the same release of the same program. */
 

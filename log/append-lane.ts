@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../platform/clock.ts'
 import { laneBatchBytesMax } from '../protocol/records/sizes.ts'
-import { LogError } from './log.ts'
+import { LogError } from './errors.ts'
 import type { Log, LogEntry } from './log.ts'
 import { recordBytes } from './rules.ts'
 

@@ -1,5 +1,3 @@
-import type { Hindrance } from '../platform/outages.ts'
-
 /**
  * The `log` seam: an ordered, partitioned, durable log. Adapters: `kafka`, `embedded`, `memory`; all pass
  * test/log/contract.ts. An adapter stores and reads records and nothing else: lanes, retries of appends, producer
@@ -86,26 +84,3 @@ export const readBatchMax = 2_000
 
 /** Bytes that a reader holds ready at most, before the adapter stops fetching for it. */
 export const readBufferBytesMax = 8 * 1024 * 1024
-
-export const logErrorCodes = [
-  'unavailable', // no answer: for an append the outcome is unknown
-  'too_large', // an append that the log will never take
-  'out_of_range', // the place to read from is older than `oldest` or newer than `next`
-  'unknown_topic',
-  'topic_mismatch',
-  'denied', // of createTopics: anywhere else, where a cluster runs, it may be mended meanwhile and is `unavailable`
-  'closed',
-] as const
-export type LogErrorCode = (typeof logErrorCodes)[number]
-
-export class LogError extends Error {
-  readonly code: LogErrorCode
-  /** Of an `unavailable` log that answers: why it takes nothing for now. */
-  readonly hindrance: Hindrance | null
-  constructor(code: LogErrorCode, message: string, options: ErrorOptions & { hindrance?: Hindrance | null } = {}) {
-    super(message, options)
-    this.name = 'LogError'
-    this.code = code
-    this.hindrance = options.hindrance ?? null
-  }
-}

@@ -1,7 +1,7 @@
 import type { LogReader, LogRecord } from '../log/log.ts'
 import type { Env } from '../cluster/env.ts'
 import { follow } from '../cluster/follow.ts'
-import { FormatError } from '../protocol/records/envelope.ts'
+import { FormatError } from '../protocol/records/errors.ts'
 import { decodeInbox } from '../protocol/records/event.ts'
 import type { EventBatch, InboxRecord } from '../protocol/records/event.ts'
 import { isAfter } from '../protocol/records/position.ts'

@@ -1,4 +1,4 @@
-import { StoreError } from './store.ts'
+import { StoreError } from './errors.ts'
 import type { Store } from './store.ts'
 
 /**

@@ -1,4 +1,3 @@
-import type { Hindrance } from '../platform/outages.ts'
 import type { SlotId, SlotPlace } from '../protocol/slot.ts'
 
 /**
@@ -251,24 +250,3 @@ export interface Store {
 
 /** Unclean take-overs after which a slot's records are shown to the app one at a time (delivery: poison). */
 export const carefulFrom = 2
-
-export const storeErrorCodes = [
-  'unavailable', // no answer: for a write the outcome is unknown
-  'duplicate', // a row that must be new exists: a cache above is wrong
-  'refused', // the store cannot take these rows, now or later; nothing was changed
-  'unknown_slot',
-  'damaged', // the data cannot be read as what it should be
-] as const
-export type StoreErrorCode = (typeof storeErrorCodes)[number]
-
-export class StoreError extends Error {
-  readonly code: StoreErrorCode
-  /** Of an `unavailable` store that answers: why it takes nothing for now. */
-  readonly hindrance: Hindrance | null
-  constructor(code: StoreErrorCode, message: string, options: ErrorOptions & { hindrance?: Hindrance | null } = {}) {
-    super(message, options)
-    this.name = 'StoreError'
-    this.code = code
-    this.hindrance = options.hindrance ?? null
-  }
-}

@@ -1,6 +1,6 @@
 import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
-import { LogError } from '../log/log.ts'
+import { LogError } from '../log/errors.ts'
 import type { LogRange, LogReader } from '../log/log.ts'
 import { Announcer } from '../cluster/announcer.ts'
 import type { Timer } from '../platform/clock.ts'

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { errors } from '../../protocol/client/codes.ts'
-import { CommandRefused } from '../../protocol/app/contract.ts'
+import { CommandRefused } from '../../protocol/app/errors.ts'
 import type { AppCommand } from '../../protocol/app/contract.ts'
 
 /** Characters that an idempotency key has at most. */

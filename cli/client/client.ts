@@ -3,6 +3,7 @@ import type { Config } from '../../config/config.ts'
 import { findSecret, secretPath } from '../../config/secrets.ts'
 import { authority } from '../../platform/addresses.ts'
 import { ControllerError } from './errors.ts'
+import type { ControllerErrorCode } from './errors.ts'
 
 /** How far a drain is. Pauses are those of the slots that it moved, in milliseconds. */
 export interface DrainState {
@@ -106,6 +107,7 @@ function parseJson(text: string): unknown {
 
 function refusal(origin: string, status: number, answer: unknown): ControllerError {
   const { code, message } = (answer ?? {}) as { code?: unknown; message?: unknown }
-  if (typeof message === 'string') return new ControllerError(typeof code === 'string' ? code : 'refused', message)
+  if (typeof message === 'string')
+    return new ControllerError(typeof code === 'string' ? (code as ControllerErrorCode) : 'refused', message)
   return new ControllerError('bad_answer', `${origin} answered with ${status} and no reason: is it a controller?`)
 }

@@ -1,10 +1,15 @@
+import type { ApiErrorCode } from '../../controller/api/errors.ts'
+import { CodedError } from '../../platform/errors.ts'
+
+/** What the client finds by itself, beside the refusals that the API has a code for. */
+export const clientErrorCodes = [
+  'unreachable', // nobody answers: whether a request that was sent took effect is unknown
+  'bad_answer', // what answers is no controller
+  'refused', // a refusal without a code
+] as const
+
+/** A code of a ControllerError. A controller of another version may give one that is not listed. */
+export type ControllerErrorCode = (typeof clientErrorCodes)[number] | ApiErrorCode
+
 /** The controller refused, or could not be reached. The message is one line for a person. */
-export class ControllerError extends Error {
-  /** `unreachable`, or the code that the controller gave. */
-  readonly code: string
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'ControllerError'
-    this.code = code
-  }
-}
+export class ControllerError extends CodedError<ControllerErrorCode> {}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config/config.ts'
 import { logUrl, slotCount, storeUrl } from '../../config/config.ts'
-import { LogError } from '../../log/log.ts'
+import { LogError } from '../../log/errors.ts'
 import { openLog } from '../../cluster/open-log.ts'
 import { exitCodes, fatal } from '../../platform/exit-codes.ts'
 import { forAPerson } from '../../cluster/for-a-person.ts'
@@ -10,7 +10,7 @@ import { defaultGroup } from '../../protocol/records/topics.ts'
 import { clusterTopics } from '../../cluster/topics.ts'
 import { openStore } from '../../cluster/open-store.ts'
 import { pinSlots } from '../../store/slots.ts'
-import { StoreError } from '../../store/store.ts'
+import { StoreError } from '../../store/errors.ts'
 
 /** Services that are being started are waited for. */
 const patienceMs = 30_000

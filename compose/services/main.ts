@@ -1,5 +1,6 @@
 import { ConfigError } from '../../config/errors.ts'
 import { loadConfig } from '../../config/load.ts'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { ServiceError } from './errors.ts'
 import { servicesDown, servicesUp } from './services.ts'
 
@@ -28,5 +29,5 @@ try {
 } catch (error) {
   if (!(error instanceof ServiceError || error instanceof ConfigError)) throw error
   say(error.message)
-  process.exitCode = 1
+  process.exitCode = exitCodes.failure
 }

@@ -1,5 +1,5 @@
 import { AppendLane } from '../../log/append-lane.ts'
-import { LogError } from '../../log/log.ts'
+import { LogError } from '../../log/errors.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { laneReports } from '../../cluster/lane-metrics.ts'
 import { encodeCommand } from '../../protocol/records/command.ts'

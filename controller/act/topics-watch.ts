@@ -1,4 +1,4 @@
-import { LogError } from '../../log/log.ts'
+import { LogError } from '../../log/errors.ts'
 import type { TopicSpec } from '../../log/log.ts'
 import type { Env } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'

@@ -3,7 +3,7 @@ import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { httpConnectionsMax, httpPatienceMs, impatient } from '../../platform/http-limits.ts'
-import { StoreError } from '../../store/store.ts'
+import { StoreError } from '../../store/errors.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'
 import { proxyRoutes } from './proxies.ts'
@@ -38,7 +38,9 @@ export function buildApi(control: ControlPlane, env: StoreEnv, { token, workersW
       .code(status)
       .send({ code: error.code ?? 'internal', message: status === 500 ? 'internal error' : error.message })
   })
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ code: 'not_found', message: 'no such path' }))
+  app.setNotFoundHandler(() => {
+    throw new ApiError('not_found', 'no such path')
+  })
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none'
     env.metrics.httpDuration.observe({ route, status: String(reply.statusCode) }, reply.elapsedTime / 1000)
@@ -50,7 +52,7 @@ export function buildApi(control: ControlPlane, env: StoreEnv, { token, workersW
   app.register((guarded, _options, done) => {
     guarded.addHook('onRequest', (request, _reply, next) => {
       const isLetIn = isAuthorized(request.headers.authorization, token)
-      next(isLetIn ? undefined : new ApiError(401, 'unauthorized', 'bearer token required'))
+      next(isLetIn ? undefined : new ApiError('unauthorized', 'bearer token required'))
     })
     workerRoutes(guarded, control)
     proxyRoutes(guarded, control)

@@ -1,11 +1,24 @@
-/** Callers get `{code, message}` with a 4xx or 5xx status. */
-export class ApiError extends Error {
-  override name = 'ApiError'
-  readonly status: number
-  readonly code: string
-  constructor(status: number, code: string, message: string) {
-    super(message)
-    this.status = status
-    this.code = code
+import { CodedError } from '../../platform/errors.ts'
+
+/** What the API refuses with: the code and its HTTP status. Nothing was done. */
+export const apiErrors = {
+  unauthorized: 401, // the bearer token is missing or wrong
+  not_found: 404, // no such path
+  unknown_worker: 404, // none that lives has the id
+  unknown_slot: 404, // no group has the slot
+  no_drain: 404, // the worker was not asked to drain
+  last_worker: 409, // nobody would take its slots
+  out_of_range: 422, // the log does not have the offset
+  not_leading: 503, // another controller leads, or none for now
+} as const
+
+/** A code of an ApiError. */
+export type ApiErrorCode = keyof typeof apiErrors
+
+/** A request that is refused: the caller gets `{code, message}` with the status of the code. */
+export class ApiError extends CodedError<ApiErrorCode> {
+  /** HTTP status of the answer. */
+  get status(): number {
+    return apiErrors[this.code]
   }
 }

@@ -28,12 +28,12 @@ export function slotRoutes(app: FastifyInstance, { store, log, logger }: StoreEn
   app.post('/api/v1/slots/reset', { schema: { body: resetBody } }, async (request) => {
     const { slot: name, to } = request.body as { slot: string; to: string | number }
     const slot = (await store.leases()).find((lease) => lease.slot === name)?.slot
-    if (slot === undefined) throw new ApiError(404, 'unknown_slot', `no slot ${name}`)
+    if (slot === undefined) throw new ApiError('unknown_slot', `no slot ${name}`)
     const { group, partition } = parseSlot(slot)
     const range = await log.range(commandTopic(group), partition)
     const offset = to === 'oldest' ? range.oldest : to === 'end' ? range.next : offsetOf(to)
     if (!Number.isSafeInteger(offset) || offset < range.oldest || offset > range.next) {
-      throw new ApiError(422, 'out_of_range', `the log of ${slot} goes from ${range.oldest} to ${range.next}`)
+      throw new ApiError('out_of_range', `the log of ${slot} goes from ${range.oldest} to ${range.next}`)
     }
     logger.warn({ slot, offset }, 'slot reset by a person')
     const lease = await store.resetSlot(slot, offset)

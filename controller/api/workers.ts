@@ -22,12 +22,11 @@ export function workerRoutes(app: FastifyInstance, control: ControlPlane): void 
     const { id } = request.params as { id: string }
     const { force = false } = (request.body ?? {}) as { force?: boolean }
     const workers = control.members.workers().map(({ beat }) => beat)
-    if (!workers.some((worker) => worker.id === id)) throw new ApiError(404, 'unknown_worker', `no live worker ${id}`)
-    if (!control.isLeader) throw new ApiError(503, 'not_leading', 'this controller does not lead right now, try again')
+    if (!workers.some((worker) => worker.id === id)) throw new ApiError('unknown_worker', `no live worker ${id}`)
+    if (!control.isLeader) throw new ApiError('not_leading', 'this controller does not lead right now, try again')
     const others = workers.filter((worker) => worker.id !== id && worker.state === 'live')
     if (others.length === 0 && !force) {
       throw new ApiError(
-        409,
         'last_worker',
         `${id} is the last live worker: nobody would take its slots (--force drains it all the same)`,
       )
@@ -39,7 +38,7 @@ export function workerRoutes(app: FastifyInstance, control: ControlPlane): void 
   app.get('/api/v1/workers/:id/drain', { schema: { params: paramsId } }, (request) => {
     const { id } = request.params as { id: string }
     const pauses = control.drains.pausesOf(id)
-    if (!pauses) throw new ApiError(404, 'no_drain', `worker ${id} was not asked to drain`)
+    if (!pauses) throw new ApiError('no_drain', `worker ${id} was not asked to drain`)
     const worker = control.members.workers().find(({ beat }) => beat.id === id)?.beat
     const isDone = !worker || worker.state === 'drained'
     return {

@@ -2,7 +2,8 @@ import { accessSync, chmodSync, constants, mkdirSync, realpathSync, statSync } f
 import { join } from 'node:path'
 import { logMigrations } from '../../log/embedded/tables.ts'
 import { Sql, integer, sqliteCode } from '../sql.ts'
-import { NewerTablesError, applicationId, migrate, storeMigrations } from '../../store/embedded/tables.ts'
+import { applicationId, migrate, storeMigrations } from '../../store/embedded/tables.ts'
+import { NewerTablesError } from '../../store/embedded/errors.ts'
 import { openDatabase, type Sync } from './database.ts'
 import { EngineStartError, type FileErrorCode } from './errors.ts'
 

@@ -2,7 +2,8 @@ import { shareConnection } from '../../engine/shared.ts'
 import type { EngineConnection } from '../../engine/connection.ts'
 import type { LogRequests } from './log-requests.ts'
 import type { OutageEvents } from '../../platform/outages.ts'
-import { LogError, type Log, type LogEntry, type LogRange, type LogReader, type TopicSpec } from '../log.ts'
+import type { Log, LogEntry, LogRange, LogReader, TopicSpec } from '../log.ts'
+import { LogError } from '../errors.ts'
 
 /** Records that one request removes at most. */
 export const trimChunk = 1_000

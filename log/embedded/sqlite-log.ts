@@ -1,4 +1,5 @@
-import { LogError, type LogEntry, type LogRange, type LogRecord, type TopicSpec } from '../log.ts'
+import type { LogEntry, LogRange, LogRecord, TopicSpec } from '../log.ts'
+import { LogError } from '../errors.ts'
 import { bytes, bytesOrNull, integer, integerOrNull, type Sql } from '../../engine/sql.ts'
 import { checkAppend, checkPlace, checkTopic, recordBytes } from '../rules.ts'
 

@@ -2,7 +2,7 @@ import deleteRequest from 'kafkajs/src/protocol/requests/deleteRecords/v0/reques
 import deleteResponse from 'kafkajs/src/protocol/requests/deleteRecords/v0/response.js'
 import { kafkaLimitMs } from './brokers.ts'
 import type { Brokers } from './brokers.ts'
-import { kafkaCodes } from './errors.ts'
+import { kafkaCodes } from './wire/codes.ts'
 
 /** Removes the records of a partition before an offset. Kafka frees the disk segment by segment. */
 export async function deleteRecords(

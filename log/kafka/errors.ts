@@ -1,17 +1,6 @@
 import protocolErrors from 'kafkajs/src/protocol/error.js'
 import type { Hindrance } from '../../platform/outages.ts'
-import { LogError, type LogErrorCode } from '../log.ts'
-
-/** Error codes of Kafka's protocol that are treated each in its own way (kafka.apache.org/protocol#protocol_error_codes). */
-export const kafkaCodes = {
-  none: 0,
-  offsetOutOfRange: 1,
-  unknownTopic: 3,
-  leaderNotAvailable: 5,
-  notLeader: 6,
-  sessionNotFound: 70,
-  sessionEpoch: 71,
-} as const
+import { LogError, type LogErrorCode } from '../errors.ts'
 
 /** Names of the errors that do not pass. */
 const lasting: Record<string, LogErrorCode> = {

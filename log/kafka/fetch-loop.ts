@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Brokers } from './brokers.ts'
-import { kafkaCodes } from './errors.ts'
+import { kafkaCodes } from './wire/codes.ts'
 import type { KafkaReader } from './reader.ts'
 import { fetchAnswer, fetchRequest, type FetchAnswer, type FetchSession } from './wire/fetch.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LogError } from '../log.ts'
+import { LogError } from '../errors.ts'
 import type { Log, LogEntry, LogRange, LogReader, TopicSpec } from '../log.ts'
 import { Brokers } from './brokers.ts'
 import { noEvents } from './events.ts'

@@ -3,7 +3,7 @@ import listResponse from 'kafkajs/src/protocol/requests/listOffsets/v2/response.
 import type { OffsetsAnswer } from 'kafkajs/src/protocol/requests/listOffsets/v2/response.js'
 import type { LogRange } from '../log.ts'
 import type { Brokers } from './brokers.ts'
-import { kafkaCodes } from './errors.ts'
+import { kafkaCodes } from './wire/codes.ts'
 
 /** The two times that stand for the ends of a partition. */
 const ends = { oldest: -2, next: -1 }

@@ -3,7 +3,7 @@ import type { LogEntry } from '../log.ts'
 import { checkAppend, recordBytes } from '../rules.ts'
 import { type Brokers, kafkaLimitMs } from './brokers.ts'
 import type { KafkaEvents } from './events.ts'
-import { kafkaCodes } from './errors.ts'
+import { kafkaCodes } from './wire/codes.ts'
 import { decodeProduce, produceRequest } from './wire/produce.ts'
 
 /** Produce requests under way at one broker: what comes meanwhile goes together in the next. */

@@ -1,12 +1,5 @@
-import {
-  LogError,
-  readBatchMax,
-  type Log,
-  type LogEntry,
-  type LogRange,
-  type LogReader,
-  type LogRecord,
-} from '../log.ts'
+import { readBatchMax, type Log, type LogEntry, type LogRange, type LogReader, type LogRecord } from '../log.ts'
+import { LogError } from '../errors.ts'
 import type { TopicSpec } from '../log.ts'
 import { checkAppend, checkPlace, checkTopic } from '../rules.ts'
 

@@ -115,13 +115,3 @@ export interface Read {
   command: AppCommand
   stream: Stream
 }
-
-/** The command is not one the app can act on: the client gets the error, nothing else happens. */
-export class CommandRefused extends Error {
-  readonly error: CommandError
-  constructor(error: CommandError) {
-    super(error.message)
-    this.name = 'CommandRefused'
-    this.error = error
-  }
-}

@@ -39,8 +39,3 @@ export type ClientCommand =
   | { id: number; method: 'refresh'; token: string }
   /** Known to the protocol, not offered here. */
   | { id: number; method: 'presence' | 'presence_stats' | 'sub_refresh' }
-
-/** The frame or command is not of the protocol: the connection ends with 3501. */
-export class ProtocolError extends Error {
-  override name = 'ProtocolError'
-}

@@ -1,4 +1,5 @@
-import { FormatError, decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { FormatError } from './errors.ts'
 import { checkShape, shapeOf } from './shape.ts'
 
 /**

@@ -1,3 +1,5 @@
+import { FormatError } from './errors.ts'
+
 /**
  * What every record of ours looks like in the log: one byte of format version, four bytes of header length (big
  * endian), a JSON header, then payload bytes that nobody on the way parses. Readers ignore header members they do not
@@ -8,10 +10,6 @@ export const formatVersion = 1
 
 /** Of a record, an event or an answer without one. */
 export const emptyPayload: Buffer = Buffer.alloc(0)
-
-export class FormatError extends Error {
-  override name = 'FormatError'
-}
 
 export function encodeEnvelope(header: object, payload: Buffer | Buffer[]): Buffer {
   return encodeEnvelopeText(JSON.stringify(header), payload)

@@ -1,5 +1,6 @@
 import type { SlotId } from '../slot.ts'
-import { FormatError, decodeEnvelope, encodeEnvelope, emptyPayload } from './envelope.ts'
+import { decodeEnvelope, encodeEnvelope, emptyPayload } from './envelope.ts'
+import { FormatError } from './errors.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
 import { recordBytesMax } from './sizes.ts'

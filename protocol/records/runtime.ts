@@ -1,7 +1,8 @@
 import { publicationJson } from '../client/publication.ts'
 import type { Publication } from '../client/publication.ts'
 import { splitValues } from '../json.ts'
-import { FormatError, emptyPayload } from './envelope.ts'
+import { emptyPayload } from './envelope.ts'
+import { FormatError } from './errors.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 
 /**

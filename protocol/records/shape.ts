@@ -1,5 +1,5 @@
 import { isSlotId } from '../slot.ts'
-import { FormatError } from './envelope.ts'
+import { FormatError } from './errors.ts'
 
 /** What a member of a record must be; `?` allows null and absence too. A count is a whole number. */
 type Kind = 'text' | 'slot' | 'count' | 'number' | 'list' | 'object'

@@ -1,5 +1,5 @@
 import type { SlotPlace, SlotId } from '../slot.ts'
-import { FormatError } from './envelope.ts'
+import { FormatError } from './errors.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
 

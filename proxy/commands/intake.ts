@@ -1,6 +1,6 @@
 import type { Timer } from '../../platform/clock.ts'
 import type { Env } from '../../cluster/env.ts'
-import { ProtocolError } from '../../protocol/client/command.ts'
+import { ProtocolError } from '../../protocol/client/errors.ts'
 import type { ClientCommand } from '../../protocol/client/command.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'

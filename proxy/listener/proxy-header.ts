@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { canonicalAddress } from '../../platform/networks.ts'
+import { ProxyHeaderError } from './errors.ts'
 
 /**
  * The PROXY protocol's header (HAProxy, doc/proxy-protocol.txt), versions 1 and 2. The package proxy-protocol-js would
@@ -11,20 +12,6 @@ export interface ProxyHeader {
   length: number
   /** Of the client, canonical; null when the balancer speaks for itself (health checks) or does not know. */
   address: string | null
-}
-
-/** Why what came is no header. */
-export type HeaderProblem = 'missing' | 'malformed' | 'too_long'
-
-/** A connection that does not begin with a header. */
-export class ProxyHeaderError extends Error {
-  readonly problem: HeaderProblem
-
-  constructor(problem: HeaderProblem) {
-    super(`PROXY protocol header ${problem.replaceAll('_', ' ')}`)
-    this.name = 'ProxyHeaderError'
-    this.problem = problem
-  }
 }
 
 /** Longest line of version 1, its line end included, as the specification has it. */

@@ -1,5 +1,6 @@
-import { StoreError, type Commit, type CommitResult } from '../store.ts'
-import { type SlotId } from '../../protocol/slot.ts'
+import type { Commit, CommitResult } from '../store.ts'
+import { StoreError } from '../errors.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import type { Leases } from './leases.ts'
 import { integer, type Sql } from '../../engine/sql.ts'
 

@@ -1,5 +1,5 @@
 import type { Store } from '../store.ts'
-import { StoreError } from '../store.ts'
+import { StoreError } from '../errors.ts'
 import { Channels } from './channels.ts'
 import { Cluster } from './cluster.ts'
 import { Commits } from './commits.ts'

@@ -1,4 +1,5 @@
 import { integer, type Sql } from '../../engine/sql.ts'
+import { NewerTablesError } from './errors.ts'
 
 /** Marks a SQLite file as one of ours ("HOLD"). */
 export const applicationId = 0x48_4f_4c_44
@@ -103,14 +104,6 @@ export const storeMigrations: readonly string[] = [
   `,
   "ALTER TABLE lease ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
 ]
-
-/** The database was written by a program that knows more versions of the tables than this one. */
-export class NewerTablesError extends Error {
-  constructor(found: number, known: number) {
-    super(`its tables have version ${found}, this program knows versions up to ${known}`)
-    this.name = 'NewerTablesError'
-  }
-}
 
 /** Brings the tables up to the newest version, each step in a transaction of its own. */
 export function migrate(sql: Sql, migrations: readonly string[]): void {

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
-import { StoreError, type Store } from '../store.ts'
+import type { Store } from '../store.ts'
+import { StoreError } from '../errors.ts'
 import { Sql } from '../../engine/sql.ts'
 import { SqliteStore, type StoreAnswer, type StoreArguments, type StoreRequest } from '../embedded/sqlite-store.ts'
 import { storeRequests } from '../embedded/store-requests.ts'

@@ -1,5 +1,6 @@
 import { commitBytes } from '../commit-size.ts'
-import { StoreError, type Commit, type CommitResult } from '../store.ts'
+import type { Commit, CommitResult } from '../store.ts'
+import { StoreError } from '../errors.ts'
 import { commitStatements } from './commit-statements.ts'
 import { commitSessionsMax, type Database } from './database.ts'
 import type { MysqlEvents } from './events.ts'

@@ -1,18 +1,24 @@
 import type { Hindrance } from '../../platform/outages.ts'
-import { StoreError, type StoreErrorCode } from '../store.ts'
+import { StoreError, type StoreErrorCode } from '../errors.ts'
 
-/** What an error of the server or the connection means for the request that met it. */
-export type FailureKind =
-  | 'deadlock' // rolled back as a whole: again
-  | 'lock_wait' // somebody else held a row for too long: roll back, again
-  | 'read_only' // the server is no longer the one that takes writes
-  | 'full' // it has no room
-  | 'unavailable' // no answer, or none now
-  | 'denied' // the server does not let this user in, or to this database: only a person can mend it
-  | 'fenced' // the check after a fence failed
-  | 'duplicate'
-  | 'refused' // these rows will never fit
-  | 'damaged' // the database is not as it should be
+/** What an error of the server or the connection means for the request that met it, and what the seam says of it. */
+export const failureKinds = {
+  deadlock: 'unavailable', // rolled back as a whole: again
+  lock_wait: 'unavailable', // somebody else held a row for too long: roll back, again
+  read_only: 'unavailable', // the server is no longer the one that takes writes
+  full: 'unavailable', // it has no room
+  unavailable: 'unavailable', // no answer, or none now
+  // The server does not let this user in, or to this database. While a cluster runs somebody mends it, and nobody has to
+  // start us again; a start says it (migrate.ts).
+  denied: 'unavailable',
+  fenced: 'damaged', // the check after a fence failed; answered where the fence is
+  duplicate: 'duplicate', // a row that must be new exists
+  refused: 'refused', // these rows will never fit
+  damaged: 'damaged', // the database is not as it should be
+} as const satisfies Record<string, StoreErrorCode>
+
+/** A kind of a Failure. */
+export type FailureKind = keyof typeof failureKinds
 
 /** Server error numbers, the same for MySQL and MariaDB (dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html). */
 const kinds: Record<number, FailureKind> = {
@@ -100,23 +106,9 @@ function isDenied(error: Error): boolean {
   return code === 'HANDSHAKE_NO_SSL_SUPPORT' || code === 'AUTH_SWITCH_PLUGIN_ERROR'
 }
 
-const codes: Record<FailureKind, StoreErrorCode> = {
-  deadlock: 'unavailable',
-  lock_wait: 'unavailable',
-  read_only: 'unavailable',
-  full: 'unavailable',
-  unavailable: 'unavailable',
-  // While a cluster runs somebody mends it, and nobody has to start us again; a start says it (migrate.ts).
-  denied: 'unavailable',
-  fenced: 'damaged', // answered where the fence is
-  duplicate: 'duplicate',
-  refused: 'refused',
-  damaged: 'damaged',
-}
-
 /** The seam's error for one of ours; any other stays what it is. */
 export function storeErrorOf(error: unknown): unknown {
   return error instanceof Failure
-    ? new StoreError(codes[error.kind], error.message, { cause: error, hindrance: error.hindrance })
+    ? new StoreError(failureKinds[error.kind], error.message, { cause: error, hindrance: error.hindrance })
     : error
 }

@@ -1,8 +1,8 @@
 /** Proves that what the Kafka and MySQL adapters tell becomes metrics, and an outage a line in the process's log. */
 import { pino } from 'pino'
 import t from 'tap'
-import { LogError } from '../../log/log.ts'
-import { StoreError } from '../../store/store.ts'
+import { LogError } from '../../log/errors.ts'
+import { StoreError } from '../../store/errors.ts'
 import { kafkaEvents } from '../../cluster/kafka-events.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { mysqlEvents } from '../../cluster/mysql-events.ts'

@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import t from 'tap'
-import { LogError } from '../../log/log.ts'
+import { LogError } from '../../log/errors.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 

@@ -2,7 +2,7 @@
 // becomes a dead letter, its neighbours in the batch take effect in order; and that a slot halts, loudly, when not even
 // the dead letter is taken.
 import t from 'tap'
-import { StoreError } from '../../store/store.ts'
+import { StoreError } from '../../store/errors.ts'
 import type { Commit } from '../../store/store.ts'
 import { announcements, clusterByHand, commands, give, onlySlot, stored } from '../harness/by-hand.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'

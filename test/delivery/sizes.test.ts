@@ -2,7 +2,7 @@
 // at and over what the log takes, what an app makes of them, and rows that an older version left in the outbox.
 import { SignJWT } from 'jose'
 import t from 'tap'
-import { LogError } from '../../log/log.ts'
+import { LogError } from '../../log/errors.ts'
 import { decodeCommand } from '../../protocol/records/command.ts'
 import { decodeInbox } from '../../protocol/records/event.ts'
 import { appendBytesMax, commandBytesMax, recordBytesMax } from '../../protocol/records/sizes.ts'

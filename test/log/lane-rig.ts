@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { AppendLane } from '../../log/append-lane.ts'
 import type { LaneItem } from '../../log/append-lane.ts'
-import { LogError } from '../../log/log.ts'
+import { LogError } from '../../log/errors.ts'
 import type { Log, LogEntry } from '../../log/log.ts'
 import type { Clock } from '../../platform/clock.ts'
 

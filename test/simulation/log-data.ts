@@ -1,4 +1,5 @@
-import { LogError, readBatchMax } from '../../log/log.ts'
+import { readBatchMax } from '../../log/log.ts'
+import { LogError } from '../../log/errors.ts'
 import type { LogEntry, LogRange, LogRecord, TopicSpec } from '../../log/log.ts'
 import { checkAppend, checkPlace, checkTopic } from '../../log/rules.ts'
 

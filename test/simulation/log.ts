@@ -1,4 +1,5 @@
-import { LogError, readBatchMax } from '../../log/log.ts'
+import { readBatchMax } from '../../log/log.ts'
+import { LogError } from '../../log/errors.ts'
 import type { Log, LogEntry, LogReader, LogRecord } from '../../log/log.ts'
 import { decodeEnvelope, formatVersion } from '../../protocol/records/envelope.ts'
 import type { Host } from './host.ts'

@@ -1,5 +1,5 @@
-import { LogError } from '../../log/log.ts'
-import { StoreError } from '../../store/store.ts'
+import { LogError } from '../../log/errors.ts'
+import { StoreError } from '../../store/errors.ts'
 import type { Host, Link } from './host.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'

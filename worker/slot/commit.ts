@@ -3,7 +3,7 @@ import { untilAnswered } from '../../cluster/until-answered.ts'
 import { commitBytesMax } from '../../protocol/records/sizes.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { commitBytes } from '../../store/commit-size.ts'
-import { StoreError } from '../../store/store.ts'
+import { StoreError } from '../../store/errors.ts'
 import type { Commit, CommitResult, Lease } from '../../store/store.ts'
 
 /**

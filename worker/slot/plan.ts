@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { AppMessage, Effect, Stream } from '../../protocol/app/contract.ts'
-import { CommandRefused } from '../../protocol/app/contract.ts'
+import { CommandRefused } from '../../protocol/app/errors.ts'
 import { goOn } from '../../protocol/app/fold.ts'
 import type { CommandError } from '../../protocol/client/codes.ts'
 import { publicationJson } from '../../protocol/client/publication.ts'

@@ -1,6 +1,6 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
-import { CommandRefused } from '../../protocol/app/contract.ts'
+import { CommandRefused } from '../../protocol/app/errors.ts'
 import type { App, AppCommand, AppState, Stream } from '../../protocol/app/contract.ts'
 import { idemKey } from '../../protocol/app/fold.ts'
 import type { SlotId } from '../../protocol/slot.ts'

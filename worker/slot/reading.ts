@@ -1,4 +1,4 @@
-import { LogError } from '../../log/log.ts'
+import { LogError } from '../../log/errors.ts'
 import type { LogReader, LogRecord } from '../../log/log.ts'
 import type { Clock } from '../../platform/clock.ts'
 

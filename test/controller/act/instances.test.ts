@@ -2,7 +2,7 @@
 import pino from 'pino'
 import t from 'tap'
 import { Instances } from '../../../controller/act/instances.ts'
-import { LogError } from '../../../log/log.ts'
+import { LogError } from '../../../log/errors.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { systemClock } from '../../../platform/clock.ts'

@@ -3,7 +3,7 @@
 import pino from 'pino'
 import t from 'tap'
 import { TopicsWatch } from '../../../controller/act/topics-watch.ts'
-import { LogError } from '../../../log/log.ts'
+import { LogError } from '../../../log/errors.ts'
 import type { Log } from '../../../log/log.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { systemRandom } from '../../../platform/random.ts'

@@ -17,12 +17,8 @@ import {
 import * as fc from 'fast-check'
 import t from 'tap'
 import { canonicalAddress } from '../../../platform/networks.ts'
-import {
-  ProxyHeaderError,
-  binaryBytesMax,
-  lineBytesMax,
-  parseProxyHeader,
-} from '../../../proxy/listener/proxy-header.ts'
+import { binaryBytesMax, lineBytesMax, parseProxyHeader } from '../../../proxy/listener/proxy-header.ts'
+import { ProxyHeaderError } from '../../../proxy/listener/errors.ts'
 import { binaryHeader, ip4, ip6, unix } from './proxy-headers.ts'
 
 /** The problem that refuses a header; null when it is taken or not all there. */

@@ -1,6 +1,7 @@
 /** Rows and commits for the contract of stores and for the tests of single ones. */
 import type { Test } from 'tap'
-import type { Acquire, Commit, Message, SlotState, Store, StoreErrorCode } from '../../../store/store.ts'
+import type { Acquire, Commit, Message, SlotState, Store } from '../../../store/store.ts'
+import type { StoreErrorCode } from '../../../store/errors.ts'
 
 /** Opens one more handle on the same store, as another process would. Closes with the test. */
 export type OpenStore = () => Store

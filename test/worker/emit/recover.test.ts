@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import type { Message } from '../../../store/store.ts'
-import { CommandRefused } from '../../../protocol/app/contract.ts'
+import { CommandRefused } from '../../../protocol/app/errors.ts'
 import { answerBytesMax } from '../../../protocol/records/sizes.ts'
 import type { RecoverRange } from '../../../protocol/records/runtime.ts'
 import { answerRecover, recoverQuery } from '../../../worker/emit/recover.ts'

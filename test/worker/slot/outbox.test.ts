@@ -3,7 +3,7 @@
 // row that the log can never take, left by an older version, becomes a resync at its place. A large answer goes in parts.
 import pino from 'pino'
 import t from 'tap'
-import { LogError } from '../../../log/log.ts'
+import { LogError } from '../../../log/errors.ts'
 import type { LogEntry } from '../../../log/log.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { createMetrics } from '../../../observability/metrics.ts'

@@ -1,0 +1,4 @@
+/** A record is not one of ours, or of a version that this build cannot read. */
+export class FormatError extends Error {
+  override name = 'FormatError'
+}
