@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { errors } from '../../protocol/client/codes.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 import type { Wire } from '../harness/clients/wire.ts'
 import { Target } from './target.ts'
 

@@ -14,7 +14,7 @@ import { encodeFrame, FrameDecoder } from '../../engine/frames.ts'
 import type { ClientMessage, ServerMessage } from '../../engine/messages.ts'
 import { helloDeadlineMs } from '../../engine/server/peer.ts'
 import { readPlace } from '../../engine/place.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 import { EngineChild, openEmbeddedLog, temporaryDirectory } from '../engine/start-engine.ts'
 
 const dataDir = await temporaryDirectory(t)

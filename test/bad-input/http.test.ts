@@ -14,7 +14,7 @@ import { startInternalListener } from '../../platform/internal-listener.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
 import { page } from '../../apps/chat/page/plugin.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 
 const secret = 'a secret of these tests, 32 bytes'
 const cluster = new InProcessCluster()

@@ -7,7 +7,7 @@ import { slotCount } from '../../config/config.ts'
 import { encodeEnvelope } from '../../protocol/records/envelope.ts'
 import { clusterTopics } from '../../cluster/topics.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 
 void t.test('stray records on every topic', async (t) => {
   await using cluster = new InProcessCluster()

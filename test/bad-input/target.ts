@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
 import { Served, tokenFor } from '../harness/served.ts'
 import { clientFrame } from './frames.ts'

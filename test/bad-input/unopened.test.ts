@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions/sessions.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
 import { Served } from '../harness/served.ts'
 

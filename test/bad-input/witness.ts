@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Wire } from '../harness/clients/wire.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 
 /** Time between two messages. */
 const chatIntervalMs = 15

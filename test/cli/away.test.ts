@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import type { Test } from 'tap'
 import { freePort } from '../../compose/services/free-port.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 import { EngineChild } from '../engine/start-engine.ts'
 import { environment, launcher } from './helpers.ts'
 

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
 import { ended, environment, holdfast, isAlive, launcher, run } from './helpers.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 
 /** Runs before the launcher and makes this Node claim to be version 20. */
 const asNode20 =

@@ -184,7 +184,7 @@ class Running {
     const [, ...check] = file.services[this.service]!.healthcheck!.test!
     const isHealthy = async () =>
       this.process.exitCode === null && (await image.run(image.here(check), this.environment)).code === 0
-    await until(isHealthy, { deadlineMs, what: `${this.service} to be healthy` }).catch((error: unknown) => {
+    await until(`${this.service} to be healthy`, isHealthy, deadlineMs).catch((error: unknown) => {
       throw new Error(this.output, { cause: error })
     })
   }
@@ -220,11 +220,9 @@ void t.test('the cluster', async (t) => {
     const list = await workers()
     return list.length === 3 && owned(list, 'v1') === 64
   }
-  await until(isAtWork, { deadlineMs, what: 'three workers, and the first version at work' }).catch(
-    (error: unknown) => {
-      throw new Error(all.map(({ service, output }) => `${service}:\n${output}`).join('\n'), { cause: error })
-    },
-  )
+  await until('three workers, and the first version at work', isAtWork, deadlineMs).catch((error: unknown) => {
+    throw new Error(all.map(({ service, output }) => `${service}:\n${output}`).join('\n'), { cause: error })
+  })
   t.equal(owned(await workers(), 'v2'), 0, 'the next version waits')
 
   const { code, stdout: token } = await proxy.exec('token', 'alice')
@@ -245,10 +243,7 @@ void t.test('the cluster', async (t) => {
     { id: 3, publish: { channel: 'room', data: 'hello' } },
   ]
   ws.send(commands.map((command) => JSON.stringify(command)).join('\n'))
-  await until(() => replies.some((line) => line.includes('"pub"')), {
-    deadlineMs,
-    what: `a publication among ${replies.join()}`,
-  })
+  await until(`a publication among ${replies.join()}`, () => replies.some((line) => line.includes('"pub"')), deadlineMs)
   t.notOk(replies.some((line) => line.includes('"error"')))
   ws.terminate()
 

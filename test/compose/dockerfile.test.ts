@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { freePort } from '../../compose/services/free-port.ts'
 import { ended } from '../cli/helpers.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 import { contextDirectory, environmentOf, listOf, readDockerfile, textsOf } from './dockerfile.ts'
 import { Image } from './image.ts'
 

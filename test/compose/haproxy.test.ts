@@ -116,11 +116,12 @@ async function isHealthy(): Promise<boolean> {
 }
 
 await until(
+  'HAProxy to answer',
   async () => {
     if (haproxy.exitCode !== null) throw new Error(said)
     return isHealthy()
   },
-  { deadlineMs, what: 'HAProxy to answer' },
+  deadlineMs,
 )
 
 const url = `wss://localhost:${port}/connection/websocket`
@@ -197,7 +198,7 @@ void t.test('the SDK talks through it, and the log knows where from', async (t) 
   own.subscribe()
   await own.ready(deadlineMs)
   for (let i = 1; i <= 3; i++) await own.publish(i)
-  await until(() => received.length === 3, { deadlineMs, what: 'all messages' })
+  await until('all messages', () => received.length === 3, deadlineMs)
   t.strictSame(received, [1, 2, 3])
   t.equal(connected('127.0.0.11'), 1)
   t.equal(connected('127.0.0.12'), 1)
@@ -205,7 +206,7 @@ void t.test('the SDK talks through it, and the log knows where from', async (t) 
   t.equal(connected('127.0.0.1'), 0, "nobody has HAProxy's")
   ada.disconnect()
   bob.disconnect()
-  await until(() => /^127\.0\.0\.11:\d+ .* 101 /m.test(said), { deadlineMs, what: "HAProxy's own line about it" })
+  await until("HAProxy's own line about it", () => /^127\.0\.0\.11:\d+ .* 101 /m.test(said), deadlineMs)
 })
 
 void t.test('the limit of an address counts clients, not HAProxy', async (t) => {
@@ -252,7 +253,7 @@ void t.test('a proxy that drains gets no new clients, and its own go over withou
   room.subscribe()
   ada.connect()
   await room.ready(deadlineMs)
-  await until(() => connected('127.0.0.31') === 1, { deadlineMs, what: 'the line of its proxy' })
+  await until('the line of its proxy', () => connected('127.0.0.31') === 1, deadlineMs)
   const [draining, staying] = first.addresses.includes('127.0.0.31') ? [first, second] : [second, first]
   // Others keep it busy for the whole jitter.
   const held = await Promise.all(Array.from({ length: 6 }, (_, i) => attempt(`127.0.0.${40 + i}`)))
@@ -277,16 +278,16 @@ void t.test('a proxy that drains gets no new clients, and its own go over withou
   t.ok(count >= 20, `${count} clients came in meanwhile`)
   t.strictSame(await draining.running.exited, { code: 0, signal: null })
 
-  await until(() => staying.addresses.includes('127.0.0.31'), { deadlineMs, what: 'the client at the other proxy' })
+  await until('the client at the other proxy', () => staying.addresses.includes('127.0.0.31'), deadlineMs)
   await room.publish('after')
-  await until(() => received.includes('after'), { deadlineMs, what: 'its message' })
+  await until('its message', () => received.includes('after'), deadlineMs)
   t.strictSame(events, ['connecting 0', 'connected', 'connecting 3001', 'connected'])
   t.equal(await isHealthy(), true, 'one proxy is enough')
 })
 
 void t.test('without a proxy it is not healthy, and it stops in order', async (t) => {
   for (const { running } of proxies) await running.stop()
-  await until(async () => !(await isHealthy()), { deadlineMs, what: 'the health check to fail' })
+  await until('the health check to fail', async () => !(await isHealthy()), deadlineMs)
   t.equal(await attempt('127.0.0.61'), 503)
   haproxy.kill('SIGUSR1')
   t.strictSame(await ended(haproxy), { code: 0, signal: null })

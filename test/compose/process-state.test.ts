@@ -32,10 +32,7 @@ t.test('what the system says, and what it means', (t) => {
 t.test('a real one', async (t) => {
   const child = spawn('sleep', ['60'])
   t.teardown(() => child.kill('SIGKILL'))
-  await until(async () => (await lookAt(child.pid!))?.commandLine.startsWith('sleep') === true, {
-    deadlineMs: 10_000,
-    what: 'its command line',
-  })
+  await until('its command line', async () => (await lookAt(child.pid!))?.commandLine.startsWith('sleep') === true)
   t.match(await lookAt(child.pid!), { threads: 1, commandLine: 'sleep\x0060\0' })
   t.equal(hasEnded(await lookAt(child.pid!), 'sleep'), false)
   t.equal(hasEnded(await lookAt(child.pid!), marker), true)

@@ -134,7 +134,7 @@ t.test('from nothing to nothing', async (t) => {
 
   t.test('what died is started again, with the same address; the rest is left alone', async (t) => {
     process.kill(kafka.daemon.pid, 'SIGKILL')
-    await until(() => !isAlive(kafka.daemon.pid), { deadlineMs: 10_000, what: 'the end of the broker' })
+    await until('the end of the broker', () => !isAlive(kafka.daemon.pid))
     const again = await services('up', dataDir)
     t.equal(again.stdout, first.stdout)
     t.match(again.stderr, `mysql runs already, as process ${mysql.daemon.pid}`)
@@ -217,7 +217,7 @@ t.test('Docker comes before local packages', async (t) => {
   await using store = await testStore()
   const docker = fakeDocker(join(dataDir, 'engine'), 'nothing fails')
   const up = services('up', dataDir, { PATH: docker.PATH, HOLDFAST_STORE: store.url })
-  await until(() => docker.asked().includes(' up '), { deadlineMs: 20_000, what: 'compose up' })
+  await until('compose up', () => docker.asked().includes(' up '), 20_000)
   // The container would do this: it listens on the port that was published.
   await forward(t, known(dataDir).kafka.port, Number(new URL(kafkaUrl('x')).port))
   const changed = parse(readFileSync(join(dataDir, 'services', 'compose.override.yaml'), 'utf8'), tags) as ComposeFile

@@ -8,7 +8,7 @@ import type { Store } from '../../store/store.ts'
 import { Client } from '../harness/clients/client.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import type { Handles } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 const secret = 'a secret for tests, longer than 32 bytes'
 

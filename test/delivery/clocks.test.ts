@@ -4,7 +4,8 @@ import t from 'tap'
 import { systemClock } from '../../platform/clock.ts'
 import { secret, tokenFor } from '../harness/served.ts'
 import { Client } from '../harness/clients/client.ts'
-import { InProcessCluster, until } from '../harness/in-process-cluster.ts'
+import { InProcessCluster } from '../harness/in-process-cluster.ts'
+import { until } from '../support/until.ts'
 
 const dayMs = 86_400_000
 

@@ -4,7 +4,7 @@
 import t from 'tap'
 import { leaderMs } from '../../controller/act/leadership.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 const owners = async (cluster: InProcessCluster) =>
   (await cluster.store.leases()).map(({ slot, owner, epoch }) => ({ slot, owner, epoch }))

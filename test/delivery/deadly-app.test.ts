@@ -7,7 +7,7 @@ import { triesMax } from '../../worker/slot/takeover.ts'
 import type { Worker } from '../../worker/worker.ts'
 import { stored } from '../harness/by-hand.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import { chatBut, isPoison, never } from './deadly.ts'
 
 const [first, second] = [slotId('default', 0), slotId('default', 1)]

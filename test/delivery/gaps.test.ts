@@ -4,7 +4,7 @@ import t from 'tap'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, onlySlot } from '../harness/by-hand.ts'
 import type { Client, Reply } from '../harness/clients/client.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 
 /** A worker that owns the slot; while `damage` is set, it is done to what the worker appends to the inboxes. */

@@ -2,7 +2,7 @@
 // with a higher incarnation, so that proxies which had seen later offsets accept what comes.
 import t from 'tap'
 import { announcements, clusterByHand, commands, give, hint, onlySlot, stored } from '../harness/by-hand.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 
 /** Two messages handled, and nobody owns the slot. */

@@ -7,7 +7,7 @@ import { slotId } from '../../protocol/slot.ts'
 import { announcements, clusterByHand, give, stored } from '../harness/by-hand.ts'
 import type { Client } from '../harness/clients/client.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 /** Sends keyed messages, a few at a time, until stopped. */
 class Load {

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { addressees } from './facts.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 t.test('three proxies', async (t) => {
   await using cluster = new InProcessCluster({ 'topics.inbox_partitions': '2' })

@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, handled, stored } from '../harness/by-hand.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import { Gate } from '../support/gate.ts'
 
 t.test('an append that is held while its slot goes A→B→A', async (t) => {

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { clusterByHand, commands, give, handled, stored } from '../harness/by-hand.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import { Gate } from '../support/gate.ts'
 
 t.test('in flight per slot and per channel', async (t) => {

@@ -4,7 +4,7 @@
 import t from 'tap'
 import { clusterByHand, give, handled, onlySlot } from '../harness/by-hand.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 const rowsOf = (cluster: InProcessCluster) =>
   ['channel', 'interest'].map((table) => Number(cluster.storeData.sql.get(`SELECT count(*) AS n FROM ${table}`)!['n']))

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { chat } from '../../apps/chat/chat.ts'
 import { clusterByHand, commandOf, commands, give, handled, onlySlot, stored } from '../harness/by-hand.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import { chatBut, isPoison } from './deadly.ts'
 
 const app = chatBut(() => {

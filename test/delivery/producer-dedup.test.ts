@@ -4,7 +4,7 @@ import t from 'tap'
 import { statusTopic } from '../../protocol/records/topics.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from '../harness/by-hand.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import { Gate } from '../support/gate.ts'
 
 t.test('a duplicate that straddles a warm hand-off', async (t) => {

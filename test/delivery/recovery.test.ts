@@ -2,7 +2,7 @@
 // the honest `recovered: false` where history does not reach.
 import t from 'tap'
 import { clusterByHand, commands, give } from '../harness/by-hand.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import { Gate } from '../support/gate.ts'
 import { lagMax } from '../../proxy/channels/catch-up.ts'
 import { liveBytesMax } from '../../proxy/channels/channel.ts'

@@ -6,7 +6,7 @@ import { partitionOf } from '../../protocol/partition.ts'
 import { slotId } from '../../protocol/slot.ts'
 import { commandOf, commands, handled, stored } from '../harness/by-hand.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import { rowsOf } from './facts.ts'
 
 const rooms = ['a', 'b', 'c', 'd', 'e', 'f']

@@ -13,7 +13,7 @@ import type { App } from '../../protocol/app/contract.ts'
 import { clusterByHand, commands, give, handled, onlySlot } from '../harness/by-hand.ts'
 import { Client } from '../harness/clients/client.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 /** Names of 255 characters that are far more bytes where they are written. */
 const longNames = { quotes: '"', backslashes: '\\', 'three bytes a character': '한' }

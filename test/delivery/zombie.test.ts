@@ -3,7 +3,7 @@
 import t from 'tap'
 import { clusterByHand, give, handled, hint, onlySlot, stored } from '../harness/by-hand.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 import { chatBut, isPoison, never } from './deadly.ts'
 import { Gate } from '../support/gate.ts'
 

@@ -10,7 +10,7 @@ import type { Message } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Worker } from '../../worker/worker.ts'
 import { InProcessCluster } from './in-process-cluster.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 
 /** The one slot of a cluster that a test leads by hand. */
 export const onlySlot = slotId(defaultGroup, 0)

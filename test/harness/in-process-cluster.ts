@@ -15,9 +15,7 @@ import type { App } from '../../protocol/app/contract.ts'
 import { chat } from '../../apps/chat/chat.ts'
 import { Worker } from '../../worker/worker.ts'
 import { Client } from './clients/client.ts'
-import { until } from '../delivery/until.ts'
-
-export { until }
+import { until } from '../support/until.ts'
 
 /** A process's own handles, so that a test can cut it off or hold what it sends. */
 export interface Handles {

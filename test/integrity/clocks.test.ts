@@ -57,10 +57,11 @@ async function killControllerAndWorker(cluster: Cluster, fleet: Fleet): Promise<
   process.kill(await cluster.pid('controller'), 'SIGKILL')
   process.kill(victim.pid, 'SIGKILL')
   fleet.note(`killed the controller and ${victim.id}`)
-  await until(async () => (await cluster.slots()).every(({ owner }) => owner !== null && owner !== victim.id), {
-    deadlineMs: 15_000,
-    what: 'the slots to be given away',
-  })
+  await until(
+    'the slots to be given away',
+    async () => (await cluster.slots()).every(({ owner }) => owner !== null && owner !== victim.id),
+    15_000,
+  )
   await cluster.settled()
   await fleet.flows()
 }

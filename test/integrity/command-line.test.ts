@@ -46,10 +46,11 @@ async function refused(environment: NodeJS.ProcessEnv): Promise<{ exit: Exit; st
 }
 
 async function allEnded(pids: number[], deadlineMs: number): Promise<void> {
-  await until(async () => (await Promise.all(pids.map((pid) => isRunning(pid)))).every((running) => !running), {
+  await until(
+    `the processes ${pids.join(', ')} to end`,
+    async () => (await Promise.all(pids.map((pid) => isRunning(pid)))).every((running) => !running),
     deadlineMs,
-    what: `the processes ${pids.join(', ')} to end`,
-  })
+  )
 }
 
 void t.test('a running cluster', async (t) => {
@@ -119,10 +120,11 @@ void t.test('a running cluster', async (t) => {
       if (victim === undefined) throw new Error('there is no worker')
       process.kill(victim.pid, 'SIGKILL')
       const known = new Set(before.map(({ id }) => id))
-      await until(async () => (await cluster.workers()).some(({ id, state }) => state === 'live' && !known.has(id)), {
-        deadlineMs: respawnDeadlineMs,
-        what: 'a live successor',
-      })
+      await until(
+        'a live successor',
+        async () => (await cluster.workers()).some(({ id, state }) => state === 'live' && !known.has(id)),
+        respawnDeadlineMs,
+      )
       t.notOk((await cluster.settled()).some(({ id }) => id === victim.id))
     }
   })
@@ -207,18 +209,13 @@ void t.test('another version gets slots only when none of the serving one lives,
   await using cluster = await startCluster()
   const serving = await cluster.settled()
   cluster.start('worker', '--version', 'v2')
-  const guest = await until(async () => (await cluster.workers()).find(({ version }) => version === 'v2'), {
-    deadlineMs: 10_000,
-    what: 'a worker of version v2',
-  })
+  const guest = await until('a worker of version v2', async () =>
+    (await cluster.workers()).find(({ version }) => version === 'v2'),
+  )
   t.equal(guest.slots, 0)
   for (const { pid } of serving) process.kill(pid, 'SIGSTOP')
-  await until(
-    async () => (await cluster.slots()).every(({ owner, version }) => owner === guest.id && version === 'v2'),
-    {
-      deadlineMs: 10_000,
-      what: 'v2 to own all slots',
-    },
+  await until('v2 to own all slots', async () =>
+    (await cluster.slots()).every(({ owner, version }) => owner === guest.id && version === 'v2'),
   )
   t.match(cluster.output, /v2/)
   for (const { pid } of serving) signalIfRunning(pid, 'SIGCONT')
@@ -232,6 +229,7 @@ void t.test('Ctrl-C stops everything in order: clients are let go first, the eng
   t.equal(children.length, 5, 'one of each, and two workers')
   cluster.running.interrupt()
   await until(
+    'all processes to end',
     async () => {
       const left = new Set((await processes()).map(({ pid }) => pid))
       const alive = children.filter(({ pid }) => left.has(pid)).map(roleOf)
@@ -241,7 +239,7 @@ void t.test('Ctrl-C stops everything in order: clients are let go first, the eng
       }
       return alive.length === 0
     },
-    { deadlineMs: 15_000, what: 'all processes to end' },
+    15_000,
   )
   t.strictSame(await cluster.running.exited, { code: 0, signal: null })
 })

@@ -17,10 +17,7 @@ void t.test('the engine is killed', async (t) => {
       const pid = await cluster.pid('engine')
       process.kill(pid, 'SIGKILL')
       fleet.note('killed the engine')
-      await until(async () => (await cluster.pids('engine')).some((other) => other !== pid), {
-        deadlineMs: 10_000,
-        what: 'another engine',
-      })
+      await until('another engine', async () => (await cluster.pids('engine')).some((other) => other !== pid))
       await fleet.flows(120, 20_000)
       await cluster.settled(2, 20_000)
     }

@@ -89,7 +89,7 @@ void t.test('with one copy left nothing is acknowledged, and nothing is lost', a
   const [first, second] = brokers as [(typeof brokers)[0], (typeof brokers)[0]]
   await Promise.all([first.kill(), second.kill()])
   const failed = stream.failedTries
-  await until(() => stream.failedTries > failed + 6, { deadlineMs: recoveryMs, what: 'appends to be refused' })
+  await until('appends to be refused', () => stream.failedTries > failed + 6, recoveryMs)
   const acknowledged = stream.acknowledgedCount
   const { promise, resolve } = Promise.withResolvers<void>()
   setTimeout(resolve, silentMs)
@@ -108,10 +108,11 @@ void t.test('a copy that is missing where all are asked for is refused by name',
   const stream = new Stream(t, log, openLog(t, `${brokers[0]!.url}/all`), 'strict', 3)
   await stream.flows(recoveryMs)
   await brokers[2]!.kill()
-  await until(() => events.errors.some((error) => error.startsWith('append NOT_ENOUGH_REPLICAS')), {
-    deadlineMs: recoveryMs,
-    what: 'NOT_ENOUGH_REPLICAS',
-  })
+  await until(
+    'NOT_ENOUGH_REPLICAS',
+    () => events.errors.some((error) => error.startsWith('append NOT_ENOUGH_REPLICAS')),
+    recoveryMs,
+  )
   t.ok(events.outages.includes('away appends'), 'and it is told')
   await brokers[2]!.start()
   await stream.flows(recoveryMs)

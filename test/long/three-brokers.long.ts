@@ -85,10 +85,11 @@ void t.test('too few replicas are in sync', async (t) => {
         run: async () => {
           await broker.kill()
           let answer = ''
-          await until(async () => (answer = await refusal()) === 'NOT_ENOUGH_REPLICAS', {
-            deadlineMs: failoverMs,
-            what: 'Kafka to refuse records for want of replicas',
-          }).catch((error: unknown) => {
+          await until(
+            'Kafka to refuse records for want of replicas',
+            async () => (answer = await refusal()) === 'NOT_ENOUGH_REPLICAS',
+            failoverMs,
+          ).catch((error: unknown) => {
             throw new Error(`it says "${answer}"`, { cause: error })
           })
           t.pass('Kafka takes no records')

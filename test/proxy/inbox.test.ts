@@ -27,7 +27,7 @@ import { newIntake, newSession } from '../../proxy/sessions/session.ts'
 import { Uplink } from '../../proxy/uplink/uplink.ts'
 import { FrameReader } from '../harness/clients/client.ts'
 import type { Message } from '../harness/clients/client.ts'
-import { until } from '../delivery/until.ts'
+import { until } from '../support/until.ts'
 import { connectionOf } from '../support/connection.ts'
 import { Dispatcher } from '../../proxy/dispatcher.ts'
 

@@ -12,7 +12,7 @@ import { partitionOf } from '../../protocol/partition.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
 import { Client } from '../harness/clients/client.ts'
-import { until } from '../harness/in-process-cluster.ts'
+import { until } from '../support/until.ts'
 import { Served, tokenFor } from '../harness/served.ts'
 import { slotId } from '../../protocol/slot.ts'
 

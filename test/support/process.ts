@@ -77,10 +77,11 @@ export class Running implements AsyncDisposable {
   /** Waits for a line of stdout or stderr that contains `text`; fails at once when the process ends without it. */
   async line(text: string, deadlineMs: number): Promise<string> {
     const ended = (): Exit | null => this.#exit
-    const found = await until(() => this.#lines.find((line) => line.text.includes(text))?.text ?? ended(), {
+    const found = await until(
+      `a line with "${text}"`,
+      () => this.#lines.find((line) => line.text.includes(text))?.text ?? ended(),
       deadlineMs,
-      what: `a line with "${text}"`,
-    }).catch((error: unknown) => {
+    ).catch((error: unknown) => {
       throw new Error(`${(error as Error).message} in:\n${this.output}`, { cause: error })
     })
     if (typeof found === 'string') return found

@@ -1,27 +1,25 @@
+/** The one wait of all tests: for a condition, with a deadline and a name. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How often a condition is looked at. */
-export const pollMs = 25
+/** Between two looks at a condition: a tenth of the time that it has taken so far, within these bounds. */
+const pauseMs = { min: 2, max: 25 }
 
-export interface Wait {
-  /** After this long it fails. */
-  deadlineMs: number
-  /** What is waited for; the error says it. */
-  what: string
-}
+/** Looks after the deadline: a process that could not run until then has not seen what arrived meanwhile. */
+const lateLooks = 20
 
 /**
- * Waits until `condition` gives something other than false, null or undefined, and returns that. A condition that
- * throws counts as not met yet: a process that is down refuses connections. The error of the deadline carries the
- * last one as its cause.
+ * Waits until `condition` gives something other than false, null or undefined, and returns that. One that throws counts
+ * as not met yet: a process that is down refuses connections. After the deadline it fails with the name of what was
+ * waited for, and the condition's last error as the cause.
  */
 export async function until<T>(
+  what: string,
   condition: () => T | Promise<T>,
-  wait: Wait,
+  deadlineMs = 10_000,
 ): Promise<Exclude<T, false | null | undefined>> {
-  const end = performance.now() + wait.deadlineMs
+  const start = performance.now()
   let cause: unknown
-  for (;;) {
+  for (let late = 0; late <= lateLooks;) {
     try {
       const value = await condition()
       if (value !== false && value !== null && value !== undefined) return value as Exclude<T, false | null | undefined>
@@ -29,7 +27,9 @@ export async function until<T>(
     } catch (error) {
       cause = error
     }
-    if (performance.now() >= end) throw new Error(`not within ${wait.deadlineMs} ms: ${wait.what}`, { cause })
-    await sleep(pollMs)
+    const tookMs = performance.now() - start
+    if (tookMs > deadlineMs) late += 1
+    await sleep(Math.min(pauseMs.max, Math.max(pauseMs.min, tookMs / 10)))
   }
+  throw new Error(`not within ${deadlineMs} ms: ${what}`, { cause })
 }

@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import { freePort } from '../../../compose/services/free-port.ts'
 import { resolvedConfigVariable } from '../../../platform/resolved-config.ts'
 import { ended, environment, holdfast, isAlive, launcher } from '../helpers.ts'
-import { until } from '../../delivery/until.ts'
+import { until } from '../../support/until.ts'
 import { serviceUrl, storeVariable } from '../../support/services.ts'
 
 async function start(t: Test, settings: Record<string, string> = {}) {

@@ -9,7 +9,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { fileURLToPath } from 'node:url'
 import { ended, environment, isAlive } from '../helpers.ts'
-import { until } from '../../delivery/until.ts'
+import { until } from '../../support/until.ts'
 
 const path = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 
@@ -60,7 +60,7 @@ function supervise(t: Test, groups: string[][]): Supervised {
     process: child,
     journal,
     pidOf: (name) => journal().findLast((entry) => entry.name === name && entry.what === 'start')?.pid ?? 0,
-    started: () => until('started', () => output.includes('started\n')),
+    started: async () => void (await until('started', () => output.includes('started\n'))),
     output: () => output,
   }
 }

@@ -5,7 +5,7 @@
 import t from 'tap'
 import { buildApi } from '../../../controller/api/api.ts'
 import { InProcessCluster } from '../../harness/in-process-cluster.ts'
-import { until } from '../../delivery/until.ts'
+import { until } from '../../support/until.ts'
 
 void t.test('the API', async (t) => {
   await using cluster = new InProcessCluster()

@@ -159,10 +159,7 @@ async function underKills(t: Test, options: readonly string[]): Promise<void> {
   t.equal((await own(store)).outbox.length, committed.next, 'a commit is there as a whole')
 
   await tail.append('t', 0, [{ key: null, value: Buffer.from('the end') }])
-  await until(() => seen.at(-1)?.value.toString() === 'the end', {
-    deadlineMs: 10_000,
-    what: 'the reader is at the end',
-  })
+  await until('the reader is at the end', () => seen.at(-1)?.value.toString() === 'the end')
   t.same(
     seen.slice(0, -1).map(({ value }) => value.toString()),
     texts,

@@ -48,11 +48,12 @@ void t.test('a socket that is taken away is made anew, and whoever is connected 
   const before = (await readPlace(dataDir))!.socket
   await rm(dirname(before), { recursive: true })
   const after = await until(
+    'another place is noted',
     async () => {
       const place = await readPlace(dataDir)
       return place!.socket !== before && place
     },
-    { deadlineMs, what: 'another place is noted' },
+    deadlineMs,
   )
   t.same(await groups(client(t, dataDir).connection), [])
   t.equal((await stat(after.socket)).mode & 0o777, 0o600)
@@ -66,10 +67,10 @@ void t.test('a socket that is another one, and a note that is gone', async (t) =
   await start(t, dataDir)
   const { socket } = (await readPlace(dataDir))!
   await rm(join(dataDir, 'engine.json'))
-  await until(async () => (await readPlace(dataDir))?.socket === socket, { deadlineMs, what: 'the note is back' })
+  await until('the note is back', async () => (await readPlace(dataDir))?.socket === socket, deadlineMs)
   await rename(socket, `${socket}.old`)
   await writeFile(socket, '')
-  await until(async () => (await readPlace(dataDir))?.socket !== socket, { deadlineMs, what: 'another socket' })
+  await until('another socket', async () => (await readPlace(dataDir))?.socket !== socket, deadlineMs)
   t.same(await groups(client(t, dataDir).connection), [])
 })
 

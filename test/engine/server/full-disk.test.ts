@@ -48,13 +48,10 @@ void t.test('a full disk is said once, and when it is over', async (t) => {
   t.same((await log.range('t', 0)).next, 1, 'reads go on')
   t.same(await store.groups(), [])
   empty()
-  await until(
-    async () => {
-      await log.append('t', 0, kilobytes(64))
-      return served.ready === true
-    },
-    { deadlineMs: 10_000, what: 'it is ready again' },
-  )
+  await until('it is ready again', async () => {
+    await log.append('t', 0, kilobytes(64))
+    return served.ready === true
+  })
   t.match(said(), [{ level: 50 }, { level: 30, freeBytes: Number, fullMs: Number, msg: 'the disk has room again' }])
   t.equal(said().length, 2)
   t.same(changes, [true, false])

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
 import { websocketPath } from '../../../proxy/transports/websocket/route.ts'
-import { until } from '../in-process-cluster.ts'
+import { until } from '../../support/until.ts'
 import type { Served } from '../served.ts'
 
 const headers = ['Host: x', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']

@@ -1,6 +1,6 @@
 import type { Proxy } from '../../../proxy/proxy.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
-import { until } from '../../delivery/until.ts'
+import { until } from '../../support/until.ts'
 import { connectionOf } from '../../support/connection.ts'
 
 export interface Reply {

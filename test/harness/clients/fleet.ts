@@ -93,7 +93,7 @@ export class Fleet implements Disposable {
     this.#load = null
     await Promise.all(this.#visits)
     const deadlineMs = attemptsMax * answerDeadlineMs * 2
-    await until(() => this.#pending.size === 0, { deadlineMs, what: 'every message to have an outcome' })
+    await until('every message to have an outcome', () => this.#pending.size === 0, deadlineMs)
   }
 
   /** Waits until `count` more messages were acknowledged: traffic flows. */
@@ -101,22 +101,24 @@ export class Fleet implements Disposable {
     let seen = this.operations.length
     let acknowledged = 0
     await until(
+      `${count} more messages to be acknowledged`,
       () => {
         for (; seen < this.operations.length; seen++) {
           if (this.operations[seen]?.kind === 'acknowledged') acknowledged += 1
         }
         return acknowledged >= count
       },
-      { deadlineMs, what: `${count} more messages to be acknowledged` },
+      deadlineMs,
     )
   }
 
   /** Waits until every client is connected and subscribed. */
   async connected(deadlineMs = 20_000): Promise<void> {
-    await until(() => this.#everybody.every((member) => member.isSubscribed), {
+    await until(
+      'every client to be subscribed',
+      () => this.#everybody.every((member) => member.isSubscribed),
       deadlineMs,
-      what: 'every client to be subscribed',
-    })
+    )
   }
 
   /**
@@ -143,7 +145,7 @@ export class Fleet implements Disposable {
    */
   async healed(): Promise<void> {
     await this.connected()
-    await until(() => this.#oldestMs < promptMs, { deadlineMs: 30_000, what: `answers within ${promptMs} ms` })
+    await until(`answers within ${promptMs} ms`, () => this.#oldestMs < promptMs, 30_000)
     this.#record({ kind: 'healed', at: performance.now() })
   }
 
@@ -157,7 +159,7 @@ export class Fleet implements Disposable {
     const complete = (): boolean =>
       this.#everybody.every((member) => [...member.rooms].every(([room, { offset }]) => offset === tops.get(room)))
     // When it does not come about, the checker names what is missing.
-    await until(complete, { deadlineMs: 5_000, what: 'every client to be at the top' }).catch(() => undefined)
+    await until('every client to be at the top', complete, 5_000).catch(() => undefined)
     const findings = check(this.operations)
     return findings.length === 0 ? '' : report(findings)
   }

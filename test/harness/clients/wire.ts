@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
-import { until } from '../in-process-cluster.ts'
+import { until } from '../../support/until.ts'
 
 export interface Publication {
   offset: number

@@ -178,12 +178,13 @@ export class Cluster implements AsyncDisposable {
   /** Waits until `count` workers are live and own every slot between them, and nothing else does. */
   async settled(count = 2, deadlineMs = 10_000): Promise<WorkerView[]> {
     return until(
+      `${count} live workers that own all slots`,
       async () => {
         const [workers, slots] = await Promise.all([this.workers(), this.slots()])
         const live = new Set(workers.filter((worker) => worker.state === 'live').map((worker) => worker.id))
         return live.size === count && slots.every((slot) => slot.owner !== null && live.has(slot.owner)) && workers
       },
-      { deadlineMs, what: `${count} live workers that own all slots` },
+      deadlineMs,
     )
   }
 
@@ -194,13 +195,10 @@ export class Cluster implements AsyncDisposable {
 
   /** The one process of a role. */
   async pid(role: Role): Promise<number> {
-    return until(
-      async () => {
-        const found = await this.pids(role)
-        return found.length === 1 && found[0]
-      },
-      { deadlineMs: 10_000, what: `one process that is the ${role}` },
-    )
+    return until(`one process that is the ${role}`, async () => {
+      const found = await this.pids(role)
+      return found.length === 1 && found[0]
+    })
   }
 
   /** Every process of the cluster but the supervisor. */

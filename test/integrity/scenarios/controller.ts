@@ -17,7 +17,7 @@ async function killed(t: Test, cluster: Cluster): Promise<void> {
     process.kill(pid, 'SIGKILL')
     fleet.note('killed the controller')
     await fleet.flows()
-    const after = await until(() => cluster.slots(), { deadlineMs: 10_000, what: 'a controller that answers' })
+    const after = await until('a controller that answers', () => cluster.slots())
     t.not(await cluster.pid('controller'), pid)
     t.strictSame(ownership(after), before, 'it adopts what is there')
     t.ok(fleet.clear, 'no command missed its answer')
@@ -25,10 +25,9 @@ async function killed(t: Test, cluster: Cluster): Promise<void> {
     if (victim === undefined) throw new Error('there is no worker')
     process.kill(victim.pid, 'SIGKILL')
     fleet.note(`killed ${victim.id}`)
-    await until(async () => (await cluster.slots()).every(({ owner }) => owner !== null && owner !== victim.id), {
-      deadlineMs: 10_000,
-      what: 'the new controller to give its slots away',
-    })
+    await until('the new controller to give its slots away', async () =>
+      (await cluster.slots()).every(({ owner }) => owner !== null && owner !== victim.id),
+    )
     await cluster.settled()
   })
 }

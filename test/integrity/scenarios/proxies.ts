@@ -45,11 +45,12 @@ async function killed(t: Test, cluster: Cluster): Promise<void> {
 async function frozen(t: Test, cluster: Cluster): Promise<void> {
   await underLoad(t, cluster, 'proxy-freeze', async (fleet) => {
     const [proxy] = await until(
+      'the killed ones to be forgotten',
       async () => {
         const proxies = await cluster.proxies()
         return proxies.length === cluster.socketUrls.length && proxies
       },
-      { deadlineMs: 15_000, what: 'the killed ones to be forgotten' },
+      15_000,
     )
     if (proxy === undefined) throw new Error('there is no proxy')
     const window = fleet.mayClose('a proxy was frozen', [
@@ -62,21 +63,20 @@ async function frozen(t: Test, cluster: Cluster): Promise<void> {
     fleet.note(`froze ${proxy.id}`)
     try {
       // It is not listed as live long before: what counts is that it was declared dead for good.
-      await until(() => cluster.output.includes(`proxy instance is retired {"proxy":"${proxy.id}"}`), {
-        deadlineMs: 15_000,
-        what: 'the frozen proxy to be declared dead',
-      })
+      await until(
+        'the frozen proxy to be declared dead',
+        () => cluster.output.includes(`proxy instance is retired {"proxy":"${proxy.id}"}`),
+        15_000,
+      )
     } finally {
       signalIfRunning(proxy.pid, 'SIGCONT')
     }
     fleet.note(`woke ${proxy.id}`)
     await live(cluster, [proxy.id])
     await until(
+      'it to send its clients away',
       () => fleet.operations.some((operation) => operation.kind === 'closed' && operation.code === forceReconnect),
-      {
-        deadlineMs: 15_000,
-        what: 'it to send its clients away',
-      },
+      15_000,
     )
     await fleet.connected(30_000)
     window.close()
@@ -86,11 +86,12 @@ async function frozen(t: Test, cluster: Cluster): Promise<void> {
 /** As many proxies as the cluster has, none of them among `gone` (a dead one is listed until its death time has passed). */
 async function live(cluster: Cluster, gone: string[]): Promise<ProxyView[]> {
   return until(
+    `live proxies other than ${gone.join(', ')}`,
     async () => {
       const proxies = await cluster.proxies()
       const found = proxies.filter(({ id, state }) => state === 'live' && !gone.includes(id))
       return found.length === cluster.socketUrls.length && found
     },
-    { deadlineMs: 15_000, what: `live proxies other than ${gone.join(', ')}` },
+    15_000,
   )
 }

@@ -42,11 +42,12 @@ async function kills(t: Test, cluster: Cluster, rounds: number): Promise<void> {
         process.kill(pid, 'SIGKILL')
       }
       await until(
+        'the killed ones to be known as dead',
         async () => {
           const ids = new Set((await cluster.workers()).map((worker) => worker.id))
           return victims.every(({ id }) => !ids.has(id))
         },
-        { deadlineMs: 5_000, what: 'the killed ones to be known as dead' },
+        5_000,
       )
       await cluster.settled()
       await fleet.flows()
@@ -61,10 +62,9 @@ async function zombie(t: Test, cluster: Cluster): Promise<void> {
     fleet.note(`freeze ${victim.id}`)
     process.kill(victim.pid, 'SIGSTOP')
     try {
-      await until(async () => (await cluster.slots()).every(({ owner }) => owner !== null && owner !== victim.id), {
-        deadlineMs: 10_000,
-        what: 'all slots to be owned by others',
-      })
+      await until('all slots to be owned by others', async () =>
+        (await cluster.slots()).every(({ owner }) => owner !== null && owner !== victim.id),
+      )
       await fleet.flows()
     } finally {
       signalIfRunning(victim.pid, 'SIGCONT')
@@ -85,6 +85,7 @@ async function guest(t: Test, cluster: Cluster): Promise<void> {
     if (victim === undefined || guest === undefined) throw new Error('there is no worker')
     process.kill(victim.pid, 'SIGKILL')
     await until(
+      'the slots of the killed one to be owned',
       async () => {
         const slots = await cluster.slots()
         t.notOk(
@@ -93,7 +94,7 @@ async function guest(t: Test, cluster: Cluster): Promise<void> {
         )
         return slots.every(({ owner }) => owner !== null && owner !== victim.id)
       },
-      { deadlineMs: 5_000, what: 'the slots of the killed one to be owned' },
+      5_000,
     )
     await fleet.flows()
     t.equal((await joined.stop()).code, 0)
@@ -128,19 +129,15 @@ async function versions(t: Test, cluster: Cluster): Promise<void> {
 
 /** Waits for `count` live workers of a version. */
 async function workersOf(cluster: Cluster, version: string, count: number): Promise<WorkerView[]> {
-  return until(
-    async () => {
-      const workers = await cluster.workers()
-      const found = workers.filter((worker) => worker.version === version && worker.state === 'live')
-      return found.length === count && found
-    },
-    { deadlineMs: 10_000, what: `${count} workers of version ${version}` },
-  )
+  return until(`${count} workers of version ${version}`, async () => {
+    const workers = await cluster.workers()
+    const found = workers.filter((worker) => worker.version === version && worker.state === 'live')
+    return found.length === count && found
+  })
 }
 
 async function owned(cluster: Cluster, version: string): Promise<void> {
-  await until(async () => (await cluster.slots()).every((slot) => slot.version === version && slot.owner !== null), {
-    deadlineMs: 10_000,
-    what: `${version} to own every slot`,
-  })
+  await until(`${version} to own every slot`, async () =>
+    (await cluster.slots()).every((slot) => slot.version === version && slot.owner !== null),
+  )
 }

@@ -100,16 +100,11 @@ void t.test('appends that a topic refuses together show apart which of them it c
   })
   const sized = (bytes: number) => [{ key: null, value: Buffer.alloc(bytes) }]
   const refused = { code: 'too_large' }
-  await until(
-    () =>
-      log.append('narrow', 0, sized(20_000)).then(
-        () => false,
-        (error: unknown) => error instanceof LogError && error.code === 'too_large',
-      ),
-    {
-      deadlineMs: 10_000,
-      what: 'the bound to be in force',
-    },
+  await until('the bound to be in force', () =>
+    log.append('narrow', 0, sized(20_000)).then(
+      () => false,
+      (error: unknown) => error instanceof LogError && error.code === 'too_large',
+    ),
   )
   const { next } = await log.range('narrow', 0)
   events.appends.length = 0
@@ -134,10 +129,7 @@ void t.test('a partition that fails does not trouble the others of its request',
   await Promise.all([log.append('good', 0, [entry('a')]), log.append('doomed', 0, [entry('a')])])
   const admin = await operator(t, topics.url)
   await admin.deleteTopics({ topics: [`${topics.prefix}.doomed`] })
-  await until(async () => !(await admin.listTopics()).includes(`${topics.prefix}.doomed`), {
-    deadlineMs: 10_000,
-    what: 'the topic to be gone',
-  })
+  await until('the topic to be gone', async () => !(await admin.listTopics()).includes(`${topics.prefix}.doomed`))
   events.appends.length = 0
   const [good, doomed, other] = await Promise.allSettled([
     log.append('good', 0, [entry('b')]),
@@ -165,10 +157,7 @@ void t.test('a reader that is not read holds up nobody, and loses nothing', asyn
   const slow = log.read('slow', 0, 0)
   const quick = log.read('quick', 0, 0)
   for (const index of numbers(0, count)) await log.append('slow', 0, [large(index)])
-  await until(() => events.bufferedBytes >= readBufferBytesMax, {
-    deadlineMs: 20_000,
-    what: 'the slow reader to be full',
-  })
+  await until('the slow reader to be full', () => events.bufferedBytes >= readBufferBytesMax, 20_000)
   for (const index of numbers(0, 20)) {
     await log.append('quick', 0, [entry(index)])
     t.same(numbersOf(await quick.next()), [index])
@@ -190,7 +179,7 @@ void t.test('a reader that begins does not wait for the fetch that is under way'
   await log.createTopics([plain('begin', 2)])
   await log.append('begin', 1, [entry(1)])
   log.read('begin', 0, 0)
-  await until(() => events.count('read') > 0, { deadlineMs: 10_000, what: 'a fetch without an end' })
+  await until('a fetch without an end', () => events.count('read') > 0)
   let besides = 0
   for (let tries = 0; tries < 10; tries += 1) {
     const before = events.count('read')
@@ -209,7 +198,7 @@ void t.test('nor does it for what comes before the next fetch', async (t) => {
   await log.createTopics([plain('begins', 2)])
   await log.append('begins', 1, entries(0, 1))
   log.read('begins', 0, 0)
-  await until(() => events.count('read') > 0, { deadlineMs: 10_000, what: 'a fetch without an end' })
+  await until('a fetch without an end', () => events.count('read') > 0)
   let besides = 0
   for (let tries = 1; tries <= 10; tries += 1) {
     const before = events.count('read')
@@ -306,11 +295,12 @@ void t.test("Kafka's tools see how far we are", async (t) => {
   log.noteProgress('lag', 0, 12)
   log.noteProgress('lag', 1, 3)
   const offsets = await until(
+    'the offsets to be committed',
     async () => {
       const [found] = await admin.fetchOffsets({ groupId: topic, topics: [topic] })
       return found?.partitions.every(({ offset }) => offset !== '-1') && found.partitions
     },
-    { deadlineMs: 20_000, what: 'the offsets to be committed' },
+    20_000,
   )
   const sorted = offsets
     .map(({ partition, offset }) => [partition, offset] as const)

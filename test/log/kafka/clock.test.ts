@@ -101,5 +101,5 @@ void t.test('a throttled queue goes on when its time is over, though the clock g
   queue.maybeThrottle(20)
   t.notOk(queue.canSendSocketRequestImmediately())
   setClock(-dayMs)
-  await until(() => queue.canSendSocketRequestImmediately(), { deadlineMs: 10_000, what: 'the queue to go on' })
+  await until('the queue to go on', () => queue.canSendSocketRequestImmediately())
 })

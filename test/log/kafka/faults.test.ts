@@ -99,7 +99,7 @@ void t.test('the connection is cut in the middle of an answer', async (t) => {
     const before = proxy.counts.answerBytes
     proxy.slow(0, 2_000_000)
     await writer.append('cut', 0, [{ key: null, value: Buffer.alloc(900_000, index) }])
-    await until(() => proxy.counts.answerBytes > before + 200_000, { deadlineMs: 10_000, what: 'a part of the answer' })
+    await until('a part of the answer', () => proxy.counts.answerBytes > before + 200_000)
     proxy.cut()
     proxy.restore()
   }
@@ -122,7 +122,7 @@ async function madeAnew(t: Test, topic: string, count: number): Promise<void> {
   const next = reader.next()
   next.catch(() => undefined)
   await admin.deleteTopics({ topics: [topic] })
-  await until(async () => !(await admin.listTopics()).includes(topic), { deadlineMs: 10_000, what: 'no topic' })
+  await until('no topic', async () => !(await admin.listTopics()).includes(topic))
   await other.createTopics([spec])
   await other.append(topic, 0, entries(1_000, count))
   await t.rejects(next, { name: 'LogError', code: 'out_of_range' })

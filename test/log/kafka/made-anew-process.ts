@@ -11,7 +11,7 @@ const topic = `${prefix}.anew`
 const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin()
 await admin.connect()
 await admin.deleteTopics({ topics: [topic] })
-await until(async () => !(await admin.listTopics()).includes(topic), { what: 'the topic is gone', deadlineMs: 10_000 })
+await until('the topic is gone', async () => !(await admin.listTopics()).includes(topic))
 await admin.disconnect()
 const log = openKafkaLog(url)
 await log.createTopics([{ name: 'anew', partitions: 1, compacted: false }])

@@ -38,7 +38,7 @@ void t.test('a broker that says nothing is passed over', async (t) => {
         throw error
       }
     }
-    const offset = await until(append, { deadlineMs: 15_000, what: `client ${round} to find the other broker` })
+    const offset = await until(`client ${round} to find the other broker`, append, 15_000)
     t.type(offset, 'number')
     await log.close()
   }

@@ -9,7 +9,7 @@ import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store
 import { answersWhateverTheSize } from '../../delivery/any-size.ts'
 import { clusterByHand, giveVia, onlySlot } from '../../harness/by-hand.ts'
 import type { Handles, InProcessCluster } from '../../harness/in-process-cluster.ts'
-import { until } from '../../delivery/until.ts'
+import { until } from '../../support/until.ts'
 import { testLog } from '../../support/services.ts'
 
 function opener(t: Test) {

@@ -59,22 +59,24 @@ export class Stream {
   async flows(deadlineMs: number): Promise<void> {
     const before = this.#lanes.map(({ acknowledged, seen }) => ({ acknowledged: acknowledged.size, seen: seen.length }))
     await until(
+      'records to flow in every lane',
       () =>
         this.#lanes.every(
           ({ acknowledged, seen }, index) =>
             acknowledged.size > before[index]!.acknowledged + 5 && seen.length > before[index]!.seen + 5,
         ),
-      { deadlineMs, what: 'records to flow in every lane' },
+      deadlineMs,
     )
   }
 
   /** Ends the stream, waits until everything was read, and looks whether it is as it must be. */
   async check(deadlineMs: number): Promise<void> {
     clearInterval(this.#timer)
-    await until(() => this.#lanes.every(({ lane, seen, sent }) => lane.isIdle && seen.at(-1)?.number === sent - 1), {
+    await until(
+      'the last record of every lane',
+      () => this.#lanes.every(({ lane, seen, sent }) => lane.isIdle && seen.at(-1)?.number === sent - 1),
       deadlineMs,
-      what: 'the last record of every lane',
-    })
+    )
     this.#lanes.forEach((lane, partition) => this.#checkLane(lane, partition))
   }
 

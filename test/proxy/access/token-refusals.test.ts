@@ -7,7 +7,7 @@ import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { disconnects, errors } from '../../../protocol/client/codes.ts'
 import { TokenRefusals, refusalQuietMs } from '../../../proxy/access/token-refusals.ts'
-import { until } from '../../harness/in-process-cluster.ts'
+import { until } from '../../support/until.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { Served, tokenFor } from '../../harness/served.ts'
 

@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { errors } from '../../../protocol/client/codes.ts'
-import { until } from '../../harness/in-process-cluster.ts'
+import { until } from '../../support/until.ts'
 import { Served, tokenFor } from '../../harness/served.ts'
 
 /** Options of a namespace: everything is off unless it is named. */

@@ -8,7 +8,7 @@ import { disconnects, errors, unsubscribes } from '../../../protocol/client/code
 import { encodeNotice } from '../../../protocol/records/event.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
 import { inboxTopic } from '../../../protocol/records/topics.ts'
-import { until } from '../../harness/in-process-cluster.ts'
+import { until } from '../../support/until.ts'
 import { Served } from '../../harness/served.ts'
 import type { Wire } from '../../harness/clients/wire.ts'
 

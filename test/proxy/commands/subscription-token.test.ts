@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { disconnects, errors, unsubscribes } from '../../../protocol/client/codes.ts'
-import { until } from '../../harness/in-process-cluster.ts'
+import { until } from '../../support/until.ts'
 import { Served, tokenFor } from '../../harness/served.ts'
 
 const now = () => Date.now() / 1000

@@ -8,7 +8,7 @@ import { errors } from '../../../protocol/client/codes.ts'
 import { ReadBudget } from '../../../proxy/sessions/read-budget.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { until } from '../../harness/in-process-cluster.ts'
+import { until } from '../../support/until.ts'
 import { Served } from '../../harness/served.ts'
 import type { Wire } from '../../harness/clients/wire.ts'
 

@@ -9,7 +9,7 @@ import { disconnects, errors } from '../../../protocol/client/codes.ts'
 import { floodMs } from '../../../proxy/commands/intake.ts'
 import { closeGraceMs, sessionSweepMs } from '../../../proxy/sessions/sessions.ts'
 import { clientFrame, closeCode, opcodes, serverFrames } from '../../bad-input/frames.ts'
-import { until } from '../../harness/in-process-cluster.ts'
+import { until } from '../../support/until.ts'
 import { BareClient, maskedFrame, upgradeRequest } from '../../harness/clients/bare-client.ts'
 import { Served, secret, tokenFor } from '../../harness/served.ts'
 

@@ -50,6 +50,7 @@ async function holds(t: Test, { rows }: MysqlFixture, messages: number): Promise
 /** Waits until so many transactions wait for a row. */
 const untilWaiting = ({ rows }: MysqlFixture, count: number): Promise<unknown> =>
   until(
+    'a transaction that waits for a row',
     async () => {
       // The server shows what it showed before to who asks again within 100 ms.
       await systemClock.sleep(150)
@@ -58,7 +59,7 @@ const untilWaiting = ({ rows }: MysqlFixture, count: number): Promise<unknown> =
         WHERE innodb_trx.trx_state = 'LOCK WAIT' AND processlist.db = DATABASE()`)
       return waiting.length >= count
     },
-    { deadlineMs, what: 'a transaction that waits for a row' },
+    deadlineMs,
   )
 
 void t.test('a commit that waits too long for a row is made again', async (t) => {
@@ -200,7 +201,7 @@ void t.test('a database that does not answer: requests and those who wait for a 
   t.ok(ends.every((end) => end.status === 'rejected' && (end.reason as { code: string }).code === 'unavailable'))
   t.equal(Math.max(...waiting), 2)
   t.ok(Math.max(...connections) <= requestSessionsMax + commitSessionsMax)
-  await until(() => connections.at(-1) === 0, { deadlineMs, what: 'the end of connections that did not answer' })
+  await until('the end of connections that did not answer', () => connections.at(-1) === 0, deadlineMs)
   proxy.resume()
   t.equal(await asWorker(store, nth(1)), 'committed')
   await holds(t, fixture, 1)

@@ -82,7 +82,7 @@ void t.test('a server that becomes read-only is left, and used again when it tak
   await t.rejects(store.lease(slot), { code: 'unavailable', message: /read-only/ }, 'it may lag behind')
   await t.rejects(store.commit(second), { code: 'unavailable', hindrance: 'read_only', message: /read-only/ })
   await t.rejects(store.groups(), { code: 'unavailable', message: /read-only/ })
-  await until(() => connections.at(-1) === 0, { deadlineMs, what: 'all connections let go' })
+  await until('all connections let go', () => connections.at(-1) === 0, deadlineMs)
   await admin.query('SET GLOBAL read_only = 0')
   t.equal(await store.commit(second), 'committed')
   t.match(await rows('SELECT next_offset FROM lease'), [{ next_offset: 2 }])
@@ -138,7 +138,7 @@ void t.test('a server whose disk is full says so once, and when it has room agai
   await server.kill()
   await server.start()
   const committed = async (): Promise<boolean> => (await store.commit(large(0))) === 'committed'
-  await until(committed, { deadlineMs, what: 'there is room' })
+  await until('there is room', committed, deadlineMs)
   t.equal(told.filter((each) => each === 'room in the database is back').length, 1)
 })
 

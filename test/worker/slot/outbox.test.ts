@@ -16,7 +16,7 @@ import { answerPartBytesMax, appendBytesMax, recordBytesMax } from '../../../pro
 import { inboxTopic } from '../../../protocol/records/topics.ts'
 import { clusterTopics } from '../../../cluster/topics.ts'
 import type { OutboxRow, Commit } from '../../../store/store.ts'
-import { until } from '../../delivery/until.ts'
+import { until } from '../../support/until.ts'
 import { Gate } from '../../support/gate.ts'
 import { tidyingCommit } from '../../../worker/slot/commit.ts'
 import { Lanes } from '../../../worker/emit/lanes.ts'

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { pruneChunk } from '../../../worker/slot/prune.ts'
 import { clusterByHand, commandOf, commands, give, onlySlot, stored } from '../../harness/by-hand.ts'
-import { until } from '../../delivery/until.ts'
+import { until } from '../../support/until.ts'
 
 t.test('commands are handled between two chunks', async (t) => {
   await using cluster = await clusterByHand()

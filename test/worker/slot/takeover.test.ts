@@ -3,7 +3,7 @@
 import t from 'tap'
 import { haltReason } from '../../../worker/slot/takeover.ts'
 import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from '../../harness/by-hand.ts'
-import { until } from '../../delivery/until.ts'
+import { until } from '../../support/until.ts'
 import { Gate } from '../../support/gate.ts'
 
 t.test('whether log and store fit', async (t) => {
