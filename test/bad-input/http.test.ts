@@ -14,9 +14,9 @@ import { startInternalListener } from '../../platform/internal-listener.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
 import { page } from '../../apps/chat/page/plugin.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
+import { secret } from '../harness/tokens.ts'
 import { until } from '../support/until.ts'
 
-const secret = 'a secret of these tests, 32 bytes'
 const cluster = new InProcessCluster()
 t.teardown(() => cluster[Symbol.asyncDispose]())
 const handles = cluster.handles()

@@ -17,6 +17,7 @@ import { freePort } from '../../compose/services/free-port.ts'
 import { bringPrograms } from '../../compose/services/programs.ts'
 import { ended, run } from '../cli/helpers.ts'
 import { startCluster } from '../harness/processes/cluster.ts'
+import { tokenFor } from '../harness/tokens.ts'
 import { Running, cleanEnvironment } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import { composeDirectory, readComposeFile } from './compose-file.ts'
@@ -135,7 +136,7 @@ async function sdk(address: string, user: string): Promise<Centrifuge> {
   }
   const client = new Centrifuge(url, {
     websocket: From,
-    token: await cluster.token(user),
+    token: await tokenFor(user, { expiresIn: 3_600 }),
     minReconnectDelay: 20,
     maxReconnectDelay: 200,
   })

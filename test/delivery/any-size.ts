@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
-import { SignJWT } from 'jose'
 import type { Test } from 'tap'
 import type { Log } from '../../log/log.ts'
 import { commandBytesMax, userBytesMax } from '../../protocol/records/sizes.ts'
@@ -8,9 +7,8 @@ import type { Store } from '../../store/store.ts'
 import { Client } from '../harness/clients/client.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import type { Handles } from '../harness/in-process-cluster.ts'
+import { secret, tokenFor } from '../harness/tokens.ts'
 import { until } from '../support/until.ts'
-
-const secret = 'a secret for tests, longer than 32 bytes'
 
 /** Around every bound that a text of a client may meet. */
 const lengths = [0, 1, 750, 12_000, 65_536, 300_000, commandBytesMax - 1_000, commandBytesMax, 1_100_000]
@@ -135,9 +133,8 @@ export async function answersWhateverTheSize(
     for (const client of clients) client.drop()
   }
   const connected = async ({ user, info }: Session) => {
-    const token = new SignJWT({ sub: user, info }).setProtectedHeader({ alg: 'HS256' })
     const client = new Client(proxy)
-    client.send({ connect: { token: await token.sign(new TextEncoder().encode(secret)) } })
+    client.send({ connect: { token: await tokenFor(user, { claims: { info } }) } })
     await until('connected or refused', () => client.replies.size > 0 || client.closed !== null)
     return client
   }

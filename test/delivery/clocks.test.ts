@@ -2,7 +2,7 @@
 // apart, a store whose clock jumps while the controller dies, and what is measured between two clocks.
 import t from 'tap'
 import { systemClock } from '../../platform/clock.ts'
-import { secret, tokenFor } from '../harness/served.ts'
+import { secret, tokenFor } from '../harness/tokens.ts'
 import { Client } from '../harness/clients/client.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../support/until.ts'

@@ -1,6 +1,5 @@
 // Proves that nothing a client sends stops a slot for others by its size: long names, long infos, many channels, commands
 // at and over what the log takes, what an app makes of them, and rows that an older version left in the outbox.
-import { SignJWT } from 'jose'
 import t from 'tap'
 import { LogError } from '../../log/errors.ts'
 import { decodeCommand } from '../../protocol/records/command.ts'
@@ -13,6 +12,7 @@ import type { App } from '../../protocol/app/contract.ts'
 import { clusterByHand, commands, give, handled, onlySlot } from '../harness/by-hand.ts'
 import { Client } from '../harness/clients/client.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
+import { secret, tokenFor } from '../harness/tokens.ts'
 import { until } from '../support/until.ts'
 
 /** Names of 255 characters that are far more bytes where they are written. */
@@ -86,13 +86,10 @@ function topsAsked(cluster: InProcessCluster): number {
     .reduce((sum, { payload }) => sum + (JSON.parse(payload.toString()) as string[]).length, 0)
 }
 
-const secret = 'a secret for tests, longer than 32 bytes'
-
 async function withInfo(proxy: Proxy, bytes: number): Promise<Client> {
   const info = { text: '"'.repeat(bytes / 2) }
-  const token = new SignJWT({ sub: 'ada', info }).setProtectedHeader({ alg: 'HS256' })
   const client = new Client(proxy)
-  await client.command({ connect: { token: await token.sign(new TextEncoder().encode(secret)) } })
+  await client.command({ connect: { token: await tokenFor('ada', { claims: { info } }) } })
   return client
 }
 

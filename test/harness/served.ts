@@ -1,7 +1,5 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { SignJWT } from 'jose'
-import type { JWTPayload } from 'jose'
 import type { Logger } from 'pino'
 import type { ClientOptions } from 'ws'
 import type { Metrics } from '../../observability/metrics.ts'
@@ -9,25 +7,8 @@ import { buildListener } from '../../proxy/listener/listener.ts'
 import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { InProcessCluster } from './in-process-cluster.ts'
+import { secret, tokenFor } from './tokens.ts'
 import { Wire } from './clients/wire.ts'
-
-export const secret = 'a secret of these tests, 32 bytes'
-
-export interface TokenOptions {
-  /** Seconds from now, rounded up by what signs it; null for a token without an end. */
-  expiresIn?: number | null
-  claims?: JWTPayload
-  key?: string
-  alg?: string
-}
-
-/** A connection token for `user`. */
-export function tokenFor(user: string, options: TokenOptions = {}): Promise<string> {
-  const { expiresIn = null, claims = {}, key = secret, alg = 'HS256' } = options
-  const jwt = new SignJWT(claims).setProtectedHeader({ alg }).setSubject(user)
-  if (expiresIn !== null) jwt.setExpirationTime(Math.floor(Date.now() / 1000) + expiresIn)
-  return jwt.sign(new TextEncoder().encode(key))
-}
 
 /**
  * A proxy with its public listener on a free port of the loopback, and a worker behind it, on the memory log and store.

@@ -11,13 +11,13 @@ import { freePort } from '../../compose/services/free-port.ts'
 import { sameSignalMs } from '../../platform/signals.ts'
 import {
   roleOf,
-  secret,
   signalIfRunning,
   startCluster,
   type Cluster,
   type Role,
   type WorkerView,
 } from '../harness/processes/cluster.ts'
+import { secret, tokenFor } from '../harness/tokens.ts'
 import { isRunning, processes, Running, type Exit } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
@@ -264,7 +264,7 @@ void t.test('a second Ctrl-C stops everything at once', async (t) => {
 async function chat(cluster: Cluster, method: string, data: Record<string, unknown>): Promise<unknown> {
   const centrifuge = new Centrifuge(cluster.socketUrls[0] ?? '', {
     websocket: WebSocket,
-    token: await cluster.token('ada'),
+    token: await tokenFor('ada', { expiresIn: 3_600 }),
   })
   const subscription = centrifuge.newSubscription('lobby')
   subscription.subscribe()

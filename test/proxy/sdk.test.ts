@@ -13,7 +13,8 @@ import { inboxTopic } from '../../protocol/records/topics.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
 import { Client } from '../harness/clients/client.ts'
 import { until } from '../support/until.ts'
-import { Served, tokenFor } from '../harness/served.ts'
+import { Served } from '../harness/served.ts'
+import { tokenFor } from '../harness/tokens.ts'
 import { slotId } from '../../protocol/slot.ts'
 
 type Noted = [event: string, detail?: unknown]

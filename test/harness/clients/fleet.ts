@@ -1,12 +1,12 @@
 import { check, report } from '../../integrity/checker.ts'
 import type { Operation } from '../../integrity/history.ts'
 import { answerDeadlineMs, attemptsMax, Member, type Payload } from './member.ts'
+import { tokenFor } from '../tokens.ts'
 import { until } from '../../support/until.ts'
 
 export interface FleetOptions {
   /** Where proxies are; clients spread over them. */
   urls: string[]
-  token: (user: string) => Promise<string>
   /** Put before every room's name: two fleets of one cluster never meet. */
   name: string
   /** Clients that stay in their rooms. */
@@ -206,7 +206,7 @@ export class Fleet implements Disposable {
   }
 
   async #member(name: string, first: number): Promise<Member> {
-    const token = await this.#options.token(name)
+    const token = await tokenFor(name, { expiresIn: 3_600 })
     return new Member({
       name,
       urls: this.#options.urls,

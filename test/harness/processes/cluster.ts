@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SignJWT } from 'jose'
+import { secret } from '../tokens.ts'
 import { freePort } from '../../../compose/services/free-port.ts'
 import { descendants, Kept, processes, Running, type Exit, type ProcessEntry } from '../../support/process.ts'
 import { until } from '../../support/until.ts'
@@ -53,9 +53,6 @@ export const readyDeadlineMs = 20_000
 
 /** A command of the CLI ends within this; a drain takes longest. */
 export const commandDeadlineMs = 30_000
-
-/** What signs the tokens of a test's clients. */
-export const secret = 'a secret for tests, longer than the 32 bytes that HS256 wants'
 
 /** What `holdfast dev` allows in channels, for a proxy that another starts. */
 const chatNamespace = {
@@ -206,12 +203,6 @@ export class Cluster implements AsyncDisposable {
     const others = new Set(this.#others.map(({ pid }) => pid))
     const [started, all] = await Promise.all([descendants(this.running.pid), processes()])
     return [...started, ...all.filter(({ pid }) => others.has(pid))]
-  }
-
-  /** A token as an application would issue it. */
-  token(user: string): Promise<string> {
-    const claims = new SignJWT({ sub: user }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1h')
-    return claims.sign(new TextEncoder().encode(secret))
   }
 
   /** All that the cluster's processes have printed. */

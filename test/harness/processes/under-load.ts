@@ -19,7 +19,7 @@ export async function underLoad(
   name: string,
   faults: (fleet: Fleet) => Promise<void>,
 ): Promise<void> {
-  using fleet = await Fleet.start({ urls: cluster.socketUrls, token: (user) => cluster.token(user), name })
+  using fleet = await Fleet.start({ urls: cluster.socketUrls, name })
   try {
     fleet.startLoad()
     await fleet.flows()

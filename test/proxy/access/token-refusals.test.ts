@@ -9,7 +9,8 @@ import { disconnects, errors } from '../../../protocol/client/codes.ts'
 import { TokenRefusals, refusalQuietMs } from '../../../proxy/access/token-refusals.ts'
 import { until } from '../../support/until.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { Served, tokenFor } from '../../harness/served.ts'
+import { Served } from '../../harness/served.ts'
+import { tokenFor } from '../../harness/tokens.ts'
 
 interface Line {
   level: number

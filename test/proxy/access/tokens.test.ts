@@ -9,8 +9,8 @@ import t from 'tap'
 import { defaultConfig } from '../../../config/keys.ts'
 import { TokenVerifier } from '../../../proxy/access/tokens.ts'
 import type { SubscriptionVerdict, Verdict } from '../../../proxy/access/tokens.ts'
+import { secret } from '../../harness/tokens.ts'
 
-const secret = 'a secret of these tests, 32 bytes'
 const now = Date.UTC(2026, 0, 1)
 const seconds = now / 1000
 const { client } = defaultConfig()

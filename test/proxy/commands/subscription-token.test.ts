@@ -5,7 +5,8 @@
 import t from 'tap'
 import { disconnects, errors, unsubscribes } from '../../../protocol/client/codes.ts'
 import { until } from '../../support/until.ts'
-import { Served, tokenFor } from '../../harness/served.ts'
+import { Served } from '../../harness/served.ts'
+import { tokenFor } from '../../harness/tokens.ts'
 
 const now = () => Date.now() / 1000
 

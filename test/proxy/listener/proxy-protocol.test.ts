@@ -15,7 +15,8 @@ import { lineBytesMax } from '../../../proxy/listener/proxy-header.ts'
 import { until } from '../../support/until.ts'
 import { BareClient, maskedFrame, upgradeRequest } from '../../harness/clients/bare-client.ts'
 import { binaryHeader, headerFor, ip4, unix } from './proxy-headers.ts'
-import { Served, tokenFor } from '../../harness/served.ts'
+import { Served } from '../../harness/served.ts'
+import { tokenFor } from '../../harness/tokens.ts'
 
 /** What the proxy logs, one object a line. */
 class Heard {

@@ -16,7 +16,8 @@ import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/until.ts'
 import { cleanEnvironment } from '../../support/process.ts'
 import { BareClient, upgradeRequest } from '../../harness/clients/bare-client.ts'
-import { Served, tokenFor } from '../../harness/served.ts'
+import { Served } from '../../harness/served.ts'
+import { tokenFor } from '../../harness/tokens.ts'
 import { Wire } from '../../harness/clients/wire.ts'
 
 interface Line {

@@ -11,7 +11,8 @@ import { closeGraceMs, sessionSweepMs } from '../../../proxy/sessions/sessions.t
 import { clientFrame, closeCode, opcodes, serverFrames } from '../../bad-input/frames.ts'
 import { until } from '../../support/until.ts'
 import { BareClient, maskedFrame, upgradeRequest } from '../../harness/clients/bare-client.ts'
-import { Served, secret, tokenFor } from '../../harness/served.ts'
+import { Served } from '../../harness/served.ts'
+import { secret, tokenFor } from '../../harness/tokens.ts'
 
 /** A client that is nothing but a TCP connection: it upgrades, connects, and from then on does what the test does. */
 async function bareClient(served: Served, ...commands: object[]): Promise<Socket> {

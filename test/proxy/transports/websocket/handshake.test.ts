@@ -9,7 +9,8 @@ import { sessionSweepMs } from '../../../../proxy/sessions/sessions.ts'
 import { until } from '../../../support/until.ts'
 import { clientFrame } from '../../../bad-input/frames.ts'
 import { BareClient, upgradeRequest } from '../../../harness/clients/bare-client.ts'
-import { Served, tokenFor } from '../../../harness/served.ts'
+import { Served } from '../../../harness/served.ts'
+import { tokenFor } from '../../../harness/tokens.ts'
 
 const staleCloseDelayMs = 1_000
 const served = await Served.start({ 'client.stale_close_delay': `${staleCloseDelayMs}ms` })
