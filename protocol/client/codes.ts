@@ -1,6 +1,7 @@
 /**
  * The client protocol's tables of codes: errors, unsubscribes and disconnects. Numbers and texts follow Centrifugo
- * (centrifuge errors.go, unsubscribe.go, disconnect.go), so that every SDK reacts as its users know it.
+ * (centrifuge errors.go, unsubscribe.go, disconnect.go), so that every SDK reacts as its users know it. Here are those that somebody
+ * sends; docs/protocol.md says what each means.
  */
 
 /** Why a command failed: a code of the table below, or one of the app's own (400 to 1999). */
@@ -15,9 +16,9 @@ export interface ClientError extends CommandError {
   temporary?: true
 }
 
+/** What a reply to a command says when it failed. Only `internal` leaves open whether the command took effect. */
 export const errors = {
   internal: { code: 100, message: 'internal server error', temporary: true },
-  unauthorized: { code: 101, message: 'unauthorized' },
   unknownChannel: { code: 102, message: 'unknown channel' },
   permissionDenied: { code: 103, message: 'permission denied' },
   alreadySubscribed: { code: 105, message: 'already subscribed' },
@@ -25,13 +26,13 @@ export const errors = {
   badRequest: { code: 107, message: 'bad request' },
   notAvailable: { code: 108, message: 'not available' },
   tokenExpired: { code: 109, message: 'token expired' },
-  expired: { code: 110, message: 'expired' },
   tooManyRequests: { code: 111, message: 'too many requests', temporary: true },
   unrecoverablePosition: { code: 112, message: 'unrecoverable position' },
   /** Ours: the command made the app fail; it had no effect and is kept as a dead letter. */
   deadLetter: { code: 1000, message: 'command set aside' },
 } as const satisfies Record<string, ClientError>
 
+/** What an unsubscribe or a close says. */
 export interface CloseReason {
   code: number
   reason: string
@@ -39,7 +40,6 @@ export interface CloseReason {
 
 /** Sent as a push; from 2500 on the client subscribes again by itself. */
 export const unsubscribes = {
-  server: { code: 2000, reason: 'server unsubscribe' },
   insufficient: { code: 2500, reason: 'insufficient state' },
   expired: { code: 2501, reason: 'expired' },
   invalidated: { code: 2502, reason: 'state invalidated' },
@@ -47,9 +47,7 @@ export const unsubscribes = {
 
 /** Sent as WebSocket close codes: 3000–3499 reconnect, 3500–3999 are final. */
 export const disconnects = {
-  closed: { code: 3000, reason: 'connection closed' },
   shutdown: { code: 3001, reason: 'shutdown' },
-  serverError: { code: 3004, reason: 'internal server error' },
   expired: { code: 3005, reason: 'connection expired' },
   slow: { code: 3008, reason: 'slow' },
   forceReconnect: { code: 3011, reason: 'force reconnect' },
