@@ -1,6 +1,6 @@
 /**
  * Proves on a proxy in a process of its own that floods are bounded and leave nothing behind: thousands of connections
- * that never speak end with 3502 after client.stale_close_delay, and after round upon round of clients that are broken,
+ * that never speak are closed as stale after client.stale_close_delay, and after round upon round of clients that are broken,
  * hostile, slow or just gone the process holds what it held before. Two witnesses chat throughout and lose nothing.
  */
 import { fork } from 'node:child_process'
@@ -9,6 +9,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { disconnects } from '../../protocol/client/codes.ts'
 import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions/sessions.ts'
 import { until } from '../support/until.ts'
@@ -112,10 +113,10 @@ await writer.command({ subscribe: { channel: 'room' } })
 
 /** All but those who are too slow to hear it, and are cut off. */
 function isTold(t: Test, codes: number[]): void {
-  const told = codes.filter((code) => code === 3502).length
+  const told = codes.filter((code) => code === disconnects.stale.code).length
   t.ok(told >= codes.length * 0.95, `${told} of ${codes.length} are told why`)
   t.strictSame(
-    [...new Set(codes)].filter((code) => code !== 3502 && code !== 0),
+    [...new Set(codes)].filter((code) => code !== disconnects.stale.code && code !== 0),
     [],
     'nobody hears anything else',
   )

@@ -3,6 +3,7 @@
  * or does not say, it is gone after client.stale_close_delay; and its end, whenever it comes, is nobody else's.
  */
 import t from 'tap'
+import { errors } from '../../protocol/client/codes.ts'
 import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions/sessions.ts'
 import { until } from '../support/until.ts'
 import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
@@ -52,7 +53,7 @@ void t.test('whoever never becomes a session is gone in time', async (t) => {
     waited.filter(({ status }) => status === 'rejected'),
     [],
   )
-  t.equal(await stays.errorOf({ rpc: {} }), 108, 'who is connected stays')
+  t.equal(await stays.errorOf({ rpc: {} }), errors.notAvailable.code, 'who is connected stays')
   await until('longer than anybody waits for them', () => performance.now() - since > boundMs + staleCloseDelayMs)
   t.equal(stays.closed, null, 'though it says nothing')
   t.equal(await served.connections(), 1)
@@ -71,6 +72,6 @@ void t.test('whoever leaves before, in order or by a reset, ends nothing else', 
         await until('it is closed', () => client.closed)
       }),
     )
-    t.equal(await (await served.client(leave)).errorOf({ rpc: {} }), 108, leave)
+    t.equal(await (await served.client(leave)).errorOf({ rpc: {} }), errors.notAvailable.code, leave)
   }
 })

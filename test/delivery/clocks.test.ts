@@ -2,6 +2,7 @@
 // apart, a store whose clock jumps while the controller dies, and what is measured between two clocks.
 import t from 'tap'
 import { systemClock } from '../../platform/clock.ts'
+import { disconnects } from '../../protocol/client/codes.ts'
 import { secret, tokenFor } from '../harness/tokens.ts'
 import { Client } from '../harness/clients/client.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
@@ -88,7 +89,7 @@ t.test('a session lasts as long as its token said, however the clock is set sinc
     t.equal(client.closed, null, `${jumpMs} ms: not before`)
     passed.ms = 70_000
     proxy.sessions.sweep()
-    t.match(client.closed, { code: 3005 }, 'and then')
+    t.match(client.closed, { code: disconnects.expired.code }, 'and then')
   }
 })
 

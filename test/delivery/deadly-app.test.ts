@@ -1,6 +1,7 @@
 // Proves who is blamed when an app ends or hangs its process: the record that does it, after the documented number of
 // take-overs, and nothing else; neither what comes after kills of an idle room, nor a neighbour in the same process.
 import t from 'tap'
+import { errors } from '../../protocol/client/codes.ts'
 import { slotId } from '../../protocol/slot.ts'
 import { carefulFrom } from '../../store/store.ts'
 import { triesMax } from '../../worker/slot/takeover.ts'
@@ -78,7 +79,7 @@ t.test('a record that ends its process, beside a healthy slot', async (t) => {
     },
     60_000,
   )
-  t.equal(poisoner.replies.get(poison)!.error?.code, 1000)
+  t.equal(poisoner.replies.get(poison)!.error?.code, errors.deadLetter.code)
   t.notOk(poisoner.replies.get(after)!.error)
   t.equal(respawner.deaths, carefulFrom + triesMax, 'processes that it cost')
   await until('the healthy slot answered all', () => replies.every((id) => healthy.replies.has(id)))
@@ -110,7 +111,7 @@ t.test('a record that hangs the app', async (t) => {
   await poisoner.publish(inFirst, 'before')
   const poison = poisoner.send({ publish: { channel: inFirst, data: 'poison' } })
   await until('the poison is set aside', () => poisoner.replies.has(poison), 60_000)
-  t.equal(poisoner.replies.get(poison)!.error?.code, 1000)
+  t.equal(poisoner.replies.get(poison)!.error?.code, errors.deadLetter.code)
   t.equal(hangs, carefulFrom + triesMax)
   t.notOk((await poisoner.publish(inFirst, 'after')).error)
   t.notOk((await healthy.publish(inSecond, 2)).error)

@@ -5,6 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import t from 'tap'
+import { disconnects } from '../../protocol/client/codes.ts'
 import { LogError } from '../../log/errors.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -69,7 +70,7 @@ t.test('a log that is full and then says nothing any more', async (t) => {
   t.equal(client.closed, null)
   t.equal(proxy.ready, 'isolated')
   await pass(isolationMs)
-  t.same(client.closed, { code: 3011 })
+  t.same(client.closed, { code: disconnects.forceReconnect.code })
   t.same(ended, ['cut off from the log'])
   t.equal(lines[0], 'the log is full, taking no new clients')
 })

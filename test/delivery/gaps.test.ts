@@ -1,6 +1,7 @@
 // Proves that a subscriber who misses something is told so and gets exactly what it missed: an event lost on the way,
 // lost at the very end, unreadable, or of another stream.
 import t from 'tap'
+import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, onlySlot } from '../harness/by-hand.ts'
 import type { Client, Reply } from '../harness/clients/client.ts'
@@ -45,7 +46,7 @@ for (const [name, damage] of Object.entries({ lost: lose, unreadable: spoil })) 
     await until('it is handled', async () => (await cluster.store.lease(onlySlot)).nextOffset === 4)
     lossy.damage = null
     await sender.publish('room', 4)
-    await unsubscribed(client, 2500)
+    await unsubscribed(client, unsubscribes.insufficient.code)
     t.same(client.dataOf('room'), [1])
     const reply = positionOf(await client.subscribe('room', { epoch, offset: 1 }))
     t.match(reply, { recovered: true, was_recovering: true, epoch, offset: 1 })
@@ -56,7 +57,11 @@ for (const [name, damage] of Object.entries({ lost: lose, unreadable: spoil })) 
     await sender.publish('room', 5)
     await until('it goes on', () => client.dataOf('room').includes(5))
     t.same(client.dataOf('room'), [1, 5])
-    t.equal(sender.replies.get(id)?.error?.code, 100, 'a later reply shows that this one was lost: outcome unknown')
+    t.equal(
+      sender.replies.get(id)?.error?.code,
+      errors.internal.code,
+      'a later reply shows that this one was lost: outcome unknown',
+    )
   })
 }
 
@@ -71,7 +76,7 @@ t.test('the last event is lost and nobody speaks', async (t) => {
   sender.send({ publish: { channel: 'room', data: 2 } })
   await until('it is handled', async () => (await cluster.store.channels(onlySlot, ['room']))[0]!.top === 2)
   lossy.damage = null
-  await unsubscribed(client, 2500)
+  await unsubscribed(client, unsubscribes.insufficient.code)
   t.same(client.dataOf('room'), [1])
   await client.subscribe('room', { epoch, offset: 1 })
   t.same(
@@ -107,7 +112,7 @@ t.test('a stream of another epoch', async (t) => {
   cluster.storeData.sql.run('DELETE FROM message')
   await give(cluster, await cluster.worker())
   await client.publish('room', 'of the other')
-  await unsubscribed(client, 2502)
+  await unsubscribed(client, unsubscribes.invalidated.code)
   t.same(client.dataOf('room'), [1])
   const reply = (await client.subscribe('room', { epoch, offset: 1 }))['subscribe'] as { recovered?: true }
   t.match(reply, { epoch: 'another', offset: 1, was_recovering: true })

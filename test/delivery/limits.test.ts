@@ -4,6 +4,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
+import { errors } from '../../protocol/client/codes.ts'
 import { clusterByHand, commands, give, handled, stored } from '../harness/by-hand.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../support/until.ts'
@@ -18,11 +19,11 @@ t.test('in flight per slot and per channel', async (t) => {
   const accepted = [publish('a'), publish('a')]
   const over = publish('a')
   await until('it is refused', () => client.replies.has(over))
-  t.equal(codeOf(over), 111, 'a quarter of the slot for one channel')
+  t.equal(codeOf(over), errors.tooManyRequests.code, 'a quarter of the slot for one channel')
   for (const channel of ['b', 'b', 'c', 'c', 'd', 'd']) accepted.push(publish(channel))
   const beyond = publish('e')
   await until('it is refused', () => client.replies.has(beyond))
-  t.equal(codeOf(beyond), 111, 'the slot is full')
+  t.equal(codeOf(beyond), errors.tooManyRequests.code, 'the slot is full')
   t.notOk(accepted.some((id) => client.replies.has(id)))
   await give(cluster, await cluster.worker())
   await until('all are answered', () => accepted.every((id) => client.replies.has(id)))
@@ -44,7 +45,7 @@ t.test('bytes in flight per slot and per channel', async (t) => {
       const before = await inFlight()
       const id = client.send({ publish: { channel, data } })
       if ((await inFlight()) === before) {
-        await until('it is refused', () => client.replies.get(id)?.error?.code === 111)
+        await until('it is refused', () => client.replies.get(id)?.error?.code === errors.tooManyRequests.code)
         return ids
       }
       ids.push(id)
@@ -146,19 +147,23 @@ t.test('at the deadline', async (t) => {
   await until('both are answered', () => client.replies.has(sent) && client.replies.has(unsent))
   t.same(
     [sent, unsent].map((id) => client.replies.get(id)!.error?.code),
-    [100, 100],
+    [errors.internal.code, errors.internal.code],
   )
   gate.open()
   const sentToo = client.send({ publish: { channel: 'a', data: 'sent too' } })
   await until('it is answered', () => client.replies.has(sentToo))
-  t.equal(client.replies.get(sentToo)!.error?.code, 100, 'nobody handles it')
-  t.equal((await client.publish('a', 'refused')).error?.code, 111, 'what was sent stays in flight')
+  t.equal(client.replies.get(sentToo)!.error?.code, errors.internal.code, 'nobody handles it')
+  t.equal(
+    (await client.publish('a', 'refused')).error?.code,
+    errors.tooManyRequests.code,
+    'what was sent stays in flight',
+  )
   await give(cluster, await cluster.worker())
   await handled(cluster)
   await until('there is room again', async () => !(await client.publish('a', 'end')).error)
   t.same(await stored(cluster, 'a'), ['sent', 'sent too', 'end'], 'what was not sent never happened')
   // The client throws when a command is answered twice.
-  t.equal(client.replies.get(sent)!.error?.code, 100)
+  t.equal(client.replies.get(sent)!.error?.code, errors.internal.code)
 })
 
 t.test('leaving is never refused', async (t) => {
@@ -169,8 +174,8 @@ t.test('leaving is never refused', async (t) => {
   await client.subscribe('a')
   a.kill()
   for (const channel of ['b', 'c', 'd', 'e']) client.send({ publish: { channel, data: 'x' } })
-  t.equal((await client.publish('f', 'x')).error?.code, 111)
-  t.equal((await client.subscribe('f')).error?.code, 111, 'a subscribe waits its turn')
+  t.equal((await client.publish('f', 'x')).error?.code, errors.tooManyRequests.code)
+  t.equal((await client.subscribe('f')).error?.code, errors.tooManyRequests.code, 'a subscribe waits its turn')
   await client.command({ unsubscribe: { channel: 'a' } })
   await give(cluster, await cluster.worker())
   await handled(cluster)

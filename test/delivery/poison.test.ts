@@ -1,7 +1,8 @@
-// Proves that a command which makes the app throw costs only itself: its sender gets error 1000, the record is kept,
+// Proves that a command which makes the app throw costs only itself: its sender gets an error, the record is kept,
 // its neighbours in the same batch take effect, and the slot goes on.
 import t from 'tap'
 import { chat } from '../../apps/chat/chat.ts'
+import { errors } from '../../protocol/client/codes.ts'
 import { clusterByHand, commandOf, commands, give, handled, onlySlot, stored } from '../harness/by-hand.ts'
 import { until } from '../support/until.ts'
 import { chatBut, isPoison } from './deadly.ts'
@@ -21,7 +22,7 @@ t.test('among neighbours in one batch', async (t) => {
   await until('all are answered', () => [subscribe, ...ids].every((id) => client.replies.has(id)))
   t.same(
     ids.map((id) => client.replies.get(id)!.error?.code),
-    [undefined, 1000, undefined],
+    [undefined, errors.deadLetter.code, undefined],
   )
   await client.publish('room', 'end')
   t.same(await stored(cluster, 'room'), ['before', 'after', 'end'])
@@ -48,7 +49,7 @@ t.test('apps that break their contract', async (t) => {
     await give(cluster, await cluster.worker({ app: { ...chat, handle } }))
     const client = await cluster.client(await cluster.proxy())
     const reply = await client.publish('room', 'x')
-    t.equal(reply.error?.code, 1000, name)
+    t.equal(reply.error?.code, errors.deadLetter.code, name)
     t.same(await stored(cluster, 'room'), [])
     t.equal((await cluster.store.deadLetters(onlySlot)).length, 1)
   }

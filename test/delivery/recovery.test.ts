@@ -1,6 +1,7 @@
 // Proves recovery: from further back while others go on publishing, at exactly the top without asking the log, and
 // the honest `recovered: false` where history does not reach.
 import t from 'tap'
+import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import { clusterByHand, commands, give } from '../harness/by-hand.ts'
 import { until } from '../support/until.ts'
 import { Gate } from '../support/gate.ts'
@@ -134,7 +135,7 @@ t.test('more than a client may fall behind by', async (t) => {
   const count = recoveryLimit + lagMax + 1
   const { comes, numbers, stays } = await comesBackMeanwhile(cluster, count, 1.2 * (liveBytesMax / count))
   await until('it is told', () => comes.unsubscribed.length > 0)
-  t.same(comes.unsubscribed, [{ channel: 'room', code: 2500 }])
+  t.same(comes.unsubscribed, [{ channel: 'room', code: unsubscribes.insufficient.code }])
   t.same(numbers(), [], 'and gets nothing that it could not use')
   t.notOk((await comes.subscribe('room')).error, 'it may start anew')
   await stays.publish('room', ['new'])
@@ -183,7 +184,7 @@ t.test('beyond what history reaches', async (t) => {
   t.notOk(subscribed(far.reply).recovered)
   t.same(far.client.recovered, [])
   t.notOk(subscribed((await at(6)).reply).recovered, 'a position that is yet to come')
-  t.equal((await at(1, 2)).reply.error?.code, 112, 'an error for one who asks for that')
+  t.equal((await at(1, 2)).reply.error?.code, errors.unrecoverablePosition.code, 'an error for one who asks for that')
   await sender.publish('room', 6)
   await until('it goes on', () => far.client.dataOf('room').includes(6))
   t.same(far.client.dataOf('room'), [6])

@@ -1,7 +1,8 @@
-// Proves that rows which the store can never take cost only the command that makes them: its sender gets error 1000, it
+// Proves that rows which the store can never take cost only the command that makes them: its sender gets an error, it
 // becomes a dead letter, its neighbours in the batch take effect in order; and that a slot halts, loudly, when not even
 // the dead letter is taken.
 import t from 'tap'
+import { errors } from '../../protocol/client/codes.ts'
 import { StoreError } from '../../store/errors.ts'
 import type { Commit } from '../../store/store.ts'
 import { announcements, clusterByHand, commands, give, onlySlot, stored } from '../harness/by-hand.ts'
@@ -40,7 +41,7 @@ for (const bad of [[0], [7], [15], [3, 4], [0, 9, 15]]) {
     await until('all are answered', () => [subscribe, ...ids].every((id) => client.replies.has(id)))
     t.same(
       ids.map((id) => client.replies.get(id)!.error?.code ?? null),
-      data.map((_, index) => (bad.includes(index) ? 1000 : null)),
+      data.map((_, index) => (bad.includes(index) ? errors.deadLetter.code : null)),
     )
     const good = data.filter((_, index) => !bad.includes(index))
     t.same(await stored(cluster, 'room'), good)

@@ -2,6 +2,7 @@
 // commands; one that was only cut off and finds itself declared dead sends its clients elsewhere; one that is merely
 // cut off for a while keeps its sessions and takes no new ones.
 import t from 'tap'
+import { disconnects } from '../../protocol/client/codes.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { slotId } from '../../protocol/slot.ts'
 import { commandOf, commands, handled, stored } from '../harness/by-hand.ts'
@@ -61,7 +62,7 @@ t.test('declared dead while it was cut off', async (t) => {
   handles.env.log.restore()
   await until('it gives up', () => ended.length > 0)
   t.match(ended, [/declared dead/])
-  t.same(client.closed, { code: 3011 })
+  t.same(client.closed, { code: disconnects.forceReconnect.code })
   t.not(proxy.ready, true)
 })
 
@@ -98,5 +99,5 @@ t.test('cut off for too long', async (t) => {
   const client = await cluster.client(proxy)
   handles.env.log.cut()
   await until('it gives up', () => ended.length > 0)
-  t.same(client.closed, { code: 3011 })
+  t.same(client.closed, { code: disconnects.forceReconnect.code })
 })

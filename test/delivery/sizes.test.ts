@@ -1,6 +1,7 @@
 // Proves that nothing a client sends stops a slot for others by its size: long names, long infos, many channels, commands
 // at and over what the log takes, what an app makes of them, and rows that an older version left in the outbox.
 import t from 'tap'
+import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import { LogError } from '../../log/errors.ts'
 import { decodeCommand } from '../../protocol/records/command.ts'
 import { decodeInbox } from '../../protocol/records/event.ts'
@@ -126,10 +127,10 @@ t.test('commands at and over what the log takes', async (t) => {
   await client.subscribe('room')
   const sized = (bytes: number) => 'x'.repeat(bytes)
   for (const bytes of [commandBytesMax, 2_000_000]) {
-    t.equal((await client.publish('room', sized(bytes))).error?.code, 106)
-    t.equal((await client.chatSend('room', sized(bytes))).error?.code, 106)
+    t.equal((await client.publish('room', sized(bytes))).error?.code, errors.limitExceeded.code)
+    t.equal((await client.chatSend('room', sized(bytes))).error?.code, errors.limitExceeded.code)
     const since = { epoch: sized(bytes), offset: 0 }
-    t.equal((await client.command({ history: { channel: 'room', since } })).error?.code, 106)
+    t.equal((await client.command({ history: { channel: 'room', since } })).error?.code, errors.limitExceeded.code)
   }
   t.equal(cluster.logData.range(commands, 0).next, 1, 'nothing of it is in the log')
   for (const bytes of [commandBytesMax - 3_000, 900_000]) {
@@ -159,9 +160,10 @@ t.test('a command that the log refuses all the same', async (t) => {
   const ids = sizes.map((bytes) => client.send({ publish: { channel: 'room', data: 'x'.repeat(bytes) } }))
   const read = client.send({ history: { channel: 'room', since: { epoch: 'x'.repeat(6_000), offset: 0 } } })
   await all(client, [...ids, read])
+  const tooLarge = errors.limitExceeded.code
   t.same(
     [...ids, read].map((id) => client.replies.get(id)!.error?.code),
-    [undefined, undefined, 106, undefined, 106, undefined, 106],
+    [undefined, undefined, tooLarge, undefined, tooLarge, undefined, tooLarge],
   )
   t.equal((await handles.env.metrics.inFlight.get()).values[0]!.value, 0, 'nothing of it stays in flight')
   await answered(client)
@@ -188,7 +190,7 @@ t.test('an app that makes what no record can carry', async (t) => {
     client.send({ publish: { channel: 'good', data: 1 } }),
   ]
   await all(client, [bad, good])
-  t.equal(client.replies.get(bad)!.error?.code, 1000)
+  t.equal(client.replies.get(bad)!.error?.code, errors.deadLetter.code)
   t.notOk(client.replies.get(good)!.error)
   t.match((await cluster.store.deadLetters(onlySlot))[0], { reason: /a reply of \d+ bytes/ })
 })
@@ -227,7 +229,7 @@ t.test('a message that an older version stored, and that no answer holds', async
   t.equal((missed['subscribe'] as { recovered?: true }).recovered, undefined)
   const history = (since: number) =>
     client.command({ history: { channel: 'room', limit: 9, since: { epoch, offset: since } } })
-  t.match(await history(1), { error: { code: 106 } })
+  t.match(await history(1), { error: { code: errors.limitExceeded.code } })
   t.match(await history(2), { history: { publications: [{ offset: 3 }] } })
   await answered(client)
 })
@@ -256,7 +258,7 @@ t.test('a row that an older version left, and that the log can never take', asyn
   const second = await cluster.worker({ handles })
   await give(cluster, second)
   await until('its subscriber is told', () => client.unsubscribed.length > 0)
-  t.equal(client.unsubscribed[0]!.code, 2500)
+  t.equal(client.unsubscribed[0]!.code, unsubscribes.insufficient.code)
   t.match(await client.subscribe('room', { epoch, offset: 1 }), { subscribe: { recovered: true } })
   t.notOk((await client.publish('room', 2)).error, 'the slot goes on')
   await until('the row is gone', () => left() === 0)

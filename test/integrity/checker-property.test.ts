@@ -2,6 +2,7 @@
 // corruption (something dropped, doubled, swapped, changed or made up) does not.
 import * as fc from 'fast-check'
 import t from 'tap'
+import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'
 import { check, report } from './checker.ts'
 import { HistoryBuilder } from './history-builder.ts'
 import type { Operation } from './history.ts'
@@ -58,7 +59,7 @@ class CorrectCluster {
   #sent = 0
 
   constructor() {
-    this.history.windowOpened('always', [1, 2_500])
+    this.history.windowOpened('always', [1, unsubscribes.insufficient.code])
     for (const name of clients) {
       this.history.opened(name)
       for (const channel of rooms) this.#subscribe(name, channel, false)
@@ -165,7 +166,7 @@ const corruptions: Record<string, Corruption> = {
   'an epoch changed': replaceOne('stored', (stored) => [{ ...stored, epoch: 'another' }]),
   'a socket closed': replaceOne('healed', (healed) => [
     healed,
-    { kind: 'closed', at: healed.at, client: 'a', code: 3004, reason: '' },
+    { kind: 'closed', at: healed.at, client: 'a', code: disconnects.slow.code, reason: '' },
   ]),
 }
 

@@ -1,6 +1,7 @@
 // Proves that the history checker sees what it must see: each rule finds a minimal history that breaks it, and finds
 // nothing in its lawful neighbour.
 import t from 'tap'
+import { disconnects, errors, unsubscribes } from '../../protocol/client/codes.ts'
 import { check, report, reportedMax } from './checker.ts'
 import { HistoryBuilder } from './history-builder.ts'
 import { fromJsonLines, toJsonLines, type Operation } from './history.ts'
@@ -15,7 +16,7 @@ interface Case {
 /** Two clients, subscribed to an empty room, whom the server may take out of it. */
 function start(): HistoryBuilder {
   return new HistoryBuilder()
-    .windowOpened('insufficient state', [2_500])
+    .windowOpened('insufficient state', [unsubscribes.insufficient.code])
     .opened('a')
     .opened('b')
     .subscribed('a', 0)
@@ -290,9 +291,20 @@ const cases: Case[] = [
   {
     rule: 'connection continuity',
     name: 'closed with an undeclared code',
-    breaks: (h) => h.windowOpened('proxy', [1]).closed('a', 3004).opened('a').subscribed('a', 0, 'recovered').store([]),
+    breaks: (h) =>
+      h
+        .windowOpened('proxy', [1])
+        .closed('a', disconnects.slow.code)
+        .opened('a')
+        .subscribed('a', 0, 'recovered')
+        .store([]),
     holds: (h) =>
-      h.windowOpened('proxy', [3004]).closed('a', 3004).opened('a').subscribed('a', 0, 'recovered').store([]),
+      h
+        .windowOpened('proxy', [disconnects.slow.code])
+        .closed('a', disconnects.slow.code)
+        .opened('a')
+        .subscribed('a', 0, 'recovered')
+        .store([]),
   },
   {
     rule: 'liveness',
@@ -343,8 +355,8 @@ const cases: Case[] = [
   {
     rule: 'temporary refusals',
     name: 'refused for good',
-    breaks: (h) => h.send('a', 'm').refused('a', 'm', 1, 'room', 103).store([]),
-    holds: (h) => h.send('a', 'm').refused('a', 'm', 1, 'room', 111).store([]),
+    breaks: (h) => h.send('a', 'm').refused('a', 'm', 1, 'room', errors.permissionDenied.code).store([]),
+    holds: (h) => h.send('a', 'm').refused('a', 'm', 1, 'room', errors.tooManyRequests.code).store([]),
   },
 ]
 

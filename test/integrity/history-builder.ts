@@ -1,3 +1,4 @@
+import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import type { Operation, Recovery } from './history.ts'
 
 /** Writes histories by hand: one channel `room` in epoch `e` unless told otherwise, one millisecond an operation. */
@@ -23,7 +24,7 @@ export class HistoryBuilder {
     return this.#add({ kind: 'subscribed', at: this.#at, client, channel, epoch, offset, recovery })
   }
 
-  unsubscribed(client: string, channel = 'room', code = 2500): this {
+  unsubscribed(client: string, channel = 'room', code: number = unsubscribes.insufficient.code): this {
     return this.#add({ kind: 'unsubscribed', at: this.#at, client, channel, code, reason: 'insufficient state' })
   }
 
@@ -41,10 +42,24 @@ export class HistoryBuilder {
   }
 
   maybe(client: string, message: string, attempt = 1, channel = 'room'): this {
-    return this.#add({ kind: 'maybe', at: this.#at, client, channel, message, attempt, reason: '100' })
+    return this.#add({
+      kind: 'maybe',
+      at: this.#at,
+      client,
+      channel,
+      message,
+      attempt,
+      reason: errors.internal.message,
+    })
   }
 
-  refused(client: string, message: string, attempt = 1, channel = 'room', code = 111): this {
+  refused(
+    client: string,
+    message: string,
+    attempt = 1,
+    channel = 'room',
+    code: number = errors.tooManyRequests.code,
+  ): this {
     return this.#add({ kind: 'refused', at: this.#at, client, channel, message, attempt, code, reason: 'refused' })
   }
 

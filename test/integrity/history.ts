@@ -72,7 +72,7 @@ export interface Acknowledged {
   place: { epoch: string; offset: number } | null
 }
 
-/** Error 100, a timeout, a socket that closed before the answer: it may have happened or not. */
+/** An internal error, a timeout, a socket that closed before the answer: it may have happened or not. */
 export interface Maybe {
   kind: 'maybe'
   at: number

@@ -11,7 +11,7 @@ import { ownKafka } from '../support/own-server.ts'
 import { testStore } from '../support/services.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import { underLoad } from '../harness/processes/under-load.ts'
-import { forceReconnect } from './scenarios/close-codes.ts'
+import { disconnects } from '../../protocol/client/codes.ts'
 import { outage } from './scenarios/outage.ts'
 
 /** A proxy waits for its log this long before it sends its clients away. */
@@ -179,7 +179,7 @@ void t.test('of a proxy, and of a proxy and a worker together', async (t) => {
     // Its clients stay with the other one.
     await outage(t, cluster, fleet, {
       name: 'it is cut until the proxy gives up',
-      codes: [forceReconnect],
+      codes: [disconnects.forceReconnect.code],
       run: async () => {
         proxyToKafka.cut()
         await sleep(isolationMs)

@@ -1,3 +1,4 @@
+import { errors } from '../../protocol/client/codes.ts'
 import type { Operation } from '../integrity/history.ts'
 import type { Message } from '../harness/clients/client.ts'
 import { bodyOf, commandOf } from './asked.ts'
@@ -32,7 +33,7 @@ export interface ClientWorld {
   record(operation: Operation): void
   /** A rule is broken that no history shows. */
   broken(problem: string): void
-  /** A command ended in error 100 after `ms`, sooner than by its deadline. */
+  /** A command ended in an internal error after `ms`, sooner than by its deadline. */
   unclear(ms: number, what: string): void
   /** False when the store may go back in time: until its owner finds out, a slot reads less than there was. */
   isStoreSteady: boolean
@@ -256,7 +257,7 @@ export class SimulatedClient {
   #joined({ room, recovering }: Asked & { kind: 'join' | 'leave' }, message: Message): void {
     const result = message['subscribe'] as SubscribeResult | undefined
     if (result === undefined) {
-      if (message.error!.code !== 100 && message.error!.code !== 111)
+      if (message.error!.code !== errors.internal.code && message.error!.code !== errors.tooManyRequests.code)
         this.#world.broken(`${this.name}: subscribe to ${room.name} ended in ${message.error!.code}`)
       if (room.state !== 'joining') return
       room.state = 'out'
@@ -295,19 +296,21 @@ export class SimulatedClient {
       const known = place && { epoch: place.epoch, offset: place.offset }
       return this.#record({ kind: 'acknowledged', channel: room, message, attempt, place: known })
     }
-    if (error.code === 100) {
+    if (error.code === errors.internal.code) {
       this.#world.unclear(this.#world.scheduler.now - at, `${message} of ${this.name}`)
-      return this.#unclear(sending, '100')
+      return this.#unclear(sending, error.message)
     }
-    if (error.code !== 111) this.#world.broken(`${this.name}: ${message} ended in ${error.code} ${error.message}`)
+    if (error.code !== errors.tooManyRequests.code)
+      this.#world.broken(`${this.name}: ${message} ended in ${error.code} ${error.message}`)
     this.#record({ kind: 'refused', channel: room, message, attempt, code: error.code, reason: error.message })
     this.#sendAgain(sending)
   }
 
   #history(room: string, at: number, { error, history }: Message): void {
     if (error) {
-      if (error.code === 100) return this.#world.unclear(this.#world.scheduler.now - at, `a history of ${this.name}`)
-      if (error.code !== 111) this.#world.broken(`${this.name}: history ended in ${error.code}`)
+      if (error.code === errors.internal.code)
+        return this.#world.unclear(this.#world.scheduler.now - at, `a history of ${this.name}`)
+      if (error.code !== errors.tooManyRequests.code) this.#world.broken(`${this.name}: history ended in ${error.code}`)
       return
     }
     const { publications, offset } = history as { publications: Publication[]; offset: number }

@@ -1,6 +1,6 @@
 import { check, report } from '../integrity/checker.ts'
 import type { Operation } from '../integrity/history.ts'
-import { disconnects } from '../../protocol/client/codes.ts'
+import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'
 import { Cluster } from './cluster.ts'
 import { drawParameters } from './parameters.ts'
 import { Seeded } from './seeded.ts'
@@ -180,6 +180,10 @@ class Run {
 }
 
 /** While faults last, clients go by themselves, are cut off, and are told to come back. */
-const closeCodes = [0, 1006, 2500, 2502, ...Object.values(disconnects).map(({ code }) => code)].filter(
-  (code) => code < 3500,
-)
+const closeCodes = [
+  0,
+  1006,
+  unsubscribes.insufficient.code,
+  unsubscribes.invalidated.code,
+  ...Object.values(disconnects).map(({ code }) => code),
+].filter((code) => code < disconnects.invalidToken.code)

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Centrifuge, State, SubscriptionState, type PublicationContext, type Subscription } from 'centrifuge'
 import { WebSocket } from 'ws'
+import { errors } from '../../../protocol/client/codes.ts'
 import type { Operation } from '../../integrity/history.ts'
 
 /** A message with a key is sent at most this often. */
@@ -199,8 +200,8 @@ export class Member {
       return true
     } catch (error) {
       const { code, message: reason } = error as { code: number; message: string }
-      // Up to 99 the SDK speaks (timeout, connection closed); 100 is the server's "unknown".
-      const maybe = code <= 100
+      // Below it the SDK speaks (timeout, connection closed); it is the server's "unknown".
+      const maybe = code <= errors.internal.code
       const at = performance.now()
       this.#record(
         maybe

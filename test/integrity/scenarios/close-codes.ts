@@ -1,4 +1,4 @@
-/** Codes with which a socket may close, or a client lose a channel, when a proxy fails; the first three are the SDK's. */
+/** Codes with which the SDK says that a socket closed, or a channel was lost, when a proxy fails. */
 
 /** The socket is gone without a word. */
 export const transportClosed = 1
@@ -8,6 +8,3 @@ export const subscribeTimeout = 3
 
 /** An unsubscribe was not answered. */
 export const unsubscribeError = 4
-
-/** A proxy that was given up, or that has given up, asks its clients to resume elsewhere. */
-export const forceReconnect = 3_011

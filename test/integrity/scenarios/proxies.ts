@@ -1,8 +1,9 @@
+import { disconnects } from '../../../protocol/client/codes.ts'
 import type { Test } from 'tap'
 import { signalIfRunning, type Cluster, type ProxyView } from '../../harness/processes/cluster.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
 import { until } from '../../support/until.ts'
-import { forceReconnect, subscribeTimeout, transportClosed, unsubscribeError } from './close-codes.ts'
+import { subscribeTimeout, transportClosed, unsubscribeError } from './close-codes.ts'
 
 /**
  * Proxies may die or stand still: their clients resume elsewhere, those of others do not notice. The cluster declares
@@ -57,7 +58,7 @@ async function frozen(t: Test, cluster: Cluster): Promise<void> {
       transportClosed,
       subscribeTimeout,
       unsubscribeError,
-      forceReconnect,
+      disconnects.forceReconnect.code,
     ])
     process.kill(proxy.pid, 'SIGSTOP')
     fleet.note(`froze ${proxy.id}`)
@@ -75,7 +76,10 @@ async function frozen(t: Test, cluster: Cluster): Promise<void> {
     await live(cluster, [proxy.id])
     await until(
       'it to send its clients away',
-      () => fleet.operations.some((operation) => operation.kind === 'closed' && operation.code === forceReconnect),
+      () =>
+        fleet.operations.some(
+          (operation) => operation.kind === 'closed' && operation.code === disconnects.forceReconnect.code,
+        ),
       15_000,
     )
     await fleet.connected(30_000)

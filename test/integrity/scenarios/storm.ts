@@ -1,9 +1,10 @@
+import { disconnects } from '../../../protocol/client/codes.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import type { Test } from 'tap'
 import { signalIfRunning, type Cluster, type Role } from '../../harness/processes/cluster.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
-import { forceReconnect, subscribeTimeout, transportClosed, unsubscribeError } from './close-codes.ts'
+import { subscribeTimeout, transportClosed, unsubscribeError } from './close-codes.ts'
 
 interface Fault {
   kind: 'kill' | 'freeze' | 'drain'
@@ -40,7 +41,7 @@ export function stormScenario(t: Test, cluster: Cluster, options: StormOptions):
     await underLoad(t, cluster, name, async (fleet) => {
       const note = (text: string): void => fleet.note(text)
       note(`seed ${seed}`)
-      const codes = [transportClosed, subscribeTimeout, unsubscribeError, forceReconnect]
+      const codes = [transportClosed, subscribeTimeout, unsubscribeError, disconnects.forceReconnect.code]
       const window = fleet.mayClose('the storm', codes)
       let isOver = false
       const beside = meanwhile?.(note, () => isOver)

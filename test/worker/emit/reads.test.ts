@@ -4,6 +4,7 @@ import pino from 'pino'
 import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
 import type { StoreEnv } from '../../../cluster/env.ts'
+import { errors } from '../../../protocol/client/codes.ts'
 import type { AnswerRecord } from '../../../protocol/records/event.ts'
 import type { Message } from '../../../store/store.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
@@ -109,7 +110,7 @@ t.test('too many, and too late', async (t) => {
   add(a, 'greedy')
   t.same(
     answers.map(({ code }) => code),
-    [111],
+    [errors.tooManyRequests.code],
     'one too many',
   )
   t.same(underWay(), [running])
@@ -121,6 +122,6 @@ t.test('too many, and too late', async (t) => {
   await atStore[0]!.end()
   t.same(
     answers.map(({ code }) => code),
-    [111, null, null],
+    [errors.tooManyRequests.code, null, null],
   )
 })

@@ -9,6 +9,7 @@ import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { systemClock } from '../../../platform/clock.ts'
 import { systemRandom } from '../../../platform/random.ts'
+import { errors } from '../../../protocol/client/codes.ts'
 import { decodeInbox } from '../../../protocol/records/event.ts'
 import type { AnswerRecord } from '../../../protocol/records/event.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
@@ -152,7 +153,7 @@ t.test('an answer that is too large, or that the log can never take', async (t) 
   t.same(
     answers.map(({ n, error, body }) => [n, error?.code, body.length]),
     [
-      [1, 106, 0],
+      [1, errors.limitExceeded.code, 0],
       [2, undefined, recordBytesMax - 1_000],
     ],
   )
@@ -163,7 +164,10 @@ t.test('an answer that is too large, or that the log can never take', async (t) 
   narrow.gate.open()
   narrow.lanes.answer({ ...answer, n: 3, body: Buffer.alloc(600) }, false, () => {})
   await until('it is there', () => narrow.data.range(inboxTopic, 0).next === 1)
-  t.match(decodeInbox(narrow.data.read(inboxTopic, 0, 0)[0]!.value, fast), { n: 3, error: { code: 106 } })
+  t.match(decodeInbox(narrow.data.read(inboxTopic, 0, 0)[0]!.value, fast), {
+    n: 3,
+    error: { code: errors.limitExceeded.code },
+  })
 })
 
 t.test('a large answer goes in parts, in order, to whoever takes parts', async (t) => {
@@ -194,7 +198,11 @@ t.test('a large answer goes in parts, in order, to whoever takes parts', async (
 
   lanes.answer({ ...answer, n: 3, body: Buffer.alloc(recordBytesMax) }, true, () => dones++)
   await until('the last', () => dones === 3)
-  t.match(decodeInbox(data.read(inboxTopic, 1, 5)[0]!.value, slow), { n: 3, part: null, error: { code: 106 } })
+  t.match(decodeInbox(data.read(inboxTopic, 1, 5)[0]!.value, slow), {
+    n: 3,
+    part: null,
+    error: { code: errors.limitExceeded.code },
+  })
 })
 
 t.test('a backlog of more rows than one commit can change', async (t) => {

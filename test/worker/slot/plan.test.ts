@@ -1,6 +1,7 @@
 // Proves what a batch of records comes to before anything happens: what is dropped, in which order interest and
 // publications take effect, what each event carries, and where a commit is cut.
 import t from 'tap'
+import { errors } from '../../../protocol/client/codes.ts'
 import { channelsOf, commandsOf, fingerprintOf, readBatch } from '../../../worker/slot/batch.ts'
 import { appCommand } from '../../../worker/slot/handle.ts'
 import { newChannel, planBatch } from '../../../worker/slot/plan.ts'
@@ -169,7 +170,7 @@ t.test('what only looks at a channel makes none', async (t) => {
     from('a', { method: 'close' }),
   ])
   t.same([looked.commit.channels, looked.absent], [[], ['room']])
-  t.match(eventsFor('a', looked), [{ error: { code: 107 } }, { error: null }])
+  t.match(eventsFor('a', looked), [{ error: { code: errors.badRequest.code } }, { error: null }])
 })
 
 t.test('positions', async (t) => {
