@@ -1,5 +1,7 @@
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts'
 import { FormatError } from './errors.ts'
+import { traceContextOf } from '../trace.ts'
+import type { TraceContext } from '../trace.ts'
 import { checkShape, shapeOf } from './shape.ts'
 
 /**
@@ -30,8 +32,18 @@ export interface CommandRecord {
   connInfo: string | null
   /** Whoever asks puts a large answer together from its parts; proxies of older versions do not. */
   takesParts: boolean
+  /** Absent when nobody traces it. */
+  trace?: TraceContext
   payload: Buffer
 }
+
+/** What a command has no use for that asks a slot itself and that no user sent. */
+export const ofNobody = {
+  session: '',
+  user: '',
+  connInfo: null,
+  history: { size: 0, ttlMs: 0 },
+} as const satisfies Partial<CommandRecord>
 
 interface Header {
   p: string
@@ -46,6 +58,7 @@ interface Header {
   h: [number, number]
   ci?: string
   ap?: 1
+  tp?: TraceContext
 }
 
 export function encodeCommand(command: CommandRecord): Buffer {
@@ -63,6 +76,7 @@ export function encodeCommand(command: CommandRecord): Buffer {
   }
   if (command.connInfo !== null) header.ci = command.connInfo
   if (command.takesParts) header.ap = 1
+  if (command.trace !== undefined) header.tp = command.trace
   return encodeEnvelope(header, command.payload)
 }
 
@@ -86,6 +100,7 @@ export function decodeCommand(value: Buffer): CommandRecord {
   const { header: read, payload } = decodeEnvelope(value)
   checkShape(read, headerShape, 'command')
   const header = read as unknown as Header
+  const trace = traceContextOf(header.tp)
   if (header.h.length !== 2 || !header.h.every(Number.isSafeInteger)) {
     throw new FormatError('command: h is not a size and a time')
   }
@@ -102,6 +117,7 @@ export function decodeCommand(value: Buffer): CommandRecord {
     history: { size: header.h[0], ttlMs: header.h[1] },
     connInfo: header.ci ?? null,
     takesParts: header.ap === 1,
+    ...(trace !== undefined && { trace }),
     payload,
   }
 }

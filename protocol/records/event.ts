@@ -1,6 +1,8 @@
 import type { SlotId } from '../slot.ts'
 import { decodeEnvelope, encodeEnvelope, emptyPayload } from './envelope.ts'
 import { FormatError } from './errors.ts'
+import { traceContextOf } from '../trace.ts'
+import type { TraceContext } from '../trace.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
 import { recordBytesMax } from './sizes.ts'
@@ -11,43 +13,39 @@ import type { CommandError } from '../client/codes.ts'
  * are JSON texts that the worker serialised once; a proxy frames them and never parses them.
  */
 
-/** Events that carry a position are delivered once and in order; each is for some of the batch's instances. */
-export type SlotEvent =
-  | {
-      kind: 'publication'
-      offset: number
-      index: number
-      to: string[]
-      channel: string
-      epoch: string
-      /** Channel offset. */
-      top: number
-      /** When the message was accepted, ms. */
-      time: number
-      body: Buffer
-    }
-  | {
-      kind: 'subscribed'
-      offset: number
-      index: number
-      to: string[]
-      n: number
-      channel: string
-      epoch: string
-      top: number
-    }
-  /** Answer of a write; `error` instead of a body when it had no effect. */
-  | { kind: 'reply'; offset: number; index: number; to: string[]; n: number; error: CommandError | null; body: Buffer }
-  /** Epoch and top of channels at this very position. */
-  | {
-      kind: 'tops'
-      offset: number
-      index: number
-      to: string[]
-      n: number
-      tops: Top[]
-    }
+/** Where an event stands, and whom it is for. */
+interface EventPlace {
+  /** Of the command that it comes from, in the slot's log. */
+  offset: number
+  /** Among the events of that command. */
+  index: number
+  /** Instances. */
+  to: string[]
+  /** Of the command. */
+  trace?: TraceContext
+}
 
+/** Events that carry a position are delivered once and in order; each is for some of the batch's instances. */
+export type SlotEvent = EventPlace &
+  (
+    | {
+        kind: 'publication'
+        channel: string
+        epoch: string
+        /** Channel offset. */
+        top: number
+        /** When the message was accepted, ms. */
+        time: number
+        body: Buffer
+      }
+    | { kind: 'subscribed'; n: number; channel: string; epoch: string; top: number }
+    /** Answer of a write; `error` instead of a body when it had no effect. */
+    | { kind: 'reply'; n: number; error: CommandError | null; body: Buffer }
+    /** Epoch and top of channels at this very position. */
+    | { kind: 'tops'; n: number; tops: Top[] }
+  )
+
+/** Where a channel is. */
 export type Top = [channel: string, epoch: string, top: number]
 
 export interface EventBatch {
@@ -70,6 +68,8 @@ export interface AnswerRecord {
   error: CommandError | null
   /** Which bytes of a large answer these are; null when `body` is all of it. */
   part: AnswerPart | null
+  /** Of the command. */
+  trace?: TraceContext
   body: Buffer
 }
 
@@ -101,12 +101,14 @@ interface EventHeader {
   /** Indices into the batch's `to`. */
   to: number[]
   l: number
+  tp?: TraceContext
   [member: string]: unknown
 }
 
 /** An event as the record's header has it, for the instances at these indices of the header's list. */
 export function describeEvent(event: SlotEvent, to: number[]): EventHeader {
-  const base = { k: event.kind, o: event.offset, x: event.index, to }
+  const { trace } = event
+  const base = { k: event.kind, o: event.offset, x: event.index, to, ...(trace !== undefined && { tp: trace }) }
   switch (event.kind) {
     case 'publication':
       return { ...base, l: event.body.length, c: event.channel, e: event.epoch, t: event.top, at: event.time }
@@ -173,6 +175,7 @@ export function decodeInbox(value: Buffer, instance: string): InboxRecord | null
         version: header['version'] as string,
         error: errorOf(header['error']),
         part: partOf(header['part'], payload),
+        ...traced(header['trace']),
         body: payload,
       }
     case 'resync':
@@ -181,6 +184,11 @@ export function decodeInbox(value: Buffer, instance: string): InboxRecord | null
     case 'retired':
       return { type: 'retired', to: instance }
   }
+}
+
+function traced(value: unknown): { trace?: TraceContext } {
+  const trace = traceContextOf(value)
+  return trace === undefined ? {} : { trace }
 }
 
 function errorOf(value: unknown): CommandError | null {
@@ -223,7 +231,7 @@ function decodeEvents(header: Members, payload: Buffer, mine: number, instance: 
 function restore(e: EventHeader, body: Buffer, instance: string): SlotEvent {
   if (!Object.hasOwn(eventShapes, e.k)) throw new FormatError(`unknown event ${e.k}`)
   checkShape(e, eventShapes[e.k], e.k)
-  const base = { offset: e.o, index: e.x, to: [instance] }
+  const base = { offset: e.o, index: e.x, to: [instance], ...traced(e.tp) }
   const n = e['n'] as number
   const channel = e['c'] as string
   const epoch = e['e'] as string

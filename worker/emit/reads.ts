@@ -7,6 +7,7 @@ import { StoreError } from '../../store/errors.ts'
 import type { Message, MessageQuery } from '../../store/store.ts'
 import { answerRecover } from './recover.ts'
 import type { RecoverRange } from '../../protocol/records/runtime.ts'
+import type { TraceContext } from '../../protocol/trace.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Lanes } from './lanes.ts'
 
@@ -32,6 +33,7 @@ export interface CommittedRead {
   n: number
   /** A large answer may go in parts. */
   takesParts: boolean
+  trace?: TraceContext
   /** Null when no messages are needed. */
   query: MessageQuery | null
   /** Who answers, and what it needs for that. */
@@ -157,14 +159,14 @@ export class Reads {
 
   #answer(
     slot: SlotId,
-    { instance, n, takesParts }: CommittedRead,
+    { instance: to, n, takesParts, trace }: CommittedRead,
     result: { body: string } | { error: CommandError },
   ): void {
     const { worker, version } = this.#options
     const error = 'error' in result ? result.error : null
     const body = 'body' in result ? Buffer.from(result.body) : emptyPayload
-    const answer = { type: 'answer' as const, slot, to: instance, n, worker, version, error, part: null, body }
-    this.#lanes.answer(answer, takesParts, () => this.#next())
+    const from = { slot, worker, version, ...(trace !== undefined && { trace }) }
+    this.#lanes.answer({ type: 'answer', ...from, to, n, error, part: null, body }, takesParts, () => this.#next())
   }
 }
 

@@ -10,6 +10,7 @@ import { encodeNotice } from '../../protocol/records/event.ts'
 import type { SlotEvent, Top } from '../../protocol/records/event.ts'
 import type { RecoverRange, RuntimeRequest } from '../../protocol/records/runtime.ts'
 import { answerBytesMax, jsonBytes, topsAnswerBytesMax } from '../../protocol/records/sizes.ts'
+import type { TraceContext } from '../../protocol/trace.ts'
 import type { Commit, DeadLetter, Lease, Message, MessageQuery, OutboxRow } from '../../store/store.ts'
 import type { CommittedRead } from '../emit/reads.ts'
 import { recoverQuery } from '../emit/recover.ts'
@@ -79,6 +80,7 @@ class Planner {
   readonly #gone: string[] = []
   #offset = 0
   #index = 0
+  #trace: TraceContext | undefined
 
   constructor(input: PlanInput) {
     this.#input = input
@@ -102,6 +104,7 @@ class Planner {
 
   #handle(item: BatchCommand): void {
     const { command, request } = item
+    this.#trace = command.trace
     this.#producers.set(command.producer, command.n)
     if (request !== null) return this.#runtime(command, request)
     const { effects, failure } = this.#input.outcomes.get(item.offset)!
@@ -183,11 +186,11 @@ class Planner {
   }
 
   #read(
-    { n, instance, session, takesParts }: CommandRecord,
+    { n, instance, session, takesParts, trace }: CommandRecord,
     query: MessageQuery | null,
     asked: CommittedRead['asked'],
   ): void {
-    this.#reads.push({ n, instance, session, takesParts, query, asked })
+    this.#reads.push({ n, instance, session, takesParts, query, asked, ...(trace !== undefined && { trace }) })
   }
 
   #stream(name: string): Stream {
@@ -219,8 +222,9 @@ class Planner {
     this.#emit({ kind: 'reply', ...this.#at([command.instance]), n: command.n, error, body: Buffer.from(body) })
   }
 
-  #at(to: string[]): { offset: number; index: number; to: string[] } {
-    return { offset: this.#offset, index: this.#index++, to }
+  #at(to: string[]): Pick<SlotEvent, 'offset' | 'index' | 'to' | 'trace'> {
+    const trace = this.#trace
+    return { offset: this.#offset, index: this.#index++, to, ...(trace !== undefined && { trace }) }
   }
 
   #emit(event: SlotEvent): void {

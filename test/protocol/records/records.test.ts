@@ -50,21 +50,31 @@ void t.test('an envelope that is cut, of another version or no JSON is a FormatE
   t.throws(() => decodeEnvelope(broken), FormatError)
 })
 
-const command: fc.Arbitrary<CommandRecord> = record({
-  producer: text,
-  n: count,
-  instance: text,
-  session: text,
-  user: text,
-  channel: text,
-  method: text,
-  time: count,
-  seed: text,
-  history: record({ size: fc.nat(), ttlMs: fc.nat() }),
-  connInfo: fc.option(fc.json()),
-  takesParts: fc.boolean(),
-  payload: bytes,
-})
+const hex = (digits: number) =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: digits, maxLength: digits })
+const trace = fc.tuple(hex(32), hex(16), hex(2)).map((parts) => `00-${parts.join('-')}`)
+
+/** As it was made, or with the context of a trace as well. */
+const maybeTraced = <T extends object>(made: fc.Arbitrary<T>): fc.Arbitrary<T> =>
+  fc.tuple(made, fc.option(trace)).map(([value, trace]) => (trace === null ? value : { ...value, trace }))
+
+const command: fc.Arbitrary<CommandRecord> = maybeTraced(
+  record({
+    producer: text,
+    n: count,
+    instance: text,
+    session: text,
+    user: text,
+    channel: text,
+    method: text,
+    time: count,
+    seed: text,
+    history: record({ size: fc.nat(), ttlMs: fc.nat() }),
+    connInfo: fc.option(fc.json()),
+    takesParts: fc.boolean(),
+    payload: bytes,
+  }),
+)
 
 void t.test('a command comes back as it went', async (t) => {
   holds(
@@ -83,31 +93,33 @@ void t.test('what is not a command is a FormatError', async (t) => {
 })
 
 const place = { offset: count, index: fc.nat(), to }
-const event: fc.Arbitrary<SlotEvent> = fc.oneof(
-  record({
-    kind: fc.constant('publication' as const),
-    ...place,
-    channel: text,
-    epoch: text,
-    top: count,
-    time: count,
-    body: bytes,
-  }),
-  record({
-    kind: fc.constant('subscribed' as const),
-    ...place,
-    n: count,
-    channel: text,
-    epoch: text,
-    top: count,
-  }),
-  record({ kind: fc.constant('reply' as const), ...place, n: count, error, body: bytes }),
-  record({
-    kind: fc.constant('tops' as const),
-    ...place,
-    n: count,
-    tops: fc.array(fc.tuple(text, text, count), { maxLength: 3 }),
-  }),
+const event: fc.Arbitrary<SlotEvent> = maybeTraced(
+  fc.oneof(
+    record({
+      kind: fc.constant('publication' as const),
+      ...place,
+      channel: text,
+      epoch: text,
+      top: count,
+      time: count,
+      body: bytes,
+    }),
+    record({
+      kind: fc.constant('subscribed' as const),
+      ...place,
+      n: count,
+      channel: text,
+      epoch: text,
+      top: count,
+    }),
+    record({ kind: fc.constant('reply' as const), ...place, n: count, error, body: bytes }),
+    record({
+      kind: fc.constant('tops' as const),
+      ...place,
+      n: count,
+      tops: fc.array(fc.tuple(text, text, count), { maxLength: 3 }),
+    }),
+  ),
 )
 
 const batch: fc.Arbitrary<EventBatch> = record({
@@ -133,17 +145,19 @@ void t.test('each instance gets its events of a batch, in order, and nothing els
   )
 })
 
-const answer: fc.Arbitrary<AnswerRecord> = record({
-  type: fc.constant('answer' as const),
-  slot,
-  to: fc.constantFrom(...instances),
-  n: count,
-  worker: text,
-  version: text,
-  error,
-  part: fc.constant(null),
-  body: bytes,
-})
+const answer: fc.Arbitrary<AnswerRecord> = maybeTraced(
+  record({
+    type: fc.constant('answer' as const),
+    slot,
+    to: fc.constantFrom(...instances),
+    n: count,
+    worker: text,
+    version: text,
+    error,
+    part: fc.constant(null),
+    body: bytes,
+  }),
+)
 
 void t.test('an answer reaches the one it is for', async (t) => {
   holds(

@@ -128,6 +128,30 @@ t.test('interest takes effect in the order of the log', async (t) => {
   )
 })
 
+t.test('events and reads carry the trace of their command, and of no other', async (t) => {
+  const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const planned = plan([
+    from('p1', { method: 'subscribe' }),
+    from('p1', { trace }),
+    from('p1', { method: 'history', payload: Buffer.from('{}'), trace }),
+    from('p1'),
+  ])
+  t.same(
+    eventsFor('p1', planned).map(({ kind, trace }) => [kind, trace]),
+    [
+      ['subscribed', undefined],
+      ['publication', trace],
+      ['reply', trace],
+      ['publication', undefined],
+      ['reply', undefined],
+    ],
+  )
+  t.same(
+    planned.reads.map(({ trace }) => trace),
+    [trace],
+  )
+})
+
 t.test('interest that a batch takes away and gives back', async (t) => {
   const room: Channel = { name: 'room', epoch: 'e', top: 4, lastTime: 9, interest: new Set(['p1']) }
   const planned = plan([from('p1', { method: 'close' }), from('p1', { method: 'subscribe' })], [room])
