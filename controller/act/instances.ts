@@ -2,7 +2,7 @@ import { AppendLane } from '../../log/append-lane.ts'
 import { LogError } from '../../log/errors.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { laneReports } from '../../cluster/lane-metrics.ts'
-import { encodeCommand } from '../../protocol/records/command.ts'
+import { encodeCommand, ofNobody } from '../../protocol/records/command.ts'
 import { encodeNotice } from '../../protocol/records/event.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { commandTopic, inboxTopic } from '../../protocol/records/topics.ts'
@@ -61,14 +61,11 @@ export class Instances {
       producer: controller,
       n: ++this.#n,
       instance: controller,
-      session: '',
-      user: '',
+      ...ofNobody,
       channel: '',
       method: 'gone',
       time: this.#env.clock.now(),
       seed: this.#env.random.hex(12),
-      history: { size: 0, ttlMs: 0 },
-      connInfo: null,
       takesParts: false,
       payload: encodeRequest({ method: 'gone', instance: id }),
     })

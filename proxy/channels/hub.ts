@@ -2,6 +2,7 @@ import type { Env } from '../../cluster/env.ts'
 import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import type { ClientError, CloseReason } from '../../protocol/client/codes.ts'
 import type { SubscribeResult } from '../../protocol/client/message.ts'
+import { ofNobody } from '../../protocol/records/command.ts'
 import type { SlotEvent, Top } from '../../protocol/records/event.ts'
 import { encodeRequest } from '../../protocol/records/runtime.ts'
 import type { RuntimeRequest } from '../../protocol/records/runtime.ts'
@@ -20,8 +21,6 @@ import type { Insufficiency, Step, Steps } from './machine.ts'
 import { Missed } from './missed.ts'
 import type { MissedPage, Reader } from './missed.ts'
 import { PositionCheck } from './position-check.ts'
-
-const noHistory = { size: 0, ttlMs: 0 }
 
 export interface HubOptions {
   replyDeadlineMs: number
@@ -285,13 +284,10 @@ export class Hub {
   #ask(slot: SlotId, channel: string, request: RuntimeRequest, work: Work): number | null {
     const { method } = request
     const n = this.#uplink.send({
+      ...ofNobody,
       method,
       channel,
       slot,
-      session: '',
-      user: '',
-      connInfo: null,
-      history: noHistory,
       payload: encodeRequest(request),
       isRead: false,
       isExempt: method !== 'subscribe',

@@ -19,6 +19,8 @@ interface RowItem extends LaneItem {
   /** Token of the ownership that put it here, '' for answers: one process may own a slot twice in a row. */
   owner: string
   row: OutboxRow | null
+  /** This lane has nothing more to do with it. */
+  done: () => void
 }
 
 /** Answers of reads that wait in one lane: beyond, none is begun for its inboxes. */
@@ -62,8 +64,11 @@ export class Lanes {
     const partitions = new Set(row.inboxes.map((inbox) => this.#partitionOf(inbox)))
     let remaining = partitions.size
     if (remaining === 0) return done()
-    const appended = () => {
+    const laneDone = () => {
       if (--remaining === 0) done()
+    }
+    const item = (value: Buffer): RowItem => {
+      return { entry: { key: null, value }, owner, row, done: laneDone, appended: laneDone }
     }
     for (const partition of partitions) {
       const refused = (): RowItem => {
@@ -71,12 +76,12 @@ export class Lanes {
         const to = row.inboxes.filter((inbox) => this.#partitionOf(inbox) === partition)
         const value = encodeNotice({ type: 'resync', slot, to })
         const lost = () => {
-          appended()
+          laneDone()
           return null
         }
-        return { entry: { key: null, value }, owner, row, appended, refused: lost }
+        return { ...item(value), refused: lost }
       }
-      this.#lane(partition).push({ entry: { key: null, value: row.body }, owner, row, appended, refused })
+      this.#lane(partition).push({ ...item(row.body), refused })
     }
   }
 
@@ -96,8 +101,10 @@ export class Lanes {
     if (isTooLarge(answer.body) || values.some(isTooLarge)) return this.answer(tooLarge, inParts, done)
     const lane = this.#lane(this.#partitionOf(answer.to))
     for (const [index, value] of values.entries()) {
-      const appended = index === values.length - 1 ? done : () => {}
-      const item = (value: Buffer): RowItem => ({ entry: { key: null, value }, owner: '', row: null, appended })
+      const laneDone = index === values.length - 1 ? done : () => {}
+      const item = (value: Buffer): RowItem => {
+        return { entry: { key: null, value }, owner: '', row: null, done: laneDone, appended: laneDone }
+      }
       lane.pushLater({ ...item(value), refused: () => item(encodeAnswer(tooLarge)) })
     }
   }
@@ -113,8 +120,7 @@ export class Lanes {
       for (const item of lane.remove((each) => each.owner === owner && each.row !== null)) {
         const inboxes = item.row!.inboxes.filter((inbox) => this.#partitionOf(inbox) === partition)
         taken.push({ row: item.row!, inboxes })
-        // This lane has nothing more to do with the row.
-        item.appended?.(-1)
+        item.done()
       }
     }
     if (taken.length > 0) this.#env.metrics.laneResyncs.inc()
