@@ -11,6 +11,7 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Test } from 'tap'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { loadConfig } from '../../config/load.ts'
 import { TokenVerifier } from '../../proxy/access/tokens.ts'
 import { holdfast } from './helpers.ts'
@@ -51,13 +52,13 @@ void t.test('lists: a table for people, an array for programs', async (t) => {
     app.get('/api/v1/proxies', () => [])
   })
   const table = await holdfast(['workers'], cwd, env)
-  t.match(table, { code: 0, stderr: '' })
+  t.match(table, { code: exitCodes.ok, stderr: '' })
   t.equal(
     table.stdout,
     'id        pid  version  state     slots\nw1        11   v1       live      16\nworker-2  12   v1       draining  0\n',
   )
   const json = await holdfast(['workers', '--json'], cwd, env)
-  t.same([json.code, json.stderr, JSON.parse(json.stdout)], [0, '', workers])
+  t.same([json.code, json.stderr, JSON.parse(json.stdout)], [exitCodes.ok, '', workers])
   t.match(JSON.parse((await holdfast(['slots', '--json'], cwd, env)).stdout), [{ slot: 'default/0', owner: null }])
   t.match((await holdfast(['slots'], cwd, env)).stdout, /^default\/0 {2}- {6}- /m)
   t.equal((await holdfast(['proxies'], cwd, env)).stdout, 'no proxies\n')
@@ -82,7 +83,7 @@ void t.test('drain shows progress, then the pauses', async (t) => {
     'w1: 1 slots left',
     'w1 is drained; pauses of 4 slots: p50 2 ms, p99 40.1 ms, max 40.1 ms',
   ])
-  t.same([people.code, people.stderr, requests[0]?.body], [0, '', { force: false }])
+  t.same([people.code, people.stderr, requests[0]?.body], [exitCodes.ok, '', { force: false }])
   const json = await holdfast(['drain', 'worker', 'w1', '--force', '--json'], cwd, env)
   t.same(JSON.parse(json.stdout), {
     id: 'w1',
@@ -92,18 +93,23 @@ void t.test('drain shows progress, then the pauses', async (t) => {
   t.same(requests.findLast(({ url }) => url.startsWith('POST'))?.body, { force: true })
 })
 
-void t.test('what the controller refuses is said, with exit code 1', async (t) => {
+void t.test('what the controller refuses is said, and the command fails', async (t) => {
   const { cwd, env } = await fakeController(t, (app) => {
     app.post('/api/v1/workers/:id/drain', (_request, reply) =>
       reply.code(409).send({ code: 'last_worker', message: 'w1 is the last worker; use --force' }),
     )
   })
   const refused = await holdfast(['drain', 'worker', 'w1', '--json'], cwd, env)
-  t.same(refused, { code: 1, signal: null, stdout: '', stderr: 'holdfast: w1 is the last worker; use --force\n' })
+  t.same(refused, {
+    code: exitCodes.failure,
+    signal: null,
+    stdout: '',
+    stderr: 'holdfast: w1 is the last worker; use --force\n',
+  })
   const strange = await holdfast(['workers'], cwd, env)
-  t.match(strange, { code: 1, stdout: '' })
+  t.match(strange, { code: exitCodes.failure, stdout: '' })
   const stranger = await holdfast(['workers'], cwd, { ...env, HOLDFAST_DATA_DIR: 'elsewhere' })
-  t.match(stranger, { code: 1, stderr: /refuses the token of elsewhere\/controller\.token.*\n$/ })
+  t.match(stranger, { code: exitCodes.failure, stderr: /refuses the token of elsewhere\/controller\.token.*\n$/ })
 })
 
 void t.test('a controller that is not there', async (t) => {
@@ -114,7 +120,7 @@ void t.test('a controller that is not there', async (t) => {
   const { code, stdout, stderr } = await holdfast(['workers', '--json'], t.testdir({}), {
     HOLDFAST_CONTROLLER_PORT: String(port),
   })
-  t.same({ code, stdout }, { code: 1, stdout: '' })
+  t.same({ code, stdout }, { code: exitCodes.failure, stdout: '' })
   t.match(
     stderr,
     new RegExp(`^holdfast: no controller answers at http://127\\.0\\.0\\.1:${port}: start the cluster.*\\n$`),
@@ -128,11 +134,11 @@ void t.test('slots reset', async (t) => {
     ['end', 'end'],
     ['42', 42],
   ] as const) {
-    t.equal((await holdfast(['slots', 'reset', 'default/3', '--to', to], cwd, env)).code, 0)
+    t.equal((await holdfast(['slots', 'reset', 'default/3', '--to', to], cwd, env)).code, exitCodes.ok)
     t.same(requests.at(-1), { url: 'POST /api/v1/slots/reset', body: { slot: 'default/3', to: sent } })
   }
   t.match(await holdfast(['slots', 'reset', 'default/3', '--to', 'soon'], cwd, env), {
-    code: 1,
+    code: exitCodes.failure,
     stderr: /allowed: oldest, end/,
   })
 })
@@ -142,7 +148,7 @@ void t.test('token prints a token and nothing else', async (t) => {
   const cwd = t.testdir({})
   const env = { HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: secret }
   const { code, stdout, stderr } = await holdfast(['token', 'alice', '--expire', '10m'], cwd, env)
-  t.same({ code, stderr }, { code: 0, stderr: '' })
+  t.same({ code, stderr }, { code: exitCodes.ok, stderr: '' })
   const { payload, protectedHeader } = await jwtVerify(stdout.trim(), new TextEncoder().encode(secret))
   t.match({ ...payload, alg: protectedHeader.alg }, { sub: 'alice', alg: 'HS256' })
   t.equal(payload.exp! - payload.iat!, 600)
@@ -156,7 +162,11 @@ void t.test('token prints a token and nothing else', async (t) => {
   const verdict = new TokenVerifier(client).verify(fitting.stdout.trim(), Date.now())
   t.match(verdict, { identity: { user: 'alice' } }, 'one that a proxy of this configuration takes')
 
-  t.match(await holdfast(['token', 'alice'], cwd), { code: 78, stdout: '', stderr: /there is no secret/ })
+  t.match(await holdfast(['token', 'alice'], cwd), {
+    code: exitCodes.badConfig,
+    stdout: '',
+    stderr: /there is no secret/,
+  })
   mkdirSync(`${cwd}/.holdfast`)
   writeFileSync(`${cwd}/.holdfast/client.secret`, 'kept\n')
   const kept = await holdfast(['token', 'bob'], cwd)
@@ -168,7 +178,7 @@ void t.test('config check and print', async (t) => {
   const env = { HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: 'hunter2' }
   const check = await holdfast(['config', 'check'], cwd, env)
   t.match(check, {
-    code: 0,
+    code: exitCodes.ok,
     stdout: 'the configuration is good\n',
     stderr: /warning: admin .*\nwarning: client\.token\.hmac_secret_key .*\n/,
   })
@@ -181,19 +191,26 @@ void t.test('config check and print', async (t) => {
     client: { token: { hmac_secret_key: '***' } },
   })
   const bad = await holdfast(['config', 'check'], cwd, { HOLDFAST_HTTP_SERVER_PORT: 'x' })
-  t.match(bad, { code: 78, stdout: '', stderr: /^holdfast: http_server\.port \(HOLDFAST_HTTP_SERVER_PORT\): "x".*\n$/ })
+  t.match(bad, {
+    code: exitCodes.badConfig,
+    stdout: '',
+    stderr: /^holdfast: http_server\.port \(HOLDFAST_HTTP_SERVER_PORT\): "x".*\n$/,
+  })
 })
 
 void t.test('help names variables and defaults; --version after worker is its own', async (t) => {
   const cwd = t.testdir({})
   const help = await holdfast(['worker', '--help'], cwd)
-  t.equal(help.code, 0)
+  t.equal(help.code, exitCodes.ok)
   const text = help.stdout.replaceAll(/\s+/g, ' ')
   t.match(text, '--version <value> Version of the worker. (env: HOLDFAST_WORKER_VERSION, default: v1)')
   t.match(text, 'Examples: holdfast worker --version v2')
   t.notMatch(text, 'hmac')
   t.match((await holdfast(['--help'], cwd)).stdout, /drain[\s\S]*token[\s\S]*config/)
-  t.match(await holdfast(['worker', '--verson', 'v2'], cwd), { code: 1, stderr: /Did you mean --version\?/ })
+  t.match(await holdfast(['worker', '--verson', 'v2'], cwd), {
+    code: exitCodes.failure,
+    stderr: /Did you mean --version\?/,
+  })
 })
 
 void t.test('dev: what cannot work is one clear line, and nothing is left behind', async (t) => {
@@ -205,14 +222,14 @@ void t.test('dev: what cannot work is one clear line, and nothing is left behind
   const free = { HOLDFAST_HTTP_SERVER_PORT: '0' }
   const used = await holdfast(['dev'], cwd, { ...free, HOLDFAST_CONTROLLER_PORT: String(port) })
   t.match(used, {
-    code: 71,
+    code: exitCodes.portInUse,
     stdout: '',
     stderr: new RegExp(`^holdfast: 127\\.0\\.0\\.1:${port} is in use.*HOLDFAST_CONTROLLER_PORT\\)\\n$`),
   })
   t.match(await holdfast(['dev', '--workers', 'two'], cwd), {
-    code: 78,
+    code: exitCodes.badConfig,
     stdout: '',
     stderr: /^holdfast: dev\.workers .*\n$/,
   })
-  t.match(await holdfast(['token', 'a'], cwd), { code: 78 }, 'no secret was made')
+  t.match(await holdfast(['token', 'a'], cwd), { code: exitCodes.badConfig }, 'no secret was made')
 })

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { ended, environment, holdfast, isAlive, launcher, run } from './helpers.ts'
 import { until } from '../support/until.ts'
 
@@ -18,16 +19,16 @@ const old = ['--import', asNode20]
 
 void t.test('runs in this process where Node is new enough', async (t) => {
   const { code, stdout, stderr } = await holdfast(['--version'], t.testdir({}))
-  t.same({ code, stderr }, { code: 0, stderr: '' })
+  t.same({ code, stderr }, { code: exitCodes.ok, stderr: '' })
   t.match(stdout, /^\d+\.\d+\.\d+\n$/)
 })
 
 void t.test('runs under the bundled Node where the caller is older, with its output and exit code', async (t) => {
   const options = { cwd: t.testdir({}), env: environment() }
   const version = await run(process.execPath, [...old, launcher, '--version'], options)
-  t.match(version, { code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
+  t.match(version, { code: exitCodes.ok, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' })
   const bad = await run(process.execPath, [...old, launcher, 'config', 'check', '--log_level', 'loud'], options)
-  t.match(bad, { code: 78, stdout: '', stderr: /^holdfast: log_level .*\n$/ })
+  t.match(bad, { code: exitCodes.badConfig, stdout: '', stderr: /^holdfast: log_level .*\n$/ })
 })
 
 void t.test(
@@ -40,11 +41,16 @@ void t.test(
     cpSync(launcher, copy)
     const launch = () => run(process.execPath, [...old, copy], { cwd, env: environment() })
     const needs = 'holdfast: needs Node.js 26 or newer, this is 20.20.2'
-    t.same(await launch(), { code: 1, signal: null, stdout: '', stderr: `${needs}; "npm ci" brings one along\n` })
+    t.same(await launch(), {
+      code: exitCodes.failure,
+      signal: null,
+      stdout: '',
+      stderr: `${needs}; "npm ci" brings one along\n`,
+    })
     // As `npm ci --ignore-scripts` leaves it.
     mkdirSync(join(cwd, 'node_modules/node'), { recursive: true })
     const advice = 'the one that npm brings along was not set up: run "npm rebuild node"'
-    t.same(await launch(), { code: 1, signal: null, stdout: '', stderr: `${needs}; ${advice}\n` })
+    t.same(await launch(), { code: exitCodes.failure, signal: null, stdout: '', stderr: `${needs}; ${advice}\n` })
   },
 )
 

@@ -7,6 +7,7 @@ import type { ChildProcess } from 'node:child_process'
 import t from 'tap'
 import type { Test } from 'tap'
 import { fileURLToPath } from 'node:url'
+import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
 import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
 import { ended, environment } from '../cli/helpers.ts'
 import { until } from '../support/until.ts'
@@ -44,7 +45,7 @@ void t.test('stops in order', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const { process, stderr } = await ready(t, 'stop')
     process.kill(signal)
-    t.same(await ended(process), { code: 0, signal: null })
+    t.same(await ended(process), { code: exitCodes.ok, signal: null })
     t.match(stderr(), /"msg":"stopped in order"/)
   }
 })
@@ -54,13 +55,13 @@ void t.test('a second signal ends it at once', async (t) => {
   process.kill('SIGTERM')
   await until('stopping', () => stderr().includes('stopping'))
   process.kill('SIGINT')
-  t.same(await ended(process), { code: 130, signal: null })
+  t.same(await ended(process), { code: signalExitCode.SIGINT, signal: null })
 })
 
 void t.test('a stop that takes too long is given up', async (t) => {
   const { process, stderr } = await ready(t, 'never-stop')
   process.kill('SIGTERM')
-  t.same(await ended(process), { code: 1, signal: null })
+  t.same(await ended(process), { code: exitCodes.failure, signal: null })
   t.match(stderr(), /not stopped after 700 ms/)
 })
 
@@ -69,23 +70,23 @@ void t.test('under a supervisor a terminal is not heard', async (t) => {
   process.kill('SIGINT')
   process.kill('SIGHUP')
   process.kill('SIGTERM')
-  t.same(await ended(process), { code: 0, signal: null })
+  t.same(await ended(process), { code: exitCodes.ok, signal: null })
   t.match(stderr(), /"reason":"SIGTERM"/)
 })
 
 void t.test('a process stops by itself when it has nothing left to do', async (t) => {
   const { process, stderr } = start(t, 'done')
-  t.same(await ended(process), { code: 0, signal: null })
+  t.same(await ended(process), { code: exitCodes.ok, signal: null })
   t.match(stderr(), /"reason":"drained"/)
 })
 
 void t.test('bad ends', async (t) => {
   const cases: [string, number, RegExp][] = [
-    ['damaged', 65, /^probe: the data is damaged here\n$/],
-    ['port', 71, /^probe: 127\.0\.0\.1:\d+ is in use\n$/],
-    ['throw', 1, /"msg":"could not start"/],
-    ['crash', 1, /"msg":"an error that nobody caught"/],
-    ['reject', 1, /"msg":"a rejection that nobody handled"/],
+    ['damaged', exitCodes.damagedData, /^probe: the data is damaged here\n$/],
+    ['port', exitCodes.portInUse, /^probe: 127\.0\.0\.1:\d+ is in use\n$/],
+    ['throw', exitCodes.failure, /"msg":"could not start"/],
+    ['crash', exitCodes.failure, /"msg":"an error that nobody caught"/],
+    ['reject', exitCodes.failure, /"msg":"a rejection that nobody handled"/],
   ]
   for (const [does, code, line] of cases) {
     const { process, stderr } = start(t, does)
@@ -106,5 +107,5 @@ void t.test('secrets do not reach the log', async (t) => {
 void t.test('ends with its parent', async (t) => {
   const { process } = await ready(t, 'stop')
   process.disconnect()
-  t.same(await ended(process), { code: 1, signal: null })
+  t.same(await ended(process), { code: exitCodes.failure, signal: null })
 })

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { createConnection } from 'mysql2/promise'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { freePort } from '../../compose/services/free-port.ts'
 import { bringKafka } from '../../compose/services/kafka-libraries.ts'
 import { bringPrograms } from '../../compose/services/programs.ts'
@@ -250,7 +251,7 @@ void t.test('the cluster', async (t) => {
   for (const each of all.toReversed()) {
     const start = performance.now()
     each.process.kill('SIGTERM')
-    t.strictSame(await ended(each.process), { code: 0, signal: null }, `${each.service} stops in order`)
+    t.strictSame(await ended(each.process), { code: exitCodes.ok, signal: null }, `${each.service} stops in order`)
     const grace = parseDuration(file.services[each.service]!.stop_grace_period!)!
     t.ok(performance.now() - start < grace, 'before it would be killed')
   }

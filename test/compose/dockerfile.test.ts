@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { freePort } from '../../compose/services/free-port.ts'
 import { ended } from '../cli/helpers.ts'
 import { until } from '../support/until.ts'
@@ -72,7 +73,7 @@ void t.test('a folder with its files and no others', async (t) => {
     while (code !== 0 && performance.now() < end) ({ code } = await image.run(image.healthCheck, container))
     t.equal(code, 0, said)
     engine.kill('SIGTERM')
-    t.strictSame(await ended(engine), { code: 0, signal: null })
+    t.strictSame(await ended(engine), { code: exitCodes.ok, signal: null })
     t.equal((await image.run(image.healthCheck, container)).code, 1)
   })
 
@@ -94,7 +95,7 @@ void t.test('a folder with its files and no others', async (t) => {
     )
     t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200, 'the page is there')
     dev.kill('SIGTERM')
-    t.strictSame(await ended(dev), { code: 0, signal: null })
+    t.strictSame(await ended(dev), { code: exitCodes.ok, signal: null })
   })
 
   await t.test('what speaks to Kafka and MySQL is there', async (t) => {

@@ -13,6 +13,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { Centrifuge } from 'centrifuge'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { freePort } from '../../compose/services/free-port.ts'
 import { bringPrograms } from '../../compose/services/programs.ts'
 import { ended, run } from '../cli/helpers.ts'
@@ -277,7 +278,7 @@ void t.test('a proxy that drains gets no new clients, and its own go over withou
     }
   }
   t.ok(count >= 20, `${count} clients came in meanwhile`)
-  t.strictSame(await draining.running.exited, { code: 0, signal: null })
+  t.strictSame(await draining.running.exited, { code: exitCodes.ok, signal: null })
 
   await until('the client at the other proxy', () => staying.addresses.includes('127.0.0.31'), deadlineMs)
   await room.publish('after')

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { createConnection } from 'mysql2/promise'
 import t from 'tap'
 import { parse, type DocumentOptions, type ParseOptions, type SchemaOptions } from 'yaml'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { askKafka, askMysql } from '../../compose/services/answers.ts'
 import { killDaemon } from '../../compose/services/daemon.ts'
 import { freePort } from '../../compose/services/free-port.ts'
@@ -61,7 +62,8 @@ const known = (dataDir: string): Known => JSON.parse(readFileSync(statePath(data
 /** The two URLs of an output that is exactly two lines a shell can take as they are. */
 function urls({ code, stdout, stderr }: Outcome): { log: string; store: string } {
   const [, log, store] = /^HOLDFAST_LOG=([\w:/.]+)\nHOLDFAST_STORE=([\w:/.@]+)\n$/.exec(stdout) ?? []
-  if (code !== 0 || log === undefined || store === undefined) throw new Error(`ended with ${code}: ${stdout}${stderr}`)
+  if (code !== exitCodes.ok || log === undefined || store === undefined)
+    throw new Error(`ended with ${code}: ${stdout}${stderr}`)
   return { log, store }
 }
 
@@ -144,7 +146,7 @@ t.test('from nothing to nothing', async (t) => {
   t.test('down stops both, says so, and leaves the data', async (t) => {
     const pids = [known(dataDir).kafka.daemon.pid, mysql.daemon.pid]
     const down = await services('down', dataDir)
-    t.equal(down.code, 0)
+    t.equal(down.code, exitCodes.ok)
     t.equal(down.stdout, '')
     t.same(down.stderr.trim().split('\n').sort(), [
       `services: stopped kafka, process ${pids[0]}`,
@@ -153,7 +155,7 @@ t.test('from nothing to nothing', async (t) => {
     t.same(pids.map(isAlive), [false, false])
 
     const again = await services('down', dataDir)
-    t.same([again.code, again.stderr], [0, 'services: nothing to stop\n'])
+    t.same([again.code, again.stderr], [exitCodes.ok, 'services: nothing to stop\n'])
 
     const up = await services('up', dataDir)
     t.equal(up.stdout, first.stdout)
@@ -170,7 +172,7 @@ t.test('a process that has taken over the id of a service is left alone', async 
   const daemon = { pid: other.pid, marker: join(dataDir, 'services', 'kafka', 'server.properties') }
   writeFileSync(statePath(dataDir), JSON.stringify({ kafka: { port: 1, controllerPort: 2, daemon } }))
   const { code, stderr } = await services('down', dataDir)
-  t.same([code, stderr], [0, 'services: nothing to stop\n'])
+  t.same([code, stderr], [exitCodes.ok, 'services: nothing to stop\n'])
   t.equal(isAlive(other.pid!), true)
 })
 
@@ -182,7 +184,7 @@ t.test('what the environment names comes first', async (t) => {
 
   await t.test('it is printed as it is, and nothing is started', async (t) => {
     const { code, stdout } = await services('up', dataDir, named)
-    t.equal(code, 0)
+    t.equal(code, exitCodes.ok)
     t.equal(stdout, `HOLDFAST_LOG=${named.HOLDFAST_LOG}\nHOLDFAST_STORE=${named.HOLDFAST_STORE}\n`)
     t.equal(existsSync(join(dataDir, 'services')), false)
   })
@@ -192,14 +194,14 @@ t.test('what the environment names comes first', async (t) => {
       ...named,
       HOLDFAST_STORE: store.url.replace(/:\w+@/, ':wrong-password@'),
     })
-    t.same([code, stdout], [1, ''])
+    t.same([code, stdout], [exitCodes.failure, ''])
     t.match(stderr, /services: HOLDFAST_STORE names a service that does not answer: .*Access denied.*\n$/)
     t.notMatch(stderr, 'wrong-password')
   })
 
   await t.test('each for itself: what is not named has to come from somewhere', async (t) => {
     const { code, stdout, stderr } = await services('up', dataDir, { HOLDFAST_STORE: store.url, PATH: dataDir })
-    t.same([code, stdout], [1, ''])
+    t.same([code, stdout], [exitCodes.failure, ''])
     t.match(stderr, /\nservices: there is no java.* on the PATH: install it .*\n$/)
     t.notMatch(stderr, 'mariadb')
   })
@@ -208,7 +210,7 @@ t.test('what the environment names comes first', async (t) => {
 t.test('a machine without anything gets one line', async (t) => {
   const dataDir = t.testdir()
   const { code, stdout, stderr } = await services('up', dataDir, { PATH: dataDir })
-  t.same([code, stdout], [1, ''])
+  t.same([code, stdout], [exitCodes.failure, ''])
   t.match(stderr, /^services: there is no java.*; there is no mariadb.*\n$/)
 })
 
@@ -238,7 +240,7 @@ t.test('compose that fails is one line', async (t) => {
   const dataDir = t.testdir()
   const { PATH } = fakeDocker(join(dataDir, 'engine'), ' up ')
   const { code, stderr } = await services('up', dataDir, { PATH })
-  t.equal(code, 1)
+  t.equal(code, exitCodes.failure)
   t.match(stderr, /\nservices: \S+docker failed: no space left\n$/)
 })
 

@@ -7,6 +7,7 @@ import { Centrifuge } from 'centrifuge'
 import { jwtVerify } from 'jose'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
 import { freePort } from '../../compose/services/free-port.ts'
 import { sameSignalMs } from '../../platform/signals.ts'
 import {
@@ -32,7 +33,7 @@ const refusalDeadlineMs = 10_000
 
 async function list<T>(cluster: Cluster, what: string): Promise<T[]> {
   const { exit, stdout } = await cluster.command(what, '--json')
-  if (exit.code !== 0) throw new Error(`holdfast ${what} --json ended with ${exit.code}`)
+  if (exit.code !== exitCodes.ok) throw new Error(`holdfast ${what} --json ended with ${exit.code}`)
   return JSON.parse(stdout) as T[]
 }
 
@@ -109,7 +110,7 @@ void t.test('a running cluster', async (t) => {
 
   await t.test('lists for people too', async (t) => {
     const { exit, stdout } = await cluster.command('workers')
-    t.equal(exit.code, 0)
+    t.equal(exit.code, exitCodes.ok)
     for (const { id } of await cluster.workers()) t.ok(stdout.includes(id))
   })
 
@@ -133,7 +134,7 @@ void t.test('a running cluster', async (t) => {
     const [victim] = await cluster.settled()
     if (victim === undefined) throw new Error('there is no worker')
     const { exit, stdout, stderr } = await cluster.command('drain', 'worker', victim.id)
-    t.equal(exit.code, 0, stderr)
+    t.equal(exit.code, exitCodes.ok, stderr)
     t.match(stdout, /\d+(?:\.\d+)? ms/, 'it prints the pauses')
     t.notOk((await cluster.slots()).some(({ owner }) => owner === victim.id))
     await allEnded([victim.pid], respawnDeadlineMs)
@@ -142,14 +143,14 @@ void t.test('a running cluster', async (t) => {
 
   await t.test('says clearly that it does not know a worker', async (t) => {
     const { exit, stderr } = await cluster.command('drain', 'worker', 'nobody')
-    t.not(exit.code, 0)
+    t.not(exit.code, exitCodes.ok)
     t.match(stderr, /nobody/)
     t.equal(stderr.trim().split('\n').length, 1)
   })
 
   await t.test('issues tokens', async (t) => {
     const { exit, stdout } = await cluster.command('token', 'ada', '--expire', '1h')
-    t.equal(exit.code, 0)
+    t.equal(exit.code, exitCodes.ok)
     const { payload } = await jwtVerify(stdout.trim(), new TextEncoder().encode(secret))
     t.equal(payload.sub, 'ada')
     t.ok(Math.abs((payload.exp ?? 0) - Date.now() / 1_000 - 3_600) < 60)
@@ -174,7 +175,7 @@ void t.test('a running cluster', async (t) => {
         HOLDFAST_DATA_DIR: t.testdir(),
         [name]: String(port),
       })
-      t.ok(exit.code !== null && exit.code !== 0, `it ends with ${exit.code}`)
+      t.ok(exit.code !== null && exit.code !== exitCodes.ok, `it ends with ${exit.code}`)
       t.equal(stderr.trim().split('\n').length, 1, stderr)
       t.ok(stderr.includes(String(port)))
     }
@@ -186,7 +187,7 @@ void t.test('a running cluster', async (t) => {
       HOLDFAST_CONTROLLER_PORT: String(await freePort()),
       HOLDFAST_DATA_DIR: cluster.dataDirectory,
     })
-    t.ok(exit.code !== null && exit.code !== 0, `it ends with ${exit.code}`)
+    t.ok(exit.code !== null && exit.code !== exitCodes.ok, `it ends with ${exit.code}`)
     t.equal(stderr.trim().split('\n').length, 1, stderr)
     t.ok(stderr.includes(cluster.dataDirectory))
   })
@@ -197,11 +198,11 @@ void t.test('the last worker is drained only by force', async (t) => {
   const [worker] = await cluster.settled(1)
   if (worker === undefined) throw new Error('there is no worker')
   const without = await cluster.command('drain', 'worker', worker.id)
-  t.not(without.exit.code, 0)
+  t.not(without.exit.code, exitCodes.ok)
   t.match(without.stderr, /--force/)
   t.equal((await cluster.settled(1))[0]?.id, worker.id, 'it still serves')
   const forced = await cluster.command('drain', 'worker', worker.id, '--force')
-  t.equal(forced.exit.code, 0, forced.stderr)
+  t.equal(forced.exit.code, exitCodes.ok, forced.stderr)
   t.not((await cluster.settled(1))[0]?.id, worker.id)
 })
 
@@ -241,7 +242,7 @@ void t.test('Ctrl-C stops everything in order: clients are let go first, the eng
     },
     15_000,
   )
-  t.strictSame(await cluster.running.exited, { code: 0, signal: null })
+  t.strictSame(await cluster.running.exited, { code: exitCodes.ok, signal: null })
 })
 
 void t.test('a second Ctrl-C stops everything at once', async (t) => {
@@ -255,7 +256,7 @@ void t.test('a second Ctrl-C stops everything at once', async (t) => {
   await sleep(sameSignalMs + 100)
   const at = performance.now()
   cluster.running.interrupt()
-  t.strictSame(await cluster.running.exited, { code: 130, signal: null })
+  t.strictSame(await cluster.running.exited, { code: signalExitCode.SIGINT, signal: null })
   t.ok(performance.now() - at < 1_000)
   await allEnded(children, 1_000)
 })
@@ -307,7 +308,7 @@ void t.test('a damaged data directory is one clear line', async (t) => {
     writeFileSync(join(directory, name), 'this was a database once'.repeat(1_000))
   }
   const { exit, stderr } = await refused({ ...cluster.environment })
-  t.ok(exit.code !== null && exit.code !== 0, `it ends with ${exit.code}`)
+  t.ok(exit.code !== null && exit.code !== exitCodes.ok, `it ends with ${exit.code}`)
   t.equal(stderr.trim().split('\n').length, 1, stderr)
   t.ok(stderr.includes(directory))
 })
@@ -316,12 +317,12 @@ void t.test('a bad configuration is one clear line', async (t) => {
   const file = join(t.testdir({ 'holdfast.yaml': 'http_server:\n  prot: 8000\n' }), 'holdfast.yaml')
   await using misspelt = new Running(['dev', '--config', file], { HOLDFAST_DATA_DIR: t.testdirName })
   const exit = await misspelt.exited
-  t.not(exit.code, 0)
+  t.not(exit.code, exitCodes.ok)
   t.match(misspelt.stderr, /prot.*port/)
   t.equal(misspelt.stderr.trim().split('\n').length, 1, misspelt.stderr)
 
   const number = await refused({ HOLDFAST_HTTP_SERVER_PORT: 'eight thousand' })
-  t.ok(number.exit.code !== null && number.exit.code !== 0)
+  t.ok(number.exit.code !== null && number.exit.code !== exitCodes.ok)
   t.match(number.stderr, /HOLDFAST_HTTP_SERVER_PORT|http_server\.port/)
   t.equal(number.stderr.trim().split('\n').length, 1, number.stderr)
 })
@@ -331,7 +332,7 @@ void t.test('a command without a cluster says so in one line', async (t) => {
     HOLDFAST_CONTROLLER_PORT: String(await freePort()),
     HOLDFAST_DATA_DIR: t.testdir(),
   })
-  t.not((await command.exited).code, 0)
+  t.not((await command.exited).code, exitCodes.ok)
   t.equal(command.stdout, '')
   t.equal(command.stderr.trim().split('\n').length, 1, command.stderr)
 })

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Test } from 'tap'
+import { exitCodes } from '../../../platform/exit-codes.ts'
 import { freePort } from '../../../compose/services/free-port.ts'
 import { resolvedConfigVariable } from '../../../platform/resolved-config.ts'
 import { ended, environment, holdfast, isAlive, launcher } from '../helpers.ts'
@@ -75,7 +76,7 @@ void t.test('ready, seen by the command line, stopped in order', async (t) => {
   }
 
   child.kill('SIGINT')
-  t.same(await ended(child), { code: 0, signal: null })
+  t.same(await ended(child), { code: exitCodes.ok, signal: null })
   t.notOk(pids.some(isAlive))
   t.equal(output(), line, 'the only line')
 })
@@ -89,7 +90,7 @@ void t.test('kill -9 leaves nothing; a damaged data directory is one clear line'
   for (const suffix of ['-wal', '-shm']) rmSync(damaged + suffix, { force: true })
   writeFileSync(damaged, 'no database at all '.repeat(1_000))
   const again = await holdfast(['dev'], cwd, env)
-  t.match(again, { code: 65, stdout: '', stderr: /^engine: .* is damaged .*\n$/ })
+  t.match(again, { code: exitCodes.damagedData, stdout: '', stderr: /^engine: .* is damaged .*\n$/ })
 })
 
 void t.test(
@@ -105,7 +106,7 @@ void t.test(
       HOLDFAST_LOG_LEVEL: 'error',
     }
     const { code, stderr } = await holdfast(['dev'], t.testdir({}), env)
-    t.equal(code, 78)
+    t.equal(code, exitCodes.badConfig)
     t.match(stderr, /^(?:(?:worker|controller): store: ER_ACCESS_DENIED_ERROR: Access denied for user .*\n)+$/)
     t.notMatch(stderr, /hunter2/)
   },
@@ -122,9 +123,9 @@ void t.test('on every interface, and with other slots afterwards', async (t) => 
     t.equal((await fetch(`http://${target}/metrics`)).status, 200, target)
   }
   child.kill('SIGTERM')
-  t.same(await ended(child), { code: 0, signal: null })
+  t.same(await ended(child), { code: exitCodes.ok, signal: null })
   const changed = await holdfast(['dev'], cwd, { ...env, HOLDFAST_TOPICS_SLOTS: '3', HOLDFAST_LOG_LEVEL: 'error' })
-  t.equal(changed.code, 78)
+  t.equal(changed.code, exitCodes.badConfig)
   // One line of each process, with the key.
   t.match(changed.stderr, /^(?:[a-z]+: log: topics\.slots is 3, but the cluster was made with 2: .*\n)+$/)
 })

@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import type { Test } from 'tap'
 import { fileURLToPath } from 'node:url'
+import { exitCodes, signalExitCode } from '../../../platform/exit-codes.ts'
 import { ended, environment, isAlive } from '../helpers.ts'
 import { until } from '../../support/until.ts'
 
@@ -98,7 +99,7 @@ void t.test('stops in order, and a signal that comes twice at once counts once',
   await cluster.started()
   cluster.process.kill('SIGINT')
   cluster.process.kill('SIGINT')
-  t.same(await ended(cluster.process), { code: 0, signal: null })
+  t.same(await ended(cluster.process), { code: exitCodes.ok, signal: null })
   const stopped = cluster.journal().filter((entry) => entry.what === 'stopped')
   t.same(
     stopped.map((entry) => entry.name),
@@ -113,7 +114,7 @@ void t.test('a second signal kills all of it at once', async (t) => {
   cluster.process.kill('SIGINT')
   await until('the stop has begun', () => cluster.journal().some((entry) => entry.what === 'sigterm'))
   cluster.process.kill('SIGTERM')
-  t.same(await ended(cluster.process), { code: 143, signal: null })
+  t.same(await ended(cluster.process), { code: signalExitCode.SIGTERM, signal: null })
   await until('all are gone', () => !pids.some(isAlive))
   t.notOk(cluster.journal().some((entry) => entry.name === 'engine' && entry.what === 'stopped'))
 })
@@ -122,7 +123,7 @@ void t.test('a child that does not stop is killed after its time', async (t) => 
   const cluster = supervise(t, [['engine ready'], ['proxy ready deaf']])
   await cluster.started()
   cluster.process.kill('SIGTERM')
-  t.same(await ended(cluster.process), { code: 0, signal: null })
+  t.same(await ended(cluster.process), { code: exitCodes.ok, signal: null })
   t.ok(cluster.journal().some((entry) => entry.name === 'engine' && entry.what === 'stopped'))
 })
 
@@ -146,14 +147,14 @@ void t.test('children share the process group of the supervisor', async (t) => {
 })
 
 void t.test('a child that cannot start ends the cluster with its code', async (t) => {
-  const cluster = supervise(t, [['engine ready'], ['worker ready', 'proxy exit=71']])
-  t.same(await ended(cluster.process), { code: 71, signal: null })
+  const cluster = supervise(t, [['engine ready'], ['worker ready', `proxy exit=${exitCodes.portInUse}`]])
+  t.same(await ended(cluster.process), { code: exitCodes.portInUse, signal: null })
   t.equal(starts(cluster.journal(), 'proxy').length, 1)
   await until('all are gone', () => !isAlive(cluster.pidOf('engine')) && !isAlive(cluster.pidOf('worker')))
 })
 
 void t.test('a child that crashes is tried again, also with such a code once it has served', async (t) => {
-  const cluster = supervise(t, [['engine ready exit=71'], ['worker exit=1']])
+  const cluster = supervise(t, [[`engine ready exit=${exitCodes.portInUse}`], [`worker exit=${exitCodes.failure}`]])
   await until('three starts each', () =>
     ['engine', 'worker'].every((name) => starts(cluster.journal(), name).length >= 3),
   )

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { exitCodes } from '../../../platform/exit-codes.ts'
 import { secret } from '../tokens.ts'
 import { freePort } from '../../../compose/services/free-port.ts'
 import { descendants, Kept, processes, Running, type Exit, type ProcessEntry } from '../../support/process.ts'
@@ -169,7 +170,8 @@ export class Cluster implements AsyncDisposable {
   /** Drains a worker; throws with the command's output when it does not return 0. */
   async drain(worker: string): Promise<void> {
     const { exit, stdout, stderr } = await this.command('drain', 'worker', worker)
-    if (exit.code !== 0) throw new Error(`drain worker ${worker} ended with ${exit.code}:\n${stdout}${stderr}`)
+    if (exit.code !== exitCodes.ok)
+      throw new Error(`drain worker ${worker} ended with ${exit.code}:\n${stdout}${stderr}`)
   }
 
   /** Waits until `count` workers are live and own every slot between them, and nothing else does. */

@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { exitCodes } from '../../../platform/exit-codes.ts'
 import { signalIfRunning, type Cluster, type WorkerView } from '../../harness/processes/cluster.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
 import { until } from '../../support/until.ts'
@@ -97,7 +98,7 @@ async function guest(t: Test, cluster: Cluster): Promise<void> {
       5_000,
     )
     await fleet.flows()
-    t.equal((await joined.stop()).code, 0)
+    t.equal((await joined.stop()).code, exitCodes.ok)
     t.ok(fleet.clear, 'no command missed its answer')
   })
 }
