@@ -1,4 +1,3 @@
-import { emptyPayload } from '../protocol/records/envelope.ts'
 import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { Announcer } from '../cluster/announcer.ts'
@@ -15,30 +14,14 @@ import type { Address, ProxyState } from '../protocol/records/status.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { inboxTopic } from '../protocol/records/topics.ts'
 import { clusterTopics } from '../cluster/topics.ts'
-import { AddressLimits } from './sessions/address-limits.ts'
 import type { AddressRefusal } from './sessions/address-limits.ts'
+import { assemble } from './assemble.ts'
+import type { Parts } from './assemble.ts'
 import { Capacity } from './sessions/capacity.ts'
-import type { Context } from './commands/context.ts'
-import { Forwarding } from './commands/forwarding.ts'
-import { perform } from './commands/gate.ts'
-import { failed, joined } from './commands/subscribe.ts'
-import { Namespaces } from './access/namespaces.ts'
-import { TokenRefusals } from './access/token-refusals.ts'
-import { Dispatcher } from './dispatcher.ts'
 import { Echo } from './echo.ts'
-import { Hub } from './channels/hub.ts'
-import { Inbox } from './inbox.ts'
-import { Intake } from './commands/intake.ts'
-import { Output } from './sessions/output.ts'
-import { ReadBudget } from './sessions/read-budget.ts'
-import { ReadGate } from './commands/read-gate.ts'
-import { Sessions, closeGraceMs, sessionSweepMs } from './sessions/sessions.ts'
-import type { SessionsOptions } from './sessions/sessions.ts'
-import { wantAgain } from './sessions/session.ts'
+import { closeGraceMs, sessionSweepMs } from './sessions/sessions.ts'
+import type { Sessions } from './sessions/sessions.ts'
 import type { Session } from './sessions/session.ts'
-import { Subscriptions } from './sessions/subscriptions.ts'
-import { TokenVerifier } from './access/tokens.ts'
-import { Uplink } from './uplink/uplink.ts'
 import type { Behind } from './listener/listener.ts'
 import type { Connection } from './transports/transport.ts'
 
@@ -56,123 +39,41 @@ export interface ProxyOptions {
   ended: (why: string) => void
 }
 
+/** Of the process that accepts a client's socket; numbers of commands start anew with each. */
+const firstGeneration = 1
+
 /** Missed echoes of its own heartbeats after which a proxy takes no new clients. */
 export const isolatedAfterBeats = 3
 
 /** One proxy generation without its listeners: sessions, and their way to the slots and back. */
 export class Proxy implements Behind {
   readonly id: string
-  readonly generation = 1
+  /** The first to hold these sockets. */
+  readonly generation = firstGeneration
   state: ProxyState = 'starting'
-  readonly sessions: Sessions
   readonly capacity: Capacity
-  readonly #limits: AddressLimits
   readonly #env: Env
   readonly #options: ProxyOptions
-  readonly #uplink: Uplink
-  readonly #reads: ReadGate
-  readonly #forwarding: Forwarding
-  readonly #hub: Hub
-  readonly #output: Output
-  readonly #intake: Intake
-  readonly #inbox: Inbox
+  readonly #parts: Parts
   readonly #echo: Echo
   readonly #announcer: Announcer
   readonly #timers: Timer[] = []
+  /** Where clients connect. */
+  #listensAt: Address | null = null
+  #isStopped = false
 
   constructor(env: Env, options: ProxyOptions) {
-    const { config } = options
-    const { client } = config
+    const { config, calls, version } = options
     this.#env = env
     this.#options = options
     this.id = `p-${env.random.hex(6)}`
-    this.capacity = new Capacity(env, client.connection_limit, options.files)
-    this.#limits = new AddressLimits(env.clock, {
-      connections: client.address_connection_limit,
-      rate: client.address_connection_rate,
-      burst: client.address_connection_burst,
-    })
-    this.#output = new Output(env, {
-      queueMaxBytes: client.queue_max_size,
-      stallMs: client.pong_timeout,
-      close: (session, why) => this.sessions.close(session, why),
-      overflowed: (session, channel, waits) => this.#hub.overflowed(session, channel, waits),
-      room: (session) => this.#hub.roomFor(session),
-    })
-    const subscriptions = new Subscriptions(client.channel_limit, client.user_channel_limit)
-    this.sessions = new Sessions(
-      env,
-      sessionsOptions(config, () => this.#hub),
-      this.#limits,
-      subscriptions,
-      this.#output,
-    )
-    this.#uplink = new Uplink(env, {
+    this.capacity = new Capacity(env, config.client.connection_limit, options.files)
+    this.#parts = assemble(env, {
+      config,
+      calls,
+      version,
       instance: this.id,
       producer: `${this.id}.${this.generation}`,
-      slots: slotCount(config),
-      inFlight: { commands: config.proxy.in_flight_max, bytes: config.proxy.in_flight_bytes_max },
-      replyDeadlineMs: client.reply_deadline,
-      settled: (work, n, outcome) => {
-        if (work.for === 'client') this.#forwarding.answered(work, outcome)
-        else this.#hub.settled(work, n, outcome)
-      },
-    })
-    const budget = new ReadBudget(env.clock, { rate: client.read_rate, burst: client.read_burst })
-    this.#reads = new ReadGate(env, this.#uplink, budget, {
-      deadlineMs: client.reply_deadline,
-      refused: (work, error) => this.#forwarding.tell(work, { error, body: emptyPayload, version: '' }),
-    })
-    const namespaces = new Namespaces(config)
-    this.#forwarding = new Forwarding({
-      env,
-      namespaces,
-      uplink: this.#uplink,
-      reads: this.#reads,
-      output: this.#output,
-      sessions: this.sessions,
-    })
-    this.#hub = new Hub(env, this.#uplink, this.#output, budget, {
-      replyDeadlineMs: client.reply_deadline,
-      recoveryLimit: client.recovery_max_publication_limit,
-      joined: (channel, joining, result, publications) => joined(context, channel, joining, result, publications),
-      failed: (channel, joining, error) => failed(context, channel, joining, error),
-      dropped: (session, channel) => {
-        subscriptions.delete(session, channel)
-        wantAgain(session, channel, client.channel_limit)
-      },
-    })
-    this.#intake = new Intake(
-      env,
-      {
-        rate: client.command_rate,
-        burst: client.command_burst,
-        freeSubscribes: client.channel_limit,
-        jsonDepthLimit: config.websocket.json_depth_limit,
-      },
-      (session, command) => perform(context, session, command),
-      (session, why) => this.sessions.close(session, why),
-    )
-    const context: Context = {
-      env,
-      config,
-      calls: options.calls,
-      version: options.version,
-      hub: this.#hub,
-      subscriptions,
-      output: this.#output,
-      sessions: this.sessions,
-      intake: this.#intake,
-      forwarding: this.#forwarding,
-      namespaces,
-      tokens: new TokenVerifier(client),
-      refusals: new TokenRefusals(env),
-    }
-    this.#inbox = new Inbox(env, {
-      instance: this.id,
-      partition: partitionOf(this.id, config.topics.inbox_partitions),
-      uplink: this.#uplink,
-      dispatcher: new Dispatcher(this.#uplink, this.#hub),
       retired: () => void this.#giveUp('declared dead by the controller'),
     })
     this.#echo = new Echo(env, this.id)
@@ -188,13 +89,13 @@ export class Proxy implements Behind {
       clients: this.#listensAt,
       generation: this.generation,
       sessions: this.sessions.size,
-      inboxOffset: this.#inbox.offset,
+      inboxOffset: this.#parts.inbox.offset,
     }))
   }
 
-  /** Where clients connect. */
-  #listensAt: Address | null = null
-  #isStopped = false
+  get sessions(): Sessions {
+    return this.#parts.sessions
+  }
 
   /** Resolves when clients can be served. */
   async start(): Promise<void> {
@@ -206,18 +107,18 @@ export class Proxy implements Behind {
     }
     const range = await untilAnswered(this.#env, begin, () => this.#isStopped)
     if (range === null) return
-    this.#run(this.#inbox.run(range.next))
+    this.#run(this.#parts.inbox.run(range.next))
     this.#run(this.#echo.run())
     this.#announcer.start(config.proxy.heartbeat_interval)
     this.#timers.push(
       clock.every(sessionSweepMs, () => {
         this.sessions.sweep()
-        this.#limits.sweep()
+        this.#parts.limits.sweep()
         this.capacity.look(this.sessions.size)
-        this.#hub.expire()
+        this.#parts.hub.expire()
       }),
       clock.every(config.proxy.heartbeat_interval, () => this.#watchEcho()),
-      clock.every(config.proxy.position_check_interval, () => this.#hub.checkPositions()),
+      clock.every(config.proxy.position_check_interval, () => this.#parts.hub.checkPositions()),
     )
     this.state = 'live'
     this.#announcer.beat()
@@ -244,11 +145,11 @@ export class Proxy implements Behind {
   }
 
   refuses(address: string): AddressRefusal | 'connection_limit' | null {
-    return this.capacity.refuses(this.sessions.size) ? 'connection_limit' : this.#limits.refuses(address)
+    return this.capacity.refuses(this.sessions.size) ? 'connection_limit' : this.#parts.limits.refuses(address)
   }
 
   open(connection: Connection, address: string): Session {
-    return this.sessions.open(uuid(this.#env.random), connection, address, this.#intake.begin())
+    return this.sessions.open(uuid(this.#env.random), connection, address, this.#parts.intake.begin())
   }
 
   cutLater(connection: Pick<Connection, 'terminate'>): void {
@@ -256,7 +157,7 @@ export class Proxy implements Behind {
   }
 
   received(session: Session, data: string): void {
-    this.#intake.message(session, data)
+    this.#parts.intake.message(session, data)
   }
 
   close(session: Session, reason: CloseReason): void {
@@ -268,7 +169,7 @@ export class Proxy implements Behind {
   }
 
   control(session: Session): boolean {
-    return this.#intake.control(session)
+    return this.#parts.intake.control(session)
   }
 
   /** Not ready, then every client is told to go elsewhere, spread over the jitter. */
@@ -290,10 +191,10 @@ export class Proxy implements Behind {
   #stop(): void {
     this.#isStopped = true
     for (const timer of this.#timers) timer.cancel()
-    this.#intake.stop()
-    this.#reads.stop()
-    this.#uplink.stop()
-    this.#inbox.stop()
+    this.#parts.intake.stop()
+    this.#parts.reads.stop()
+    this.#parts.uplink.stop()
+    this.#parts.inbox.stop()
     this.#echo.stop()
   }
 
@@ -330,20 +231,5 @@ export class Proxy implements Behind {
     await this.sessions.closeAll(disconnects.forceReconnect, shutdown.jitter, shutdown.timeout)
     this.kill()
     this.#options.ended(why)
-  }
-}
-
-/** How time ends sessions and subscriptions, and what happens to their channels then. */
-function sessionsOptions({ client }: Config, hub: () => Hub): SessionsOptions {
-  const { leeway } = client.token
-  return {
-    pingIntervalMs: client.ping_interval,
-    pongTimeoutMs: client.pong_timeout,
-    staleCloseDelayMs: client.stale_close_delay,
-    // What a token may be late by when it is shown, it may be late by afterwards.
-    expiredCloseDelayMs: client.expired_close_delay + leeway,
-    expiredSubCloseDelayMs: client.expired_sub_close_delay + leeway,
-    leave: (session, channel) => hub().leave(session, channel),
-    endSubscription: (session, channel, reason) => hub().end(session, channel, reason),
   }
 }
