@@ -4,6 +4,7 @@
  */
 export type SlotId = `${string}/${number}`
 
+/** The slot at a partition of a group's command topic. */
 export function slotId(group: string, partition: number): SlotId {
   return `${group}/${partition}`
 }
@@ -13,6 +14,7 @@ export function isSlotId(text: unknown): text is SlotId {
   return typeof text === 'string' && /^.*\/\d+$/s.test(text)
 }
 
+/** The inverse of slotId; a group may have slashes in its name, so the last one parts. */
 export function parseSlot(slot: SlotId): { group: string; partition: number } {
   const at = slot.lastIndexOf('/')
   return { group: slot.slice(0, at), partition: Number(slot.slice(at + 1)) }
@@ -20,6 +22,8 @@ export function parseSlot(slot: SlotId): { group: string; partition: number } {
 
 /** How far a slot has been handled: everything before `nextOffset` of its log, which has started anew `incarnation` times. */
 export interface SlotPlace {
+  /** Raised by a person's reset, and when a store went back in time; 0 at first. */
   incarnation: number
+  /** Log offset of the first record that has not been handled. */
   nextOffset: number
 }

@@ -32,11 +32,13 @@ export interface AppCall {
 
 /** A command of a session, as it came into the log: nothing in it depends on when or where it is handled. */
 export interface AppCommand {
+  /** The channel that the command is for; its slot handles it. */
   channel: string
   /** `publish` and `history` of the client protocol, or the name of a call. */
   method: string
   /** '' for a user without a name. */
   user: string
+  /** Id of the session; a user may have many. */
   session: string
   /** JSON of the connection's info, or null. */
   connInfo: string | null
@@ -52,14 +54,21 @@ export interface AppCommand {
 
 /** A channel before the batch; one that is new has offset 0. */
 export interface Stream {
+  /** Identity of the stream: a channel that is made anew has another. */
   epoch: string
+  /** Offset of the newest message; offsets start at 1. */
   top: number
   /** Milliseconds since 1970; no later message is older, see `timeAfter`. */
   lastTime: number
 }
 
+/**
+ * What a batch of commands meets: read before the batch, and the same for all of it but for what its own commands do.
+ */
 export interface AppState {
+  /** Who handles the batch: for what the app shows of it, never for what it decides. */
   worker: string
+  /** Version of that worker. */
   version: string
   /** Every channel that a command names. */
   channels: ReadonlyMap<string, Stream>
@@ -69,9 +78,13 @@ export interface AppState {
 
 /** A message of a channel, kept for good. */
 export interface AppMessage {
+  /** Its channel. */
   channel: string
+  /** Place in its channel, from 1, without gaps. */
   offset: number
+  /** Made from the command's seed, so that a replay gives the same. */
   id: string
+  /** Who sent it; '' for a user without a name. */
   user: string
   /** The payload's JSON as it came. */
   data: Buffer
@@ -85,6 +98,7 @@ export interface AppMessage {
   idem: Buffer | null
 }
 
+/** What a command comes to. A command may publish any number of messages, and is answered once. */
 export type Effect =
   /** Offset, time and channel must go on from the stream: offset = top + 1, and time as `timeAfter` has it or later. */
   | { type: 'publish'; message: AppMessage }
@@ -102,9 +116,11 @@ export type Effect =
 export interface ReadQuery {
   /** Exclusive bounds on the offset. */
   after: number
+  /** Null for no bound. */
   before: number | null
   /** Only messages at or after this time (ms). */
   since: number
+  /** Messages at most. */
   limit: number
   /** Newest first. */
   reverse: boolean
@@ -112,6 +128,8 @@ export interface ReadQuery {
 
 /** A read with the stream as it was at the read's place in the log. */
 export interface Read {
+  /** The command that asks. */
   command: AppCommand
+  /** Its channel at that place. */
   stream: Stream
 }

@@ -21,6 +21,7 @@ export interface AppDraft extends AppState {
   known: Map<string, AppMessage>
 }
 
+/** The maps are copied, what is in them is shared. */
 export function draftOf(state: AppState): AppDraft {
   return { ...state, channels: new Map(state.channels), known: new Map(state.known) }
 }

@@ -2,6 +2,7 @@ import type { StreamPosition } from '../stream.ts'
 
 /** What clients send, parsed and checked (client.proto of Centrifugo, JSON form). */
 
+/** One command of a client. `id` is above 0 and comes back in its reply; `pong` and `send` have none and get none. */
 export type ClientCommand =
   | { method: 'pong' }
   | { method: 'send' }

@@ -34,6 +34,7 @@ export interface CommandRecord {
   takesParts: boolean
   /** Absent when nobody traces it. */
   trace?: TraceContext
+  /** What the method brings: JSON of the app's methods, as runtime.ts has it of the runtime's. */
   payload: Buffer
 }
 
@@ -61,6 +62,7 @@ interface Header {
   tp?: TraceContext
 }
 
+/** The record of a command: its header's members are named by one or two letters, as Header has them. */
 export function encodeCommand(command: CommandRecord): Buffer {
   const header: Header = {
     p: command.producer,
@@ -95,7 +97,7 @@ const headerShape = shapeOf({
   ap: 'count?',
 })
 
-/** Throws FormatError. */
+/** The inverse of encodeCommand. Throws FormatError. */
 export function decodeCommand(value: Buffer): CommandRecord {
   const { header: read, payload } = decodeEnvelope(value)
   checkShape(read, headerShape, 'command')

@@ -6,11 +6,13 @@ import { FormatError } from './errors.ts'
  * know, so neighbouring versions run together.
  */
 
+/** First byte of every record; a reader refuses any other. */
 export const formatVersion = 1
 
 /** Of a record, an event or an answer without one. */
 export const emptyPayload: Buffer = Buffer.alloc(0)
 
+/** A record: the header as JSON, then the payload, whose pieces are put together. */
 export function encodeEnvelope(header: object, payload: Buffer | Buffer[]): Buffer {
   return encodeEnvelopeText(JSON.stringify(header), payload)
 }
@@ -24,7 +26,10 @@ export function encodeEnvelopeText(header: string, payload: Buffer | Buffer[]): 
   return Buffer.concat(Array.isArray(payload) ? [start, head, ...payload] : [start, head, payload])
 }
 
-/** Throws FormatError when the record is not one of ours or of a version this build cannot read. */
+/**
+ * The inverse of encodeEnvelope; the payload is a part of `value`. Throws FormatError when the record is not one of
+ * ours or of a version this build cannot read.
+ */
 export function decodeEnvelope(value: Buffer): { header: unknown; payload: Buffer } {
   if (value.length < 5) throw new FormatError('record is shorter than its envelope')
   if (value[0] !== formatVersion) throw new FormatError(`record has format version ${value[0]}, not ${formatVersion}`)

@@ -45,13 +45,17 @@ export type SlotEvent = EventPlace &
     | { kind: 'tops'; n: number; tops: Top[] }
   )
 
-/** Where a channel is. */
+/** Where a channel's stream is: its epoch and the offset of its newest publication. */
 export type Top = [channel: string, epoch: string, top: number]
 
+/**
+ * Events of one slot, of one incarnation, in order. The positions of different batches may repeat, never contradict.
+ */
 export interface EventBatch {
   type: 'events'
   slot: SlotId
   incarnation: number
+  /** Who handled the commands, and with which version: shown to clients, and by metrics. */
   worker: string
   version: string
   events: SlotEvent[]
@@ -92,6 +96,7 @@ export interface RetiredRecord {
   to: string
 }
 
+/** All that stands in an inbox partition. */
 export type InboxRecord = EventBatch | AnswerRecord | ResyncRecord | RetiredRecord
 
 interface EventHeader {
@@ -121,11 +126,13 @@ export function describeEvent(event: SlotEvent, to: number[]): EventHeader {
   }
 }
 
+/** The record of an answer, or of one part of it. */
 export function encodeAnswer(answer: AnswerRecord): Buffer {
   const { body, part, ...header } = answer
   return encodeEnvelope(part === null ? header : { ...header, part }, body)
 }
 
+/** The record of a control message; it has no payload. */
 export function encodeNotice(record: ResyncRecord | RetiredRecord): Buffer {
   return encodeEnvelope(record, emptyPayload)
 }

@@ -3,8 +3,11 @@
  * events of that command. Positions order all positioned events of a slot, whoever emits them and however often.
  */
 export interface Position {
+  /** Compared first: what a slot emits after its log started anew is later than all before. */
   incarnation: number
+  /** Of the command in the slot's log. */
   offset: number
+  /** Among the events of that command, from 0. */
   index: number
 }
 

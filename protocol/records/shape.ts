@@ -5,6 +5,7 @@ import { FormatError } from './errors.ts'
 type Kind = 'text' | 'slot' | 'count' | 'number' | 'list' | 'object'
 type MemberKind = Kind | `${Kind}?`
 
+/** An object of JSON whose members have not been looked at. */
 export type Members = Record<string, unknown>
 
 /** The members that a reader relies on. It ignores others, so that neighbouring versions run together. */

@@ -5,9 +5,16 @@ import type { Members, Shape } from './shape.ts'
 
 /** What processes announce on the status topic, and what the controller hints on the control topic. Plain JSON. */
 
+/** A `draining` worker takes no slot and gives its own away; a `drained` one has none and leaves. */
 export type WorkerState = 'live' | 'draining' | 'drained'
+
+/**
+ * A proxy is `starting` until it reads its inbox, `isolated` while it cannot see its own heartbeats, `draining` while
+ * it tells its clients to go.
+ */
 export type ProxyState = 'starting' | 'live' | 'isolated' | 'draining'
 
+/** Where others reach a listener: a name or an address without a port, and the port. */
 export interface Address {
   host: string
   port: number
@@ -34,6 +41,7 @@ interface Beat {
   beat: number
 }
 
+/** What a worker owns and how much it has in hand. */
 export interface WorkerBeat extends Beat {
   role: 'worker'
   state: WorkerState
@@ -45,17 +53,21 @@ export interface WorkerBeat extends Beat {
   outbox: number
 }
 
+/** Where a proxy is reached and how far it has read. */
 export interface ProxyBeat extends Beat {
   role: 'proxy'
   state: ProxyState
   /** Where it listens for clients; null before it does. */
   clients: Address | null
+  /** It numbers its commands as the producer `id.generation`. */
   generation: number
+  /** Clients that are connected. */
   sessions: number
   /** Next offset to read of its inbox partition. */
   inboxOffset: number
 }
 
+/** A controller lives, whether it leads or not. */
 export interface ControllerBeat extends Beat {
   role: 'controller'
 }
@@ -65,8 +77,10 @@ export interface EngineBeat extends Beat {
   role: 'engine'
 }
 
+/** Sent again and again by every process; whoever is silent for too long counts as dead. */
 export type Heartbeat = WorkerBeat | ProxyBeat | ControllerBeat | EngineBeat
 
+/** What processes announce: heartbeats on their own topic, everything else on the status topic. */
 export type StatusRecord =
   | Heartbeat
   /** The successor of a slot has its state and follows its log. */
@@ -83,6 +97,7 @@ export type StatusRecord =
       kind: 'planned' | 'takeover'
       pauseMs: number
     }
+  /** The slot stands still until a person resets it; `reason` is one line for that person. */
   | { type: 'halted'; slot: SlotId; worker: string; reason: string }
   /** A process ends; nobody needs to wait for its heartbeats. */
   | { type: 'left'; role: Heartbeat['role']; id: string }
@@ -134,18 +149,22 @@ const controlShapes: Record<ControlRecord['type'], Shape> = {
   drain: shapeOf({ term: 'count', worker: 'text' }),
 }
 
+/** The record of an announcement or a hint: plain JSON without an envelope. */
 export function encodeJson(value: StatusRecord | ControlRecord): Buffer {
   return Buffer.from(JSON.stringify(value))
 }
 
-/** Throws FormatError when it is not JSON, of a type that nobody knows, or lacks what its readers rely on. */
+/**
+ * The inverse of encodeJson for an announcement. Throws FormatError when it is not JSON, of a type that nobody knows,
+ * or lacks what its readers rely on.
+ */
 export function decodeStatus(value: Buffer): StatusRecord {
   const record = decodeJson(value, statusShapes)
   if (record['type'] === 'heartbeat') checkBeat(record)
   return record as unknown as StatusRecord
 }
 
-/** Throws FormatError, as decodeStatus does. */
+/** The inverse of encodeJson for a hint. Throws FormatError, as decodeStatus does. */
 export function decodeControl(value: Buffer): ControlRecord {
   const record = decodeJson(value, controlShapes)
   if (record['announced']) checkShape(record['announced'], announcedShape, 'announced')
