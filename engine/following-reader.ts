@@ -10,6 +10,7 @@ interface Waiting {
   reject(error: LogError): void
 }
 
+/** What is followed, from where, and who tells the engine. */
 export interface FollowingReaderOptions {
   topic: string
   partition: number

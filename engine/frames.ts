@@ -12,6 +12,7 @@ export const frameBytesMax = 256 * 1024 * 1024
 const lengthBytes = 4
 const writer = new ValueWriter()
 
+/** All messages in one frame, however long it gets. */
 export function encodeFrame(messages: readonly (ClientMessage | ServerMessage)[]): Buffer {
   writer.begin(lengthBytes)
   writer.write(messages)

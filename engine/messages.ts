@@ -5,21 +5,31 @@ import type { StoreErrorCode } from '../store/errors.ts'
 
 /** What the engine and its clients say to each other. Both are always the same release of the same program. */
 
+/** Which seam a request belongs to: the engine serves both from one file. */
 export type Side = 'log' | 'store'
 
+/** What a client says. Numbers of requests and readers are its own, each used once in a connection. */
 export type ClientMessage =
   /** The first message: who connects. Whatever an older connection of the same client still holds is void. */
   | ['hello', client: string]
+  /** A method of the seam by name, with its arguments. Made once, and answered once if the connection lasts. */
   | ['request', id: number, side: Side, name: string, values: unknown[]]
   /** Follow a partition from an offset; `credit` is how many bytes of records may be sent unasked. */
   | ['follow', reader: number, topic: string, partition: number, from: number, credit: number]
+  /** So many bytes of records more may be sent. */
   | ['credit', reader: number, bytes: number]
+  /** The reader is closed. */
   | ['unfollow', reader: number]
 
+/** What the engine says, to requests and readers by the client's numbers. */
 export type ServerMessage =
+  /** What the method resolved with. */
   | ['answer', id: number, answer: unknown]
+  /** What it rejected with, so that the client rejects with the same. */
   | ['refusal', id: number, code: LogErrorCode | StoreErrorCode, message: string, hindrance: Hindrance | null]
+  /** In order and without gaps. */
   | ['records', reader: number, records: LogRecord[]]
+  /** The reader cannot go on; nothing more comes for it. */
   | ['broken', reader: number, code: LogErrorCode, message: string]
 
 /** Values of one request. */

@@ -7,6 +7,7 @@ export interface EnginePlace {
   socket: string
 }
 
+/** The file that says where a running engine is. */
 export const placeFile = (dataDir: string): string => join(dataDir, 'engine.json')
 
 /** Null when no engine has noted its place, or only half of it. */
@@ -30,6 +31,7 @@ export async function writePlace(dataDir: string, place: EnginePlace): Promise<v
   await rename(draft, placeFile(dataDir))
 }
 
+/** So that nobody looks for an engine that has stopped. */
 export async function removePlace(dataDir: string): Promise<void> {
   await rm(placeFile(dataDir), { force: true })
 }

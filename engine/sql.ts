@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
 
+/** A row by the names of its columns. */
 export type Row = Record<string, SQLOutputValue>
 
 /** A SQLite database with its statements prepared once. Synchronous: a call is over when it returns. */
@@ -16,14 +17,17 @@ export class Sql {
     return Number(this.#prepared(sql, values).run(...values).changes)
   }
 
+  /** The first row, undefined when there is none. */
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
     return this.#prepared(sql, values).get(...values)
   }
 
+  /** All rows at once. */
   all(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.#prepared(sql, values).all(...values)
   }
 
+  /** Row by row; no other statement of the same text may run meanwhile. */
   iterate(sql: string, ...values: SQLInputValue[]): Iterable<Row> {
     return this.#prepared(sql, values).iterate(...values)
   }
@@ -71,33 +75,40 @@ export function sqliteCode(error: unknown): number | undefined {
 
 // Columns come back typed as anything SQLite can hold; these read one as what its table says it is.
 
+/** A TEXT column. Like all of these, throws a TypeError for anything else. */
 export function text(value: SQLOutputValue | undefined): string {
   if (typeof value !== 'string') throw new TypeError(`expected text in a column, found ${typeof value}`)
   return value
 }
 
+/** As text, of a column that may be NULL. */
 export function textOrNull(value: SQLOutputValue | undefined): string | null {
   return value === null ? null : text(value)
 }
 
+/** An INTEGER column that JavaScript holds exactly. */
 export function integer(value: SQLOutputValue | undefined): number {
   if (typeof value !== 'number') throw new TypeError(`expected an integer in a column, found ${typeof value}`)
   return value
 }
 
+/** As integer, of a column that may be NULL. */
 export function integerOrNull(value: SQLOutputValue | undefined): number | null {
   return value === null ? null : integer(value)
 }
 
+/** A BLOB column, not copied. */
 export function bytes(value: SQLOutputValue | undefined): Buffer {
   if (!(value instanceof Uint8Array)) throw new TypeError(`expected bytes in a column, found ${typeof value}`)
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }
 
+/** As bytes, of a column that may be NULL. */
 export function bytesOrNull(value: SQLOutputValue | undefined): Buffer | null {
   return value === null ? null : bytes(value)
 }
 
+/** A TEXT column that holds a JSON list of texts. */
 export function strings(value: SQLOutputValue | undefined): string[] {
   return JSON.parse(text(value)) as string[]
 }

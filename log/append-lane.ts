@@ -16,6 +16,10 @@ export const appendBatchMax = { entries: 500, bytes: laneBatchBytesMax }
  */
 export const appendLaterMax = { bytes: 70_000, passedBy: 3 }
 
+/**
+ * An entry on its way, and who is told of it. Exactly one of `appended` and `refused` is called, unless the lane is
+ * stopped first.
+ */
 export interface LaneItem {
   entry: LogEntry
   /** Called once the log has acknowledged the entry. */
@@ -29,6 +33,7 @@ export interface LaneItem {
   refused?: () => this | null
 }
 
+/** Where a lane leads, and who is told what it does. */
 export interface LaneOptions {
   log: Log
   clock: Clock

@@ -7,7 +7,9 @@
  * holes, because an older record gives way to a newer one with the same key.
  */
 
+/** A topic as it has to be; cluster/topics.ts lists all of them. */
 export interface TopicSpec {
+  /** Without the prefix that an adapter may put before it. */
   name: string
   /** Fixed for ever once made: a topic that exists with another number is refused. */
   partitions: number
@@ -17,19 +19,25 @@ export interface TopicSpec {
   partitionsKey?: string
 }
 
-/** What is appended. The key is null where nothing is compacted or partitioned by it. */
+/** What is appended. */
 export interface LogEntry {
+  /** In a compacted topic a newer record takes the place of an older one with the same key; null elsewhere. */
   key: Buffer | null
+  /** What the adapter never looks into. */
   value: Buffer
 }
 
+/** What is read: an entry and its place in its partition. */
 export interface LogRecord extends LogEntry {
+  /** Place in the partition; never given out again. */
   offset: number
 }
 
 /** `oldest` is the first offset that can be read, `next` the one that the next append gets; equal when empty. */
 export interface LogRange {
+  /** Rises with `trim`. */
   oldest: number
+  /** One above the newest record's. */
   next: number
 }
 
@@ -46,9 +54,14 @@ export interface LogReader {
   next(): Promise<LogRecord[]>
   /** True when next() would return at once. */
   readonly ready: boolean
+  /** Ends the reader, and a next() that waits, at once. */
   close(): void
 }
 
+/**
+ * One process's access to the log. Every method may be called at any time, and rejects with a LogError: `closed` after
+ * close(), `unavailable` when there was no answer.
+ */
 export interface Log {
   /**
    * Makes the topics that are missing; rejects with `topic_mismatch` when one exists with other settings, and
@@ -66,6 +79,7 @@ export interface Log {
    * that let appends wait for each other.
    */
   turn?(topic: string, partition: number): Promise<void>
+  /** What can be read of a partition now. */
   range(topic: string, partition: number): Promise<LogRange>
   /** Starts at offset `from`, which may be the end of the log. */
   read(topic: string, partition: number, from: number): LogReader
@@ -76,6 +90,7 @@ export interface Log {
    * depends on it.
    */
   noteProgress?(topic: string, partition: number, nextOffset: number): void
+  /** Ends all readers and everything under way; resolves when nothing is left open. */
   close(): Promise<void>
 }
 

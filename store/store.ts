@@ -10,6 +10,7 @@ import type { SlotId, SlotPlace } from '../protocol/slot.ts'
 
 /** Who owns a slot and how far it has been handled. The token fences every other process out. */
 export interface Lease {
+  /** One lease a slot, made with its group. */
   slot: SlotId
   /** Random for each acquisition, null before the first. Survives a release, so that a release can be told apart. */
   token: string | null
@@ -38,23 +39,32 @@ export interface Lease {
 
 /** A channel as its slot keeps it; `interest` are the instances that have it open. */
 export interface ChannelState {
+  /** Unique in its slot. */
   name: string
+  /** Identity of its stream; a channel that is made anew has another. */
   epoch: string
   /** Offset of the newest publication, 0 before the first. */
   top: number
   /** Milliseconds since 1970; no later message is older, unless a clock was wrong: see `timeAfter` (protocol/app). */
   lastTime: number
+  /** Ids, in no order. */
   interest: string[]
 }
 
+/** What a publication is; one kind so far. */
 export type MessageKind = 'message'
 
 /** One publication, stored for good. */
 export interface Message {
+  /** Name of its channel. */
   channel: string
+  /** Place in its channel, from 1, without gaps. */
   offset: number
+  /** Made from its command, so that a replay gives the same. */
   id: string
+  /** Said of every message, so that others can be added. */
   kind: MessageKind
+  /** Who sent it; '' for a user without a name. */
   user: string
   /** The payload's JSON as it came. */
   data: Buffer
@@ -62,6 +72,7 @@ export interface Message {
   info: string | null
   /** JSON object of strings, or null. */
   tags: string | null
+  /** Milliseconds since 1970. */
   time: number
   /** 16-byte hash of (user or device, key), unique per channel; null without a key. */
   idem: Buffer | null
@@ -69,32 +80,50 @@ export interface Message {
 
 /** A stored message that a key led to, with what tells whether the payload was the same. */
 export interface IdemHit {
+  /** As it was asked for. */
   channel: string
+  /** As it was asked for. */
   idem: Buffer
+  /** The one that has this key in this channel. */
   message: Message
 }
 
+/**
+ * A record for inboxes that is not known to be in the log yet. It is kept with the batch that made it, and sent until
+ * it is acknowledged.
+ */
 export interface OutboxRow {
   /** nextOffset of the batch that wrote it. */
   batchEnd: number
+  /** Index among the rows of its batch: rows are sent in the order of (batchEnd, part). */
   part: number
+  /** Instances that the record still has to reach. */
   inboxes: string[]
+  /** The record, whole, for all of them. */
   body: Buffer
 }
 
+/** A command that was set aside, for a person to look at. */
 export interface DeadLetter {
+  /** Of its record in the slot's log. */
   offset: number
+  /** One line. */
   reason: string
+  /** The whole record, as it was in the log. */
   record: Buffer
 }
 
 /** Everything one batch of a slot changes. Applied in one transaction or not at all. */
 export interface Commit {
+  /** The slot whose batch it is. */
   slot: SlotId
+  /** The owner's; another one in the lease fences the commit. */
   token: string
   /** The lease's nextOffset as this owner last knew it; another value there fences the commit. */
   expected: number
+  /** What nextOffset becomes; the same as `expected` where a commit only tidies. */
   next: number
+  /** Of the record at next - 1. */
   fingerprint: string | null
   /** Made or advanced. */
   channels: { name: string; epoch: string; top: number; lastTime: number }[]
@@ -103,31 +132,40 @@ export interface Commit {
    * that are retired. None of them is among `channels`.
    */
   channelsRemoved: string[]
+  /** New ones, in order. */
   messages: Message[]
   /** (channel, instance) pairs, in this order: added ones after removed ones never name the same pair. */
   interestAdded: [channel: string, instance: string][]
+  /** As above; a pair that is not there is passed over. */
   interestRemoved: [channel: string, instance: string][]
   /** A producer is `instance.generation`; one without a dot belongs to no instance. */
   producers: [producer: string, lastN: number][]
   /** Retired instances: their producer rows go, a tombstone stays. */
   gone: string[]
+  /** What the batch tells inboxes. */
   outbox: OutboxRow[]
   /** Rows all of whose appends are acknowledged. */
   outboxDone: { batchEnd: number; part: number }[]
   /** Rows that lose inboxes because their backlog overflowed; `inboxes` are those that stay. */
   outboxNarrowed: { batchEnd: number; part: number; inboxes: string[] }[]
+  /** Commands of the batch that were set aside. */
   deadLetters: DeadLetter[]
 }
 
 /** `fenced`: another owner has the slot, or nextOffset is not as expected. Nothing was changed. */
 export type CommitResult = 'committed' | 'fenced'
 
+/** A worker's wish to own a slot. */
 export interface Acquire {
+  /** The slot that is wanted. */
   slot: SlotId
   /** The lease as it was seen; the acquisition fails when token or epoch are others by now. */
   seen: { token: string | null; epoch: number }
+  /** Random; from now on it fences every other one out. */
   token: string
+  /** Id of the worker. */
   owner: string
+  /** Version of the worker. */
   version: string
   /**
    * The furthest that an owner of the slot has said it was, null when nothing is known. A lease that is behind it, by
@@ -139,6 +177,7 @@ export interface Acquire {
 
 /** What a new owner must know that is not keyed by one channel. */
 export interface SlotState {
+  /** As it is after the acquisition. */
   lease: Lease
   /** True when the owner before did not release the slot. */
   unclean: boolean
@@ -146,19 +185,25 @@ export interface SlotState {
   wentBack: boolean
   /** Log offset that the previous owner was trying, as it stood before this acquisition. */
   tried: number | null
+  /** Of each producer the number of its last command: what is not above it was handled. */
   producers: [producer: string, lastN: number][]
+  /** Retired instances, and whether their interest has been removed. */
   tombstones: { instance: string; pruned: boolean }[]
   /** In the order in which they were committed. */
   outbox: OutboxRow[]
 }
 
+/** Which messages of a channel a read wants: all conditions together. */
 export interface MessageQuery {
+  /** Name of the channel. */
   channel: string
   /** Exclusive bounds on the offset. */
   after: number
+  /** Null for no bound. */
   before: number | null
   /** Only messages at or after this time (ms). */
   since: number
+  /** Messages at most. */
   limit: number
   /** Newest first. */
   reverse: boolean
@@ -166,16 +211,28 @@ export interface MessageQuery {
   bytesMax: number
 }
 
+/** Of a proxy instance: it lives; it was declared dead and its traces are being removed; nothing of it is left. */
 export type InstanceState = 'live' | 'retired' | 'gone'
 
+/** Who leads among the controllers, as the store says. */
 export interface Leadership {
+  /** Rises with each leader; hints of a lower term are void. */
   term: number
+  /** Id of the controller. */
   leader: string
   /** What is left of it, by the store's clock. */
   leftMs: number
 }
 
+/**
+ * One process's access to the store. Every method rejects with a StoreError: `unavailable` when there was no answer,
+ * and after a write it is not known then whether it took effect; `unknown_slot` where a slot has no lease.
+ */
 export interface Store {
+  /**
+   * Makes the tables, or brings them up to date; does nothing where they are. Rejects with `damaged` for what only a
+   * person can mend.
+   */
   migrate(): Promise<void>
 
   /**
@@ -183,7 +240,9 @@ export interface Store {
    * another. A group that exists stays as it is.
    */
   createGroup(group: string, slots: number, origin: string): Promise<number>
+  /** All groups, with the number of slots that each is pinned to. */
   groups(): Promise<{ group: string; slots: number }[]>
+  /** The leases of all slots of all groups, as they are now. */
   leases(): Promise<Lease[]>
   /** Read so that no commit under way can still change it afterwards: used to learn the outcome of a commit. */
   lease(slot: SlotId): Promise<Lease>
@@ -219,8 +278,11 @@ export interface Store {
   channels(slot: SlotId, names: string[]): Promise<ChannelState[]>
   /** The most recently active channels that anybody has open: what a new owner warms up with. */
   activeChannels(slot: SlotId, limit: number): Promise<ChannelState[]>
+  /** Messages that keys lead to; a key that leads to none has no hit. */
   idempotent(slot: SlotId, keys: { channel: string; idem: Buffer }[]): Promise<IdemHit[]>
+  /** Messages that a query asks for, in its order; none of a channel that does not exist. */
   messages(slot: SlotId, query: MessageQuery): Promise<Message[]>
+  /** All that was set aside in a slot, oldest first. */
   deadLetters(slot: SlotId): Promise<DeadLetter[]>
 
   /** Version that owns slots, null before the first. */
@@ -245,6 +307,7 @@ export interface Store {
    */
   lead(candidate: string, ttlMs: number, heard?: number): Promise<Leadership>
 
+  /** Ends what is under way with `unavailable`; resolves when nothing is left open. */
   close(): Promise<void>
 }
 

@@ -8,8 +8,10 @@ export interface CheckpointThreadData {
   sync: Sync
 }
 
-/** What it is told, and what it answers each `pass` with: null, or why nothing more was worked in. */
+/** What it is told: work in what is there, or end. */
 export type CheckpointOrder = 'pass' | 'end'
+
+/** What it answers each `pass` with: null, or why nothing more was worked in; `errcode` is SQLite's. */
 export type CheckpointAnswer = { message: string; errcode: number | undefined } | null
 
 /** Works the write-ahead log into the file on a connection and a thread of its own, as far as it can without waiting. */

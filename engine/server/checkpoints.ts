@@ -24,6 +24,7 @@ export const checkpointPages = {
 
 const full = 13
 
+/** The file, and who holds writing back. */
 export interface CheckpointsOptions {
   sql: Sql
   path: string

@@ -6,6 +6,7 @@ import { statfsSync } from 'node:fs'
  */
 export const roomAfterMs = 1_000
 
+/** Told each change once. */
 export interface DiskEvents {
   /** From now on nothing, or not everything, can be stored. */
   full(): void

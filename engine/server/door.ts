@@ -7,6 +7,7 @@ import { makeSocketDirectory, removeSocketDirectory } from './socket-directory.t
 /** How often the engine looks whether clients still find it. */
 export const doorLookMs = 1_000
 
+/** Where clients look, and who takes those that come in. */
 export interface DoorOptions {
   dataDir: string
   logger: Logger

@@ -20,6 +20,7 @@ export { EngineStartError }
 /** How long a stopping engine waits for clients to take their last answers. */
 export const stopGraceMs = 1_000
 
+/** What serving needs beside an open file. */
 export interface ServeOptions {
   dataDir: string
   logger: Logger
@@ -29,10 +30,12 @@ export interface ServeOptions {
   onDisk?: (isFull: boolean) => void
 }
 
+/** What running needs: the file is opened too, with commits synced or not. */
 export interface EngineOptions extends ServeOptions {
   sync: Sync
 }
 
+/** An engine that serves. stop() lets clients take their last answers, for `stopGraceMs`, and closes the file. */
 export interface RunningEngine {
   readonly disk: Disk
   /** True, or why nothing can be stored. */

@@ -36,6 +36,7 @@ export function fileErrorCode(error: unknown): FileErrorCode | undefined {
   return codes.get((sqliteCode(error) ?? 0) & 0xff)
 }
 
+/** The one file of a data directory; the write-ahead log lies beside it. */
 export function databasePath(dataDir: string): string {
   return join(dataDir, 'holdfast.db')
 }
@@ -73,6 +74,7 @@ export function openFile(dataDir: string, sync: Sync): EngineFile {
   return { path, sync, sql, close }
 }
 
+/** The error in words for a person; `cause` says what is wrong. */
 export function fileError(code: FileErrorCode, path: string, cause: unknown): EngineStartError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   const words = {

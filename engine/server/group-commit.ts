@@ -11,6 +11,7 @@ export const groupRequestsMax = 1_000
 
 const full = 13
 
+/** The database, who runs a request in it, and who is told. */
 export interface GroupCommitOptions {
   sql: Sql
   runner: RequestRunner

@@ -17,6 +17,7 @@ export const requestsWaitingMax = 10_000
 /** Time that a connection has to say whose it is. */
 export const helloDeadlineMs = 10_000
 
+/** The connection, and who is told what comes in on it. */
 export interface PeerOptions {
   socket: Socket
   tails: Tails

@@ -16,6 +16,7 @@ export interface KafkaEvents extends OutageEvents {
   buffered(bytes: number): void
 }
 
+/** For whoever measures nothing, as tools and tests. */
 export const noEvents: KafkaEvents = {
   request() {},
   gathered() {},

@@ -22,6 +22,7 @@ interface Place {
   offset: number
 }
 
+/** Who takes readers over that a loop cannot serve. */
 export interface FetchEvents {
   /** A partition answered with an error: its readers are no longer part of the loop. */
   refused: (readers: KafkaReader[], code: number) => void

@@ -14,6 +14,7 @@ import { createTopics, creationMs } from './topics.ts'
 import { parseKafkaUrl } from './url.ts'
 import type { KafkaAddress } from './url.ts'
 
+/** What an opener may set beside the URL. */
 export interface KafkaLogOptions {
   /** Told what the adapter does, and when the cluster is away. */
   events?: KafkaEvents
@@ -29,6 +30,9 @@ export function openKafkaLog(url: string, options: KafkaLogOptions = {}): KafkaL
   return new KafkaLog(parseKafkaUrl(url), options)
 }
 
+/**
+ * The log seam on Kafka's clients: each request is one class, this says which and maps topics to their prefixed names.
+ */
 export class KafkaLog implements Log {
   readonly #address: KafkaAddress
   readonly #brokers: Brokers

@@ -4,6 +4,7 @@ import type { KafkaConfig, SASLOptions } from 'kafkajs'
 import { withoutColons } from './socket-factory.ts'
 import type { Replication } from './topics.ts'
 
+/** A URL, taken apart and checked. */
 export interface KafkaAddress extends Replication {
   /** `host:port` each, an IPv6 address as `withoutColons` writes it. */
   brokers: string[]

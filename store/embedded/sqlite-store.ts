@@ -9,7 +9,10 @@ import { sqliteCode, type Sql } from '../../engine/sql.ts'
 /** The requests of the seam that SQLite answers, by name. */
 export type StoreRequest = Exclude<keyof Store, 'migrate' | 'close'>
 
+/** What a request of the seam is made with. */
 export type StoreArguments<R extends StoreRequest> = Parameters<Store[R]>
+
+/** What a request of the seam resolves with. */
 export type StoreAnswer<R extends StoreRequest> = Awaited<ReturnType<Store[R]>>
 
 type Handlers = { [R in StoreRequest]: (...values: StoreArguments<R>) => StoreAnswer<R> }

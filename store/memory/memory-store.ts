@@ -37,6 +37,7 @@ export interface MemoryStoreHooks {
   afterCommit?: (request: StoreRequest, values: readonly unknown[]) => Promise<void> | void
 }
 
+/** A handle that a test can cut off from the store, and back. */
 export interface MemoryStore extends Store {
   /** While cut off, every request ends `unavailable`, those under way too. */
   cut(): void

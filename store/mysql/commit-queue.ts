@@ -14,8 +14,10 @@ export const jointSlotsMax = 32
 /** What the commits of one transaction of several slots count for (`commitBytes`). */
 export const jointBytesMax = 2_000_000
 
-/** Commits that wait at most, and how long: a slot has only one under way. */
+/** Commits that wait at most: a slot has only one under way. Beyond it a commit ends `unavailable` at once. */
 export const commitsWaitingMax = 10_000
+
+/** How long one may wait to be begun. */
 export const commitWaitMs = 5_000
 
 interface Waiting {

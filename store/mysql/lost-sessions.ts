@@ -4,8 +4,10 @@ import { integer, rowsOf, text } from './rows.ts'
 import type { Result } from './session.ts'
 import { joined, sql, type Sql } from './sql.ts'
 
-/** How often it is looked whether the server is through with a lost connection, and how many times before it is told to be. */
+/** How often it is looked whether the server is through with a lost connection. */
 export const lookAgainMs = 20
+
+/** How many times it is looked before the server is told to end the connection (KILL). */
 export const looksBeforeKill = 5
 
 /** Time in which the server must be through with it. */

@@ -16,34 +16,44 @@ export function metOf(result: Result | undefined): number {
   return result.affectedRows
 }
 
+/**
+ * A text, whether the driver brings it as one or as bytes. Like all of these, throws a Failure `damaged` for anything
+ * else.
+ */
 export function text(value: unknown): string {
   if (Buffer.isBuffer(value)) return value.toString()
   if (typeof value !== 'string') throw damaged('text', value)
   return value
 }
 
+/** As text, of a column that may be NULL. */
 export function textOrNull(value: unknown): string | null {
   return value === null ? null : text(value)
 }
 
+/** A whole number that JavaScript holds exactly. */
 export function integer(value: unknown): number {
   if (!Number.isSafeInteger(value)) throw damaged('a whole number', value)
   return value as number
 }
 
+/** As integer, of a column that may be NULL. */
 export function integerOrNull(value: unknown): number | null {
   return value === null ? null : integer(value)
 }
 
+/** What a BLOB or a BINARY holds. */
 export function bytes(value: unknown): Buffer {
   if (!Buffer.isBuffer(value)) throw damaged('bytes', value)
   return value
 }
 
+/** As bytes, of a column that may be NULL. */
 export function bytesOrNull(value: unknown): Buffer | null {
   return value === null ? null : bytes(value)
 }
 
+/** A column that holds a JSON list of texts. */
 export function strings(value: unknown): string[] {
   const list: unknown = parsed(text(value))
   if (!Array.isArray(list) || !list.every((item) => typeof item === 'string')) throw damaged('a list of texts', list)

@@ -19,6 +19,7 @@ export const lockWaitSeconds = 1
 
 const quitLimitMs = 500
 
+/** Of one statement: its rows, or what it changed. */
 export type Result = ResultSetHeader | RowDataPacket[]
 
 const sqlMode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'

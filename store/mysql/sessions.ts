@@ -14,6 +14,7 @@ interface Waiter {
   reject: (failure: Failure) => void
 }
 
+/** To whom and how many, and who is told how many there are. */
 export interface SessionsOptions {
   target: MysqlTarget
   /** Connections at most. */

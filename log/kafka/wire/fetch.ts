@@ -2,13 +2,20 @@ import { ByteReader, ByteWriter } from './bytes.ts'
 import { readBatches, type AbortedTransaction, type RecordRun } from './record-batch.ts'
 import { wireRequest, type WireRequest } from './request.ts'
 
+/** From where a partition is to be read. */
 export interface FetchPlace {
   /** In hexadecimal. */
   topicId: string
+  /** Index in its topic. */
   partition: number
+  /** Of the first record that is wanted. */
   offset: number
 }
 
+/**
+ * Where in a fetch session (KIP-227) a request stands: id and epoch 0 begin one, and later requests name only what has
+ * changed.
+ */
 export interface FetchSession {
   sessionId: number
   sessionEpoch: number
@@ -16,12 +23,17 @@ export interface FetchSession {
   forgotten: { topicId: string; partition: number }[]
 }
 
+/**
+ * What a broker may take and send for one fetch: time in ms, bytes of all and of each partition. The first batch of a
+ * partition always comes, whatever its size.
+ */
 export interface FetchLimits {
   maxWaitMs: number
   bytes: number
   partitionBytes: number
 }
 
+/** Of the whole request; `clientSideThrottleTime` is ms, as kafkajs looks for it. */
 export interface FetchAnswer {
   clientSideThrottleTime: number
   errorCode: number
@@ -29,6 +41,7 @@ export interface FetchAnswer {
   partitions: FetchedPartition[]
 }
 
+/** Of one partition; `errorCode` is Kafka's, 0 for none (codes.ts). */
 export interface FetchedPartition {
   topicId: string
   partition: number

@@ -10,6 +10,7 @@ export interface MetadataAnswer {
   topicMetadata: TopicMetadata[]
 }
 
+/** Of one topic; error codes are Kafka's, 0 for none (codes.ts). */
 export interface TopicMetadata {
   topicErrorCode: number
   topic: string
@@ -39,6 +40,7 @@ export function metadataRequest(topics: string[]): WireRequest {
   return wireRequest(3, 'Metadata', 10, writer)
 }
 
+/** Reads what a broker answers to metadataRequest. */
 export async function decodeMetadata(payload: Buffer): Promise<MetadataAnswer> {
   const reader = new ByteReader(payload)
   reader.tags() // of the header

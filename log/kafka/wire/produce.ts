@@ -9,6 +9,7 @@ export interface PartitionBatch {
   entries: LogEntry[]
 }
 
+/** Where each batch lies: `baseOffset` is its first record's. Error codes are Kafka's, 0 for none (codes.ts). */
 export interface ProduceAnswer {
   topics: {
     topicName: string
@@ -46,6 +47,7 @@ export function produceRequest(
   return wireRequest(0, 'Produce', 7, writer)
 }
 
+/** Reads what a broker answers to produceRequest. */
 export async function decodeProduce(payload: Buffer): Promise<ProduceAnswer> {
   const reader = new ByteReader(payload)
   const topics: ProduceAnswer['topics'] = []

@@ -9,6 +9,7 @@ export interface WireRequest {
   encode: () => { buf: Buffer; buffer: Buffer }
 }
 
+/** A request with what `writer` holds as its body; a flexible version's body begins with the end of the header. */
 export function wireRequest(apiKey: number, apiName: string, apiVersion: number, writer: ByteWriter): WireRequest {
   const body = writer.written
   return { apiKey, apiName, apiVersion, encode: () => ({ buf: body, buffer: body }) }
