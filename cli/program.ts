@@ -28,7 +28,7 @@ const roleSummaries: Record<Role, string> = {
   engine: 'run the embedded log and store',
   proxy: 'run a proxy, which holds the clients',
   worker: 'run a worker; beside "holdfast dev" it joins that cluster',
-  controller: 'run a controller, which places slots and serves the API and console',
+  controller: 'run a controller, which places slots and serves the API',
 }
 
 const roleExamples: Record<Role, string> = {
@@ -147,7 +147,7 @@ function addDrain(program: Command): void {
     .option('--force', 'even when no other worker lives')
     .option('--json', 'print JSON')
   addConfigFlags(command, clusterKeys)
-  examples(command, 'holdfast drain worker 019a8c5e-worker', 'holdfast drain worker 019a8c5e-worker --force --json')
+  examples(command, 'holdfast drain worker w-6f2c01d4a9be', 'holdfast drain worker w-6f2c01d4a9be --force --json')
   command.action(async (id: string) => {
     const { config } = loadCommandConfig(command)
     const { force = false, json = false } = command.opts<{ force?: boolean; json?: boolean }>()

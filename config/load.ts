@@ -13,6 +13,7 @@ import { readFileTree, readText } from './tree.ts'
 import type { Sink } from './tree.ts'
 import { parseYaml } from './written.ts'
 
+/** Where values come from, the later one winning: file, `env`, `flags`. */
 export interface LoadOptions {
   /** The file to read, which must exist. Without it, `holdfast.yaml` in `cwd` when there is one. */
   file?: string
@@ -24,6 +25,7 @@ export interface LoadOptions {
   dev?: boolean
 }
 
+/** A configuration that can be used, and what somebody should know about it. */
 export interface LoadedConfig {
   config: Config
   /** One line each. */

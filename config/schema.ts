@@ -93,6 +93,10 @@ const namespace = Type.Object({
   ...channelOptions,
 })
 
+/**
+ * Every key with its default, what is allowed and what it does. Types, checks, flags and docs/configuration.md are made
+ * from it.
+ */
 export const configSchema = Type.Object({
   data_dir: Type.String({
     default: '.holdfast',
@@ -138,7 +142,7 @@ export const configSchema = Type.Object({
     ),
   }),
   controller: Type.Object({
-    address: text('127.0.0.1', 'Interface of the controller: its API and console.'),
+    address: text('127.0.0.1', 'Interface of the controller and its API.'),
     port: integer(8080, [1, 65_535], 'Port of the controller. The command line finds the cluster here.'),
     token: secret('Bearer token of the API. Empty: one is made and kept in data_dir/controller.token.'),
     death_time: duration('1200ms', ['100ms', '10m'], 'Silence after which a worker counts as dead.'),
