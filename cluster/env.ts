@@ -7,14 +7,20 @@ import type { Random } from '../platform/random.ts'
 
 /** All that a process reaches beyond its own memory. Proxies run on this alone: they hold no store credentials. */
 export interface Env {
+  /** Time, of this machine or virtual. */
   clock: Clock
+  /** Ids, tokens and jitter; a seed replays them in the simulation. */
   random: Random
+  /** The log that the configuration names. */
   log: Log
+  /** Of the process: lines for people, on standard error. */
   logger: Logger
+  /** Of the process, all of them; it moves those of its role. */
   metrics: Metrics
 }
 
 /** What workers and controllers run on. */
 export interface StoreEnv extends Env {
+  /** The store that the configuration names. */
   store: Store
 }

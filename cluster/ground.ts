@@ -22,6 +22,7 @@ export interface Ground<E extends Env> {
   close(): Promise<void>
 }
 
+/** What a role says of itself before it runs. */
 export interface GroundOptions {
   /** True while the role should get work, or why not; asked once the start waits for no service any more. */
   ready: () => true | string

@@ -7,8 +7,10 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 
 const latencyBuckets = [0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
+/** The metrics of a process, by the name that code knows them by. */
 export type Metrics = ReturnType<typeof createMetrics>
 
+/** Makes all metrics in a registry of their own, so that many processes can live in one (tests, the simulation). */
 export function createMetrics(registry = new Registry()) {
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>

@@ -1,15 +1,20 @@
 /** How our processes end, after sysexits.h where it has a word for it. */
 export const exitCodes = {
+  /** Done, or stopped in order. */
   ok: 0,
   /** Crashed, or a command failed: trying again may help. */
   failure: 1,
+  /** The file of the embedded log and store cannot be read as what it should be. */
   damagedData: 65,
   /** Cannot work here, for a reason that has no code of its own. */
   unusable: 70,
+  /** A port, or the data directory, belongs to another process. */
   portInUse: 71,
+  /** The configuration, or what only a person can mend where it leads: rights, tables, topics. */
   badConfig: 78,
 } as const
 
+/** One of them; signalExitCode has those of processes that a signal ended. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 /** Ends that starting again does not mend: a supervisor gives up on a process that ends so before it was ever ready. */

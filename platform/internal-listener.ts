@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import { hostToAnnounce } from './addresses.ts'
 import { httpConnectionsMax, httpPatienceMs, impatient } from './http-limits.ts'
 
+/** A listener that serves, and where. */
 export interface InternalListener {
   /** Where others reach it. */
   host: string
@@ -11,6 +12,7 @@ export interface InternalListener {
   close(): Promise<void>
 }
 
+/** Where to listen, and what to serve. */
 export interface InternalOptions {
   host: string
   /** 0 takes a free port. */

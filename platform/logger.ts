@@ -2,6 +2,7 @@ import pino from 'pino'
 import type { Logger } from 'pino'
 import pretty from 'pino-pretty'
 
+/** Who writes, what, and for whom. */
 export interface LoggerOptions {
   /** The process, for example `worker`. */
   name: string

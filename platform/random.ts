@@ -12,6 +12,7 @@ export interface Random {
 const pool = Buffer.alloc(8_192)
 let used = pool.length
 
+/** The system's generator for ids and tokens; `float` spreads times, and nothing secret hangs on it. */
 export const systemRandom: Random = {
   float: () => Math.random(),
   hex(bytes) {

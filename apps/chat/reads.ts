@@ -5,6 +5,7 @@ import { errors } from '../../protocol/client/codes.ts'
 import { publicationJson } from '../../protocol/client/publication.ts'
 import type { StreamPosition } from '../../protocol/stream.ts'
 
+/** Messages in a page of `chat.messages`: without a `limit`, and with any. */
 export const pageLimit = { usual: 50, max: 100 }
 
 interface HistoryParams {
@@ -68,6 +69,10 @@ function offsetOf(value: unknown): number | null {
   return value as number
 }
 
+/**
+ * The result of a read, as JSON: of `history` as Centrifugo has it, of `chat.messages` with what the chat shows, oldest
+ * first.
+ */
 export function answerRead({ command, stream }: Read, messages: AppMessage[]): { body: string } {
   switch (command.method) {
     case 'history': {

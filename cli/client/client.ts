@@ -14,6 +14,7 @@ export interface DrainState {
   pauses_ms: number[]
 }
 
+/** Whether a cluster serves, and of what it consists. */
 export interface ClusterStatus {
   ready: boolean
   /** What it is not ready for, in words; null when it is. */

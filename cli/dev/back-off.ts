@@ -1,7 +1,10 @@
 /** A process that lived longer than this before it died is not in a crash loop. */
 export const shortLifeMs = 5_000
 
+/** Pause before the first restart; it doubles while the process lives shortly. */
 export const backOffMinMs = 100
+
+/** Bound for a process that never got to work. */
 export const backOffMaxMs = 5_000
 /** Bound for a process that did get to work before it died, so that a killed one is back soon however often. */
 export const backOffReadyMaxMs = 1_000

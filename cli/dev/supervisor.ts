@@ -14,6 +14,7 @@ export interface ChildGroup {
   stopStage: number
 }
 
+/** What to run, how long to wait for it to stop, and how this process ends. */
 export interface SupervisorOptions {
   groups: readonly ChildGroup[]
   /** Time that a child has to stop, in milliseconds. */

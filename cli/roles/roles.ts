@@ -22,6 +22,7 @@ async function app(config: Config): Promise<App> {
   return loadApp(config.worker.app)
 }
 
+/** What a process can be. */
 export type Role = 'engine' | 'proxy' | 'worker' | 'controller'
 
 /** Runs a role in this process; resolves once it serves. */

@@ -11,6 +11,7 @@ export type Encoded = string | Buffer
 export interface Transport {
   /** Label of metrics. */
   readonly name: string
+  /** A message as its clients read it, without what a frame adds. */
   encode(message: ServerMessage): Encoded
   /** Bytes that an encoded message takes in a frame, with what parts it from the next one. */
   bytesOf(encoded: Encoded): number
@@ -26,13 +27,15 @@ export interface Transport {
 
 /** A client's connection as its session sees it. Everything that is written goes through `write`. */
 export interface Connection {
+  /** How its messages become bytes. */
   readonly transport: Transport
   /** Writes one piece that its transport made. */
   write(frame: Buffer): void
   /** Bytes accepted by write and not yet taken by the kernel. */
   readonly bufferedBytes: number
-  /** Stops and goes on reading from the client. */
+  /** Stops reading from the client. */
   pause(): void
+  /** Goes on reading. */
   resume(): void
   /** Tells the client why and ends the connection when it answers, or a deadline of the transport passes. */
   close(code: number, reason: string): void

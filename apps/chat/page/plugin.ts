@@ -6,6 +6,7 @@ import { SignJWT } from 'jose'
 import type { JWTPayload } from 'jose'
 import { isLoopbackHost } from '../../../platform/loopback.ts'
 
+/** Who may sign in, and as whom. */
 export interface PageOptions {
   /** The HMAC secret that the proxy verifies connection tokens with. */
   secret: string
