@@ -33,6 +33,16 @@ function isStreamRecovered({ epoch, offset }: StreamPosition, stream: Stream, ol
 const offsets = fc.integer({ min: 0, max: 12 })
 const epochs = fc.constantFrom('', 'e', 'other', '_')
 
+void t.test('by example: level, behind, or lost', async (t) => {
+  const stream = { epoch: 'e', top: 5 }
+  t.equal(decideRecovery(null, stream), 'fresh')
+  t.equal(decideRecovery({ epoch: 'e', offset: 5 }, stream), 'level')
+  t.equal(decideRecovery({ epoch: '', offset: 5 }, stream), 'level')
+  for (const offset of [0, 4]) t.equal(decideRecovery({ epoch: 'e', offset }, stream), 'behind')
+  t.equal(decideRecovery({ epoch: 'e', offset: 6 }, stream), 'lost')
+  for (const offset of [0, 5, 6]) t.equal(decideRecovery({ epoch: '_', offset }, stream), 'lost')
+})
+
 void t.test('what a position needs', async (t) => {
   holds(
     t,
