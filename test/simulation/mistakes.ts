@@ -18,9 +18,9 @@ export const mistakes: Record<string, Mistake> = {
     seed: 21,
     edits: [
       {
-        file: 'proxy/inbox.ts',
-        from: "      if (event.kind === 'subscribed') uplink.answer(slot, event.n, { error: null, body: nothing, version })\n      hub.handle(event, version)\n",
-        to: "      hub.handle(event, version)\n      if (event.kind === 'subscribed') uplink.answer(slot, event.n, { error: null, body: nothing, version })\n",
+        file: 'proxy/dispatcher.ts',
+        from: '        this.#uplink.answer(slot, event.n, done)\n        return this.#hub.subscribed(event)\n',
+        to: '        this.#hub.subscribed(event)\n        this.#uplink.answer(slot, event.n, done)\n        return\n',
       },
     ],
   },
@@ -28,9 +28,9 @@ export const mistakes: Record<string, Mistake> = {
     seed: 86,
     edits: [
       {
-        file: 'proxy/channels/hub.ts',
-        from: '!joining.hasCaughtUp && isAhead(',
-        to: 'joining.hasCaughtUp && isAhead(',
+        file: 'proxy/channels/machine.ts',
+        from: 'joining.hasCaughtUp || !isAhead(',
+        to: '!joining.hasCaughtUp || !isAhead(',
       },
     ],
   },

@@ -23,11 +23,8 @@ export const mutants: Record<string, Edit[]> = {
   'emit before commit': [
     {
       file: 'worker/slot/slot.ts',
-      from: `    this.#outbox.prepare(plan.commit)
-    if ((await this.#commitIfFits(plan.commit))`,
-      to: `    this.#outbox.prepare(plan.commit)
-    this.#outbox.emit(plan.commit.outbox)
-    if ((await this.#commitIfFits(plan.commit))`,
+      from: '    if ((await this.#commit(plan.commit))',
+      to: '    this.#outbox.emit(plan.commit.outbox)\n    if ((await this.#commit(plan.commit))',
     },
     {
       file: 'worker/slot/slot.ts',
@@ -37,7 +34,7 @@ export const mutants: Record<string, Edit[]> = {
       to: '    this.#outbox.settle(plan.commit)\n',
     },
   ],
-  'outbox not drained': [{ file: 'worker/slot/slot.ts', from: '    this.#outbox.emit(taken.state.outbox)\n', to: '' }],
+  'outbox not drained': [{ file: 'worker/slot/slot.ts', from: '    this.#outbox.emit(state.outbox)\n', to: '' }],
   'proxy dedup off': [
     { file: 'proxy/inbox.ts', from: '!isAfter(position, this.#positions.get(slot))', to: 'isAfter === null' },
   ],
