@@ -31,6 +31,7 @@ import { Burials } from './act/burials.ts'
 import { Moves } from './act/moves.ts'
 import type { ControlPlane } from './api/control-plane.ts'
 
+/** Who the controller is, and who is told that it cannot go on. */
 export interface ControllerOptions {
   config: Config
   version: string

@@ -25,6 +25,7 @@ import type { SessionsOptions } from './sessions/sessions.ts'
 import { Subscriptions } from './sessions/subscriptions.ts'
 import { Uplink } from './uplink/uplink.ts'
 
+/** Whose parts they are. */
 export interface AssembleOptions {
   config: Config
   /** What clients may call of the app, by name. */

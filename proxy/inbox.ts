@@ -11,6 +11,7 @@ import type { SlotId } from '../protocol/slot.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Uplink } from './uplink/uplink.ts'
 
+/** Whose inbox it is, where it is read, and who is told what is in it. */
 export interface InboxOptions {
   instance: string
   partition: number

@@ -25,6 +25,7 @@ import type { Session } from './sessions/session.ts'
 import type { Behind } from './listener/listener.ts'
 import type { Connection } from './transports/transport.ts'
 
+/** Who the proxy is, what it may use, and who is told that it has given up. */
 export interface ProxyOptions {
   config: Config
   /** What clients may call of the app, by name. */

@@ -25,6 +25,7 @@ import { take, warm } from './slot/takeover.ts'
 
 type Move = Extract<ControlRecord, { type: 'move' }>
 
+/** Who the worker is, what it runs, and who is told that it ends. */
 export interface WorkerOptions {
   config: Config
   app: App

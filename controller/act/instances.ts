@@ -10,6 +10,7 @@ import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { encodeRequest } from '../../protocol/records/runtime.ts'
 
+/** Who tells (the id of the controller), and which slots and inboxes there are to be told. */
 export interface InstancesOptions {
   controller: string
   slots: SlotId[]

@@ -12,6 +12,7 @@ import { statusRoutes } from './status.ts'
 import { targetRoutes } from './targets.ts'
 import { workerRoutes } from './workers.ts'
 
+/** Who is let in, and what counts as ready. */
 export interface ApiOptions {
   /** The bearer token. */
   token: string

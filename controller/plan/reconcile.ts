@@ -19,6 +19,7 @@ export interface ReconcileInput extends Snapshot {
   pending: ReadonlyMap<SlotId, PendingMove>
 }
 
+/** What is to be done, in the order of `moves`. */
 export interface Plan {
   /** Version that should serve from now on, when it is another one. */
   serving: string | null

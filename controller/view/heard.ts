@@ -11,6 +11,7 @@ export const heard: readonly [topic: string, partition: number][] = [
 /** Records that are kept of each of these partitions, and how often the others are removed. */
 export const heardKept = { records: 1_000, everyMs: 60_000 }
 
+/** Removes what everybody has heard: the records before the newest `heardKept.records` of each partition. */
 export async function trimHeard(env: Env, stopped: () => boolean): Promise<void> {
   for (const [topic, partition] of heard) {
     const range = await untilAnswered(env, () => env.log.range(topic, partition), stopped)

@@ -7,6 +7,7 @@ import type {
   WorkerBeat,
 } from '../../protocol/records/status.ts'
 
+/** A process that lives, by its newest heartbeat. */
 export interface Member<B extends Heartbeat = Heartbeat> {
   beat: B
   /** Monotonic ms by this controller's clock. */

@@ -107,6 +107,7 @@ export class Namespaces {
   }
 }
 
+/** Only then is anything shown of what was, and can anything be recovered. */
 export function isHistoryOn(options: ChannelOptions): boolean {
   return options.history_size > 0 && options.history_ttl > 0
 }

@@ -32,13 +32,17 @@ export interface Grant {
 /** Why a token is refused, in a word that shows nothing of it. */
 export type TokenFault = JwtFault | 'no secret' | 'expired' | 'not yet valid' | `claim ${ClaimName}`
 
+/** Why a token is not taken: `refused` is for its bearer, `fault` for the operator. */
 export interface Refusal {
   /** `expired`: a newer token of the same kind will do. That it is not valid yet is the same to its bearer. */
   refused: 'invalid' | 'expired'
   fault: TokenFault
 }
 
+/** Of a connection token. */
 export type Verdict = { identity: Identity } | Refusal
+
+/** Of a subscription token. */
 export type SubscriptionVerdict = { grant: Grant } | Refusal
 
 type TokenRules = Pick<Config['client'], 'token' | 'insecure'>

@@ -12,6 +12,7 @@ export const lagMax = 1_000
 /** All that is stored: what was promised is not taken back because history moves on. */
 const everything = { size: Number.MAX_SAFE_INTEGER, ttlMs: Number.MAX_SAFE_INTEGER }
 
+/** How many publications a session may be behind, and who is told that one cannot be brought up. */
 export interface CatchUpOptions {
   recoveryLimit: number
   /** The session cannot be brought up; it is not behind any more. */

@@ -83,6 +83,7 @@ export function keepLive(waiting: Joining | Behind, publication: string, bytes: 
   if (waiting.live.bytes > liveBytesMax) waiting.live = null
 }
 
+/** A channel that is being opened by the command of number `opening`; where it is, its slot will say. */
 export function newChannel(name: string, slot: SlotId, opening: number): Channel {
   return {
     name,
@@ -99,6 +100,7 @@ export function newChannel(name: string, slot: SlotId, opening: number): Channel
   }
 }
 
+/** Nobody has it or wants it: it can be closed. */
 export function isEmpty({ sessions, joining, behind }: Channel): boolean {
   return sessions.size === 0 && joining.size === 0 && behind.size === 0
 }

@@ -20,6 +20,7 @@ interface Turns {
   waiting: Turn[]
 }
 
+/** How much may be read, and for whom. */
 export interface FirstReadsOptions {
   /** Publications that a recovery may bring. */
   recoveryLimit: number

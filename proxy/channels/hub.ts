@@ -22,6 +22,7 @@ import { Missed } from './missed.ts'
 import type { MissedPage, Reader } from './missed.ts'
 import { PositionCheck } from './position-check.ts'
 
+/** How much may be recovered, in which time (ms), and who is told what became of a subscribe and a subscription. */
 export interface HubOptions {
   replyDeadlineMs: number
   recoveryLimit: number

@@ -36,6 +36,7 @@ export type Step =
 /** Another stream, a missing publication, a top that is not the slot's, or what the slot could not tell us. */
 export type Insufficiency = 'epoch' | 'gap' | 'top' | 'resync'
 
+/** What is to be done, one step after the other; each is done before the next is decided. */
 export type Steps = Generator<Step, void, undefined>
 
 /** A session asks to be in it: at once when it is open. */
@@ -71,6 +72,10 @@ export function* unopened(channel: Channel, n: number): Steps {
   for (const joining of [...channel.joining.values()]) yield* fail(channel, joining, errors.internal)
 }
 
+/**
+ * A publication of its slot: the next one is for everybody, one that was there before for nobody; behind a gap, or of
+ * another stream, the channel starts anew.
+ */
 export function* published(channel: Channel, event: SlotEvent & { kind: 'publication' }): Steps {
   if (channel.opening !== null) return
   if (event.epoch !== channel.epoch) return yield* startAnew(channel, unsubscribes.invalidated, 'epoch')
@@ -119,6 +124,7 @@ export function* readFirst(channel: Channel, joining: Joining, page: MissedPage)
   else yield* recovered(channel, joining, read, page)
 }
 
+/** A subscribe comes to nothing. */
 export function* fail(channel: Channel, joining: Joining, error: ClientError): Steps {
   channel.joining.delete(joining.session)
   yield { do: 'failed', joining, error }

@@ -34,6 +34,7 @@ export interface Context {
   refusals: TokenRefusals
 }
 
+/** The commands of one method, as its file takes them. */
 export type CommandOf<M extends ClientCommand['method']> = Extract<ClientCommand, { method: M }>
 
 /** Answers a command with an error. */

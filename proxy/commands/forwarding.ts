@@ -21,6 +21,7 @@ export interface Forwarded {
   isRead: boolean
 }
 
+/** The parts that a command and its outcome pass. */
 export interface ForwardingDeps {
   env: Env
   namespaces: Namespaces

@@ -26,6 +26,7 @@ export const pongBacklogMax = 4 * socketBytesMax
 /** How often sessions that are held back are looked at. */
 export const intakeTickMs = 50
 
+/** How fast a session may send, and how deep the JSON may be nested that is parsed for it. */
 export interface IntakeOptions {
   /** Commands a second in the long run, and at once. */
   rate: number

@@ -16,6 +16,7 @@ export const readsMax = { underWay: 1, waiting: 64 }
 /** How often it is looked whether waiting reads may begin, while there are any. */
 export const readSweepMs = 50
 
+/** How long a read may wait, and who is told that it waited in vain. */
 export interface ReadGateOptions {
   /** A read that has not begun by then is given up. */
   deadlineMs: number

@@ -11,6 +11,7 @@ import { asksForWebSocket } from '../transports/websocket/handshake.ts'
 import { serveWebSockets } from '../transports/websocket/route.ts'
 import { requireProxyProtocol } from './proxy-protocol.ts'
 
+/** A listener reaches neither log nor store. */
 export type ListenerEnv = Pick<Env, 'clock' | 'logger' | 'metrics'>
 
 /** A proxy as its public listener knows it. */

@@ -7,6 +7,7 @@ import { ProxyHeaderError } from './errors.ts'
  * need the whole header before it starts, takes any word for an address and refuses the short form `PROXY UNKNOWN`.
  */
 
+/** What a header says, once all of it is there. */
 export interface ProxyHeader {
   /** Where the header ends and the client's own bytes begin. */
   length: number

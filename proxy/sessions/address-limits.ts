@@ -3,6 +3,7 @@ import { subscriberOf } from '../../platform/networks.ts'
 import { takeToken } from './token-bucket.ts'
 import type { Bucket } from './token-bucket.ts'
 
+/** The bounds of one address; all of them `client.…` of the configuration. */
 export interface AddressLimitsOptions {
   /** Sessions that one address may have; 0 for any number. */
   connections: number

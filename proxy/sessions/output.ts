@@ -16,6 +16,7 @@ export interface Audience {
   gatheredBytes: number
 }
 
+/** What a slow client may cost, and who is told that it takes nothing, too little, or has room again. */
 export interface OutputOptions {
   /** Bytes that may wait for one session before what can be had again later is held back. */
   queueMaxBytes: number

@@ -3,6 +3,7 @@ import type { Session } from './session.ts'
 import { refill } from './token-bucket.ts'
 import type { Bucket } from './token-bucket.ts'
 
+/** A bucket of bytes for each session. */
 export interface ReadLimits {
   /** Bytes per second that a session may read in the long run, and at once. */
   rate: number

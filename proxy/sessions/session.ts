@@ -65,6 +65,7 @@ export interface SessionReads {
 /** What a session begins with. */
 export type SessionStart = Pick<Session, 'id' | 'connection' | 'address' | 'connectBy' | 'intake'>
 
+/** A session before its connect: nobody's, in no channel, without a deadline but `connectBy`. */
 export function newSession(start: SessionStart): Session {
   return {
     ...start,

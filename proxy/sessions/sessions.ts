@@ -9,6 +9,7 @@ import { newSession } from './session.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Connection } from '../transports/transport.ts'
 
+/** The deadlines of a session, all in ms, and who ends its subscriptions. */
 export interface SessionsOptions {
   pingIntervalMs: number
   pongTimeoutMs: number

@@ -1,3 +1,7 @@
+/**
+ * The bucket of the token-bucket algorithm: what may still be spent at once. Its rate and size stand elsewhere, once
+ * for all buckets of a kind.
+ */
 export interface Bucket {
   tokens: number
   /** When they were counted, monotonic ms. */

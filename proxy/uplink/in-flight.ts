@@ -6,6 +6,7 @@ export const commandOverheadBytes = 1_000
 /** One slot may use this share of the bytes that all may have in flight, and one channel this share of its slot's. */
 export const shares = { slot: 1 / 4, channel: 1 / 4 }
 
+/** What may be on its way at once; beyond it commands are refused with 111. */
 export interface InFlightLimits {
   /** Commands of one slot; a channel may have its share. */
   commands: number

@@ -27,6 +27,7 @@ export interface Outcome {
   version: string
 }
 
+/** A command as it is handed in: the uplink adds number, time and seed. */
 export interface Request {
   method: string
   /** Empty when `slot` is named and the command concerns all of it. */
@@ -70,6 +71,7 @@ interface SlotUplink {
   byNumber: Map<number, Pending>
 }
 
+/** Who numbers, into how many slots, within which bounds, and who hears what came of it. Times are ms. */
 export interface UplinkOptions {
   instance: string
   producer: string

@@ -17,6 +17,7 @@ export const readsWaitingMax = { all: 2_000, session: 32 }
 /** Reads of one slot at the same time: a room that everybody reads leaves room for other rooms' reads. */
 export const readsPerSlotMax = 4
 
+/** Who answers, how many reads at once, and until when (ms). */
 export interface ReadsOptions {
   worker: string
   version: string

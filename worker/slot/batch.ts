@@ -24,6 +24,7 @@ export interface DroppedRecord {
   dropped: 'duplicate' | 'tombstone' | 'format'
 }
 
+/** A record that was read, whatever becomes of it: each of them moves the slot on. */
 export type BatchItem = BatchCommand | DroppedRecord
 
 /** Decodes records and drops those that were handled before, or come from an instance that is gone. Pure. */

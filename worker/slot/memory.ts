@@ -9,6 +9,7 @@ export interface Channel {
   interest: ReadonlySet<string>
 }
 
+/** A channel as the store has it, without the interest of instances that are retired. */
 export function channelFrom(state: ChannelState, tombstones: ReadonlySet<string>): Channel {
   const { name, epoch, top, lastTime } = state
   // Rows of retired instances are removed little by little; they count no more from the tombstone on.
@@ -72,6 +73,7 @@ export interface SlotMemory {
   tombstones: Set<string>
 }
 
+/** What an owner knows at first: what the store told it with the lease. */
 export function memoryOf(state: SlotState): SlotMemory {
   return {
     lease: state.lease,

@@ -45,6 +45,7 @@ export interface BatchPlan {
   gone: string[]
 }
 
+/** All that a plan depends on: the same input makes the same plan. */
 export interface PlanInput {
   memory: SlotMemory
   worker: string

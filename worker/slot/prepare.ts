@@ -16,6 +16,7 @@ import { newChannel, planBatch } from './plan.ts'
 import type { BatchPlan } from './plan.ts'
 import type { SetAside } from './trial.ts'
 
+/** Where a batch finds what it needs, and the app that it is shown to. */
 export interface PreparerDeps {
   env: StoreEnv
   app: App

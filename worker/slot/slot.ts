@@ -23,6 +23,7 @@ import type { TakenSlot } from './takeover.ts'
 import { Trial } from './trial.ts'
 import type { NextBatch } from './trial.ts'
 
+/** What all slots of a worker share. */
 export interface SlotDeps {
   env: StoreEnv
   app: App

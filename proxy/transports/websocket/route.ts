@@ -12,6 +12,7 @@ import { handshakeProblem, subprotocolList } from './handshake.ts'
 import { ClientWebSocket } from './socket.ts'
 import type { SocketEvents } from './socket.ts'
 
+/** The path that Centrifugo serves its clients at: its SDKs have it in their examples. */
 export const websocketPath = '/connection/websocket'
 
 const jsonSubprotocol = 'centrifuge-json'
