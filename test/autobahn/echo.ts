@@ -1,13 +1,11 @@
 import type { AddressInfo } from 'node:net'
-import pino from 'pino'
 import { loadConfig } from '../../config/load.ts'
-import { createMetrics } from '../../observability/metrics.ts'
-import { systemClock } from '../../platform/clock.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
 import type { Behind } from '../../proxy/listener/listener.ts'
 import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import { closeGraceMs } from '../../proxy/sessions/sessions.ts'
 import { newIntake, newSession } from '../../proxy/sessions/session.ts'
+import { testEnv } from '../harness/env.ts'
 
 /** Messages of the cases go up to 16 MB, in as many fragments as that has times 64 bytes. */
 const messageBytesMax = 64 * 1024 * 1024
@@ -39,7 +37,7 @@ export interface EchoServer extends AsyncDisposable {
 export async function startEcho(): Promise<EchoServer> {
   const { config } = loadConfig({ env: {}, flags: {}, cwd: import.meta.dirname })
   config.websocket.message_size_limit = messageBytesMax
-  const env = { clock: systemClock, logger: pino({ level: 'silent' }), metrics: createMetrics() }
+  const env = testEnv()
   const listener = await buildListener(echoProxy(), config, env)
   const { websocketServer } = listener
   // These bounds are there against messages that no client sends; the cases send them.

@@ -2,17 +2,15 @@
  * Proves that a process's announcements reach the log in order, that while it is away only the newest heartbeat waits,
  * and that a farewell ends the heartbeats and has its time and no more.
  */
-import pino from 'pino'
 import t from 'tap'
 import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
-import { createMetrics } from '../../observability/metrics.ts'
 import { Announcer } from '../../cluster/announcer.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { systemRandom } from '../../platform/random.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import type { StatusRecord } from '../../protocol/records/status.ts'
 import { partitionOf } from '../../protocol/partition.ts'
 import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../../protocol/records/topics.ts'
+import { testEnv } from '../harness/env.ts'
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -55,7 +53,7 @@ function rig() {
   ])
   const log = new MemoryLog(data)
   const clock = new HeldClock()
-  const env = { clock, random: systemRandom, log, logger: pino({ level: 'silent' }), metrics: createMetrics() }
+  const env = testEnv({ clock, log })
   const announcer = new Announcer(env, 'c-1', (beat) => ({
     type: 'heartbeat',
     role: 'controller',

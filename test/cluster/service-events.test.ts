@@ -1,5 +1,4 @@
 /** Proves that what the Kafka and MySQL adapters tell becomes metrics, and an outage a line in the process's log. */
-import { pino } from 'pino'
 import t from 'tap'
 import { LogError } from '../../log/errors.ts'
 import { StoreError } from '../../store/errors.ts'
@@ -7,18 +6,11 @@ import { kafkaEvents } from '../../cluster/kafka-events.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { mysqlEvents } from '../../cluster/mysql-events.ts'
 import { Services } from '../../cluster/services.ts'
-
-function logged(): { logger: pino.Logger; lines: Record<string, unknown>[] } {
-  const lines: Record<string, unknown>[] = []
-  return {
-    logger: pino({}, { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) }),
-    lines,
-  }
-}
+import { notingLogger } from '../support/loggers.ts'
 
 void t.test('Kafka', async (t) => {
   const metrics = createMetrics()
-  const { logger, lines } = logged()
+  const { logger, lines } = notingLogger()
   const events = kafkaEvents(
     metrics,
     new Services(logger).outages('log', 'kafka://ann:geheim@127.0.0.1:9092/prefix?tls=true'),
@@ -56,7 +48,7 @@ void t.test('Kafka', async (t) => {
 
 void t.test('MySQL', async (t) => {
   const metrics = createMetrics()
-  const { logger, lines } = logged()
+  const { logger, lines } = notingLogger()
   const events = mysqlEvents(metrics, new Services(logger).outages('store', 'mysql://ann:geheim@127.0.0.1/db'))
   events.retried('deadlock')
   events.connections(3)

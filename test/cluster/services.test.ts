@@ -2,13 +2,12 @@
  * Proves that what a start waits for is said with why, and no password with it: nothing, a service that says nothing yet, one that is
  * away, two of them, one that answers again.
  */
-import { pino } from 'pino'
 import t from 'tap'
 import { Services } from '../../cluster/services.ts'
+import { notingLogger, quietLogger } from '../support/loggers.ts'
 
 void t.test('what a start waits for', async (t) => {
-  const lines: Record<string, unknown>[] = []
-  const logger = pino({}, { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) })
+  const { lines, logger } = notingLogger()
   const services = new Services(logger)
   const log = services.outages('log', 'kafka://ann:ge%2Fheim@h1:9092,h2:9092/prefix?ca=/some/where')
   const store = services.outages('store', 'mysql://ann:geheim@127.0.0.1:3306/db?tls=true')
@@ -36,7 +35,7 @@ void t.test('what a start waits for', async (t) => {
 })
 
 void t.test('a start that fails waits for nothing', async (t) => {
-  const services = new Services(pino({ level: 'silent' }))
+  const services = new Services(quietLogger)
   services.outages('store', 'embedded:/data')
   await t.rejects(
     services.needed(['store'], () => Promise.reject(new Error('damaged'))),

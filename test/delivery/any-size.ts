@@ -7,7 +7,6 @@ import { commandBytesMax, userBytesMax } from '../../protocol/records/sizes.ts'
 import type { Store } from '../../store/store.ts'
 import { Client } from '../harness/clients/client.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import type { Handles } from '../harness/in-process-cluster.ts'
 import { secret, tokenFor } from '../harness/tokens.ts'
 import { until } from '../support/until.ts'
 
@@ -98,7 +97,7 @@ export async function answersWhateverTheSize(
     'proxy.isolation_timeout': '1m',
   })
   t.teardown(() => cluster[Symbol.asyncDispose]())
-  const handles = async () => ({ env: { ...cluster.handles().env, ...(await open()) } }) as unknown as Handles
+  const handles = async () => ({ env: { ...cluster.handles().env, ...(await open()) } })
   await cluster.controller(await handles())
   await cluster.worker({ handles: await handles() })
   const proxy = await cluster.proxy({ handles: await handles() })

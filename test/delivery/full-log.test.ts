@@ -3,12 +3,12 @@
  * says why; and that silence ends its patience as ever. Time is the test's own.
  */
 import { setImmediate } from 'node:timers/promises'
-import { pino } from 'pino'
 import t from 'tap'
 import { disconnects } from '../../protocol/client/codes.ts'
 import { LogError } from '../../log/errors.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { notingLogger } from '../support/loggers.ts'
 
 const isolationMs = 5_000
 
@@ -21,8 +21,7 @@ async function proxyOnFullLog(cluster: InProcessCluster) {
     },
   })
   const clock = new ManualClock()
-  const lines: string[] = []
-  const logger = pino({}, { write: (line) => void lines.push((JSON.parse(line) as { msg: string }).msg) })
+  const { lines, logger } = notingLogger()
   const ended: string[] = []
   const env = { ...handles.env, clock, logger }
   const proxy = await cluster.proxy({ handles: { env }, ended: (why) => ended.push(why) })
@@ -33,15 +32,16 @@ async function proxyOnFullLog(cluster: InProcessCluster) {
       for (let turns = 0; turns < 3; turns += 1) await setImmediate()
     }
   }
+  const said = () => lines.map(({ msg }) => msg)
   await pass(1_000)
-  return { proxy, log: handles.env.log, state, lines, ended, pass }
+  return { proxy, log: handles.env.log, state, said, ended, pass }
 }
 
 const flags = { 'proxy.isolation_timeout': `${isolationMs}ms`, 'client.ping_interval': '1h' }
 
 t.test('a full log', async (t) => {
   await using cluster = new InProcessCluster(flags)
-  const { proxy, state, lines, ended, pass } = await proxyOnFullLog(cluster)
+  const { proxy, state, said, ended, pass } = await proxyOnFullLog(cluster)
   const client = await cluster.client(proxy)
   t.equal(proxy.ready, true)
   state.isFull = true
@@ -49,17 +49,17 @@ t.test('a full log', async (t) => {
   t.equal(proxy.ready, 'the log is full')
   t.equal(client.closed, null, 'its clients stay')
   t.same(ended, [])
-  t.same(lines, ['the log is full, taking no new clients'])
+  t.same(said(), ['the log is full, taking no new clients'])
   state.isFull = false
   await pass(1_000)
   t.equal(proxy.ready, true)
-  t.equal(lines.at(-1), 'back on the log')
-  t.equal(lines.length, 2)
+  t.equal(said().at(-1), 'back on the log')
+  t.equal(said().length, 2)
 })
 
 t.test('a log that is full and then says nothing any more', async (t) => {
   await using cluster = new InProcessCluster(flags)
-  const { proxy, log, state, lines, ended, pass } = await proxyOnFullLog(cluster)
+  const { proxy, log, state, said, ended, pass } = await proxyOnFullLog(cluster)
   const client = await cluster.client(proxy)
   state.isFull = true
   await pass(2 * isolationMs)
@@ -72,5 +72,5 @@ t.test('a log that is full and then says nothing any more', async (t) => {
   await pass(isolationMs)
   t.same(client.closed, { code: disconnects.forceReconnect.code })
   t.same(ended, ['cut off from the log'])
-  t.equal(lines[0], 'the log is full, taking no new clients')
+  t.equal(said()[0], 'the log is full, taking no new clients')
 })

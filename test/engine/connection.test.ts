@@ -5,7 +5,6 @@
 import { createConnection, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { connectWaitMs, EngineConnection } from '../../engine/connection.ts'
 import { encodeFrame, FrameDecoder } from '../../engine/frames.ts'
@@ -16,6 +15,7 @@ import { openLog } from '../../cluster/open-log.ts'
 import { openStore } from '../../cluster/open-store.ts'
 import { commitOf, own } from '../store/contract/contract.ts'
 import { EngineChild, openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from './start-engine.ts'
+import { quietLogger } from '../support/loggers.ts'
 
 const topic = { name: 't', partitions: 2, compacted: false }
 const entry = (text: string): { key: null; value: Buffer } => ({ key: null, value: Buffer.from(text) })
@@ -25,7 +25,7 @@ async function engineHere(t: Test): Promise<string> {
   const onFatal = (error: Error): never => {
     throw error
   }
-  const engine = await runEngine({ dataDir, sync: 'full', logger: pino({ level: 'silent' }), onFatal })
+  const engine = await runEngine({ dataDir, sync: 'full', logger: quietLogger, onFatal })
   t.teardown(() => engine.stop())
   return dataDir
 }

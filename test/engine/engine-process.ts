@@ -1,6 +1,6 @@
-import { pino } from 'pino'
 import { checkpointPages } from '../../engine/server/checkpoints.ts'
 import { runEngine } from '../../engine/server/engine.ts'
+import { quietLogger } from '../support/loggers.ts'
 
 /**
  * An engine as a process of its own: `engine-process.ts <data dir> [normal|full] [busy]`. A busy one works its write-ahead
@@ -13,7 +13,7 @@ if (busy !== undefined) Object.assign(checkpointPages, { pass: 10, restart: 100,
 const engine = await runEngine({
   dataDir,
   sync: sync === 'full' ? 'full' : 'normal',
-  logger: pino({ level: 'silent' }),
+  logger: quietLogger,
   onFatal: (error) => {
     process.stderr.write(`${error.message}\n`)
     process.exit(1)

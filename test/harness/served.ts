@@ -7,7 +7,8 @@ import { buildListener } from '../../proxy/listener/listener.ts'
 import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { InProcessCluster } from './in-process-cluster.ts'
-import { secret, tokenFor } from './tokens.ts'
+import { servedSettings } from './settings.ts'
+import { tokenFor } from './tokens.ts'
 import { Wire } from './clients/wire.ts'
 
 /**
@@ -32,14 +33,7 @@ export class Served implements AsyncDisposable {
 
   /** `logger` takes what the proxy says; without it nobody hears. `files` is how many it may open. */
   static async start(flags: Record<string, string> = {}, logger?: Logger, files = Infinity): Promise<Served> {
-    const cluster = new InProcessCluster({
-      'client.insecure': 'false',
-      // On a busy machine a proxy that misses three of the cluster's quick ones would take no clients.
-      'proxy.heartbeat_interval': '1s',
-      'controller.proxy_death_time': '10s',
-      'client.token.hmac_secret_key': secret,
-      ...flags,
-    })
+    const cluster = new InProcessCluster({ ...servedSettings, ...flags })
     await cluster.controller()
     await cluster.worker()
     const handles = cluster.handles()

@@ -6,12 +6,8 @@
  */
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
-import pino from 'pino'
 import t from 'tap'
 import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
-import { createMetrics } from '../../observability/metrics.ts'
-import { systemClock } from '../../platform/clock.ts'
-import { systemRandom } from '../../platform/random.ts'
 import { unsubscribes } from '../../protocol/client/codes.ts'
 import { encodeAnswer } from '../../protocol/records/event.ts'
 import { encodeEvents } from '../support/encode-events.ts'
@@ -30,6 +26,7 @@ import type { Message } from '../harness/clients/client.ts'
 import { until } from '../support/until.ts'
 import { connectionOf } from '../support/connection.ts'
 import { Dispatcher } from '../../proxy/dispatcher.ts'
+import { testEnv } from '../harness/env.ts'
 
 const me = 'p-me'
 const other = 'p-other'
@@ -49,9 +46,7 @@ class Rig implements Disposable {
 
   constructor() {
     this.data.createTopics(clusterTopics(1, 1))
-    const metrics = createMetrics()
-    const logger = pino({ level: 'silent' })
-    const env = { clock: systemClock, random: systemRandom, log: this.#log, logger, metrics }
+    const env = testEnv({ log: this.#log })
     this.#uplink = new Uplink(env, {
       instance: me,
       producer: `${me}.1`,

@@ -7,6 +7,9 @@ import { clusterTopics } from '../../cluster/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Operation } from '../integrity/history.ts'
+import type { Owned } from '../harness/owned.ts'
+import { whyUnowned } from '../harness/owned.ts'
+import { quietLogger } from '../support/loggers.ts'
 import { SimulatedClient } from './client.ts'
 import { Faults } from './faults.ts'
 import { epochMs } from './host.ts'
@@ -22,8 +25,6 @@ import { StoreData } from './store.ts'
 
 /** An outbox row is delivered and deleted within this time where nothing is wrong, ms. */
 const outboxAgeMs = 500
-
-const silent = pino({ level: 'silent' })
 
 /** A whole cluster with its clients: the production proxy, worker and controller on a simulated log and store. */
 export class Cluster {
@@ -71,7 +72,7 @@ export class Cluster {
       storeData: this.storeData,
       config: this.config,
       loss: parameters.loss,
-      logger: trace === null ? silent : tracingLogger(trace),
+      logger: trace === null ? quietLogger : tracingLogger(trace),
       broken: (problem) => this.broken(problem),
       failed: (error) => this.failed(error),
       emitted: (entries) => {
@@ -189,11 +190,8 @@ export class Cluster {
 
   /** A slot without a live owner, or null. */
   get unowned(): string | null {
-    const workers = this.processes.idsOf('worker')
-    const leases = this.storeData.sql.all('SELECT slot, owner FROM lease')
-    if (leases.length === 0) return 'nobody has made the slots'
-    const found = leases.find(({ owner }) => !workers.has(owner as string))
-    return found === undefined ? null : `${String(found['slot'])} is not owned`
+    const leases = this.storeData.sql.all('SELECT slot, owner FROM lease') as unknown as Owned[]
+    return whyUnowned(leases, this.processes.idsOf('worker'))
   }
 
   /** Why the cluster is not at rest, or null. */

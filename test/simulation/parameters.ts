@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts'
-import { loadConfig } from '../../config/load.ts'
+import { testConfig } from '../harness/settings.ts'
 import type { Delays, Rates } from './network.ts'
 import { noFaults } from './network.ts'
 import type { Seeded } from './seeded.ts'
@@ -37,12 +37,8 @@ export interface Parameters {
 export const faultNames = ['freeze', 'crash', 'stop', 'drain', 'cut', 'stall', 'deploy', 'slowClient'] as const
 export type FaultName = (typeof faultNames)[number]
 
-const { config: base } = loadConfig({
-  env: {},
-  cwd: import.meta.dirname,
-  dev: true,
-  flags: { 'client.insecure': 'true' },
-})
+/** What a run does not draw. */
+const base = testConfig()
 
 /** Draws what a run is made of. Small bounds are drawn on purpose: they are met more often. */
 export function drawParameters(random: Seeded): Parameters {

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino'
 import type { Config } from '../../config/config.ts'
-import { Controller } from '../../controller/controller.ts'
+import type { Controller } from '../../controller/controller.ts'
 import type { LogEntry, LogRecord } from '../../log/log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
-import { Proxy } from '../../proxy/proxy.ts'
-import { chat } from '../../apps/chat/chat.ts'
-import { Worker } from '../../worker/worker.ts'
+import type { Proxy } from '../../proxy/proxy.ts'
+import type { Worker } from '../../worker/worker.ts'
+import { buildController, buildProxy, buildWorker } from '../harness/roles.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionEvents } from './connection.ts'
 import { Host } from './host.ts'
@@ -33,7 +33,6 @@ const commandBytesMax = 1_000
 /** What a lane may hold beyond its bound. */
 const laneSlackBytes = 100_000
 
-const internal = { host: '127.0.0.1', port: 0 }
 /** Nobody reads them here; making them anew for each process would take more time than the rest. */
 const metrics = createMetrics()
 
@@ -182,25 +181,18 @@ export class Processes {
     }
     const { config } = this.#world
     const version = this.#version
-    const options = { config, version, pid: 1, internal }
     switch (host.role) {
       case 'controller': {
-        const controller = new Controller(env, { ...options, ended: (error) => this.#ended(host, error) })
+        const controller = buildController(env, config, { version, ended: (error) => this.#ended(host, error) })
         return { host, version, controller, stop: () => controller.stop() }
       }
       case 'worker': {
         const ended = (why: string) => (why === 'drained' ? this.stop(host) : this.#ended(host, new Error('broken')))
-        const worker = new Worker(env, { ...options, app: chat, ended })
+        const worker = buildWorker(env, config, { version, ended })
         return { host, version, worker, stop: () => worker.drain(config.shutdown.timeout / 3) }
       }
       case 'proxy': {
-        const { store: _none, ...withoutStore } = env
-        const proxy = new Proxy(withoutStore, {
-          ...options,
-          calls: chat.calls,
-          files: Infinity,
-          ended: (why) => this.#gaveUp(host, why),
-        })
+        const proxy = buildProxy(env, config, { version, ended: (why) => this.#gaveUp(host, why) })
         this.#events.set(
           host,
           new EventInvariants(

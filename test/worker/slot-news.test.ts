@@ -1,14 +1,13 @@
 /** Proves that however many slots come and go, a worker tells it in one line once that has settled. */
-import pino from 'pino'
 import t from 'tap'
 import { SlotNews, newsWaitMaxMs } from '../../worker/slot-news.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { slotId } from '../../protocol/slot.ts'
+import { notingLogger } from '../support/loggers.ts'
 
 function listened(level: string) {
-  const lines: Record<string, unknown>[] = []
-  const logger = pino({ level, base: null, timestamp: false }, { write: (line) => lines.push(JSON.parse(line)) })
+  const { lines, logger } = notingLogger(level)
   const clock = new ManualClock()
   return { clock, lines, news: new SlotNews({ clock, logger }) }
 }

@@ -1,14 +1,11 @@
 // Proves that an instance whose end the log cannot take is said so to whoever ends it, and holds up the end of no other.
-import pino from 'pino'
 import t from 'tap'
 import { Instances } from '../../../controller/act/instances.ts'
 import { LogError } from '../../../log/errors.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
-import { createMetrics } from '../../../observability/metrics.ts'
-import { systemClock } from '../../../platform/clock.ts'
-import { systemRandom } from '../../../platform/random.ts'
 import { clusterTopics } from '../../../cluster/topics.ts'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
+import { testEnv } from '../../harness/env.ts'
 
 t.test('an end that is too large for the log', async (t) => {
   const data = new MemoryLogData()
@@ -21,8 +18,7 @@ t.test('an end that is too large for the log', async (t) => {
   const store = memoryStore(new MemoryStoreData())
   await store.migrate()
   await store.registerInstances(['p-large', 'p-small'])
-  const logger = pino({ level: 'silent' })
-  const env = { clock: systemClock, random: systemRandom, log, store, logger, metrics: createMetrics() }
+  const env = testEnv({ log, store })
   const instances = new Instances(env, { controller: 'c', slots: ['default/0'], inboxPartitions: 1 })
   const [large, small] = await Promise.allSettled([instances.retire('p-large'), instances.retire('p-small')])
   t.match(large, { status: 'rejected', reason: { code: 'too_large' } })

@@ -1,13 +1,12 @@
 // Proves when a controller leads, whatever the clocks do: what stands in the store is believed no longer than a term
 // lasts, and who waits for long says for whom.
-import { pino } from 'pino'
 import t from 'tap'
 import { Leadership, leaderMs, leaderWaitSaidMs } from '../../../controller/act/leadership.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
-import { createMetrics } from '../../../observability/metrics.ts'
-import { systemRandom } from '../../../platform/random.ts'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { testEnv } from '../../harness/env.ts'
+import { notingLogger } from '../../support/loggers.ts'
 
 const dayMs = 86_400_000
 
@@ -15,12 +14,11 @@ async function setUp() {
   const clock = new ManualClock()
   const data = new MemoryStoreData(() => clock.now())
   await memoryStore(data).migrate()
-  const lines: Record<string, unknown>[] = []
-  const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) })
+  const { lines, logger } = notingLogger()
   const candidate = (name: string) => {
     const store = memoryStore(data)
     const log = new MemoryLog(new MemoryLogData())
-    return new Leadership({ clock, random: systemRandom, log, store, logger, metrics: createMetrics() }, name)
+    return new Leadership(testEnv({ clock, log, store, logger }), name)
   }
   return { clock, candidate, lines }
 }
@@ -66,7 +64,7 @@ t.test('who waits for long says once for whom and how long, and when it leads', 
     clock.advance(leaderMs.renew)
   }
   t.match(other.holder, { leader: 'leader' })
-  const said = lines.filter(({ msg }) => String(msg).includes('waiting to follow it'))
+  const said = lines.filter(({ msg }) => msg.includes('waiting to follow it'))
   t.equal(said.length, 1)
   t.match(said[0], { leader: 'leader', leftMs: Number })
   clock.advance(leaderMs.ttl)

@@ -1,7 +1,6 @@
 // Proves that the log keeps what somebody may still need and nothing older: commands from the owner's last record on, for
 // a retention time, inboxes from the slowest proxy's place on, until a silent one is dead for certain; and that it stays
 // bounded under steady load, however long that lasts.
-import pino from 'pino'
 import t from 'tap'
 import { loadConfig } from '../../../config/load.ts'
 import {
@@ -12,8 +11,6 @@ import {
   samplesPerRetention,
 } from '../../../controller/act/retention.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
-import { createMetrics } from '../../../observability/metrics.ts'
-import { systemRandom } from '../../../platform/random.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
 import type { ProxyBeat } from '../../../protocol/records/status.ts'
 import { commandTopic, defaultGroup, inboxTopic } from '../../../protocol/records/topics.ts'
@@ -21,6 +18,7 @@ import { clusterTopics } from '../../../cluster/topics.ts'
 import type { Lease } from '../../../store/store.ts'
 import type { StoreEnv } from '../../../cluster/env.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { testEnv } from '../../harness/env.ts'
 
 const commands = commandTopic(defaultGroup)
 const retentionMs = 60_000
@@ -40,7 +38,7 @@ function setUp() {
     flags: { 'topics.inbox_partitions': '2', 'topics.retention': '1m' },
   })
   const log = new MemoryLog(data)
-  const env = { clock, log, random: systemRandom, logger: pino({ level: 'silent' }), metrics: createMetrics() }
+  const env = testEnv({ clock, log })
   const append = (topic: string, partition: number, count: number) =>
     data.append(
       topic,

@@ -6,13 +6,13 @@ import { execFile } from 'node:child_process'
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { Checkpoints, checkpointPages } from '../../../engine/server/checkpoints.ts'
 import { openDatabase } from '../../../engine/server/database.ts'
 import { openFile } from '../../../engine/server/file.ts'
 import { runEngine } from '../../../engine/server/engine.ts'
 import { EngineChild, openEmbeddedLog, temporaryDirectory } from '../start-engine.ts'
+import { quietLogger } from '../../support/loggers.ts'
 
 Object.assign(checkpointPages, { pass: 100, restart: 400, tail: 50, bound: 800 })
 
@@ -33,7 +33,7 @@ async function asAnother(dataDir: string): Promise<string> {
 
 async function engine(t: Test, sync: 'normal' | 'full') {
   const dataDir = await temporaryDirectory(t)
-  const options = { dataDir, sync, logger: pino({ level: 'silent' }), onFatal: (error: Error) => t.fail(error.message) }
+  const options = { dataDir, sync, logger: quietLogger, onFatal: (error: Error) => t.fail(error.message) }
   const running = await runEngine(options)
   const log = openEmbeddedLog(t, dataDir)
   await log.createTopics([{ name: 't', partitions: 8, compacted: false }])

@@ -13,6 +13,7 @@ import { runEngine } from '../../../engine/server/engine.ts'
 import { readPlace } from '../../../engine/place.ts'
 import { until } from '../../support/until.ts'
 import { EngineChild, temporaryDirectory } from '../start-engine.ts'
+import { quietLogger } from '../../support/loggers.ts'
 
 /** Engines of this file and their processes keep their sockets here. */
 const temporary = await temporaryDirectory(t)
@@ -148,7 +149,7 @@ void t.test('a temporary directory that is no place for a socket is named, not t
   await mkdir(long)
   for (const place of [long, missing]) {
     process.env['TMPDIR'] = place
-    const refused = runEngine({ dataDir, sync: 'normal', logger: pino({ level: 'silent' }), onFatal: () => {} })
+    const refused = runEngine({ dataDir, sync: 'normal', logger: quietLogger, onFatal: () => {} })
     await t.rejects(refused, { name: 'EngineStartError', code: 'misplaced' })
     const message = await refused.then(String, (error: Error) => error.message)
     t.ok(message.includes(place) && !message.includes(dataDir), message)

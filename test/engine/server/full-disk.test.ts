@@ -3,13 +3,13 @@
  * whoever asks why nothing is stored, goes on reading, and says once that there is room again. SQLite's limit of pages
  * stands for the disk: it gives the same error at the same places.
  */
-import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { Disk, roomAfterMs } from '../../../engine/server/disk.ts'
 import { openFile } from '../../../engine/server/file.ts'
 import { serveFile } from '../../../engine/server/engine.ts'
 import { until } from '../../support/until.ts'
 import { openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from '../start-engine.ts'
+import { notingLogger } from '../../support/loggers.ts'
 
 const kilobytes = (count: number): { key: null; value: Buffer }[] => [{ key: null, value: Buffer.alloc(count * 1024) }]
 
@@ -20,16 +20,16 @@ async function engine(t: Test) {
   const { sql } = file
   const pages = (): number => Number(sql.get('PRAGMA page_count')?.['page_count'])
   const limit = (to: number): void => sql.database.exec(`PRAGMA max_page_count = ${to}`)
-  const lines: Record<string, unknown>[] = []
+  const { lines, logger } = notingLogger()
   const changes: boolean[] = []
   const served = await serveFile(file, {
     dataDir,
-    logger: pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) }),
+    logger,
     onFatal: (error) => t.fail(error.message),
     onDisk: (isFull) => changes.push(isFull),
   })
   t.teardown(() => served.stop())
-  const said = () => lines.filter(({ msg }) => String(msg).includes('disk'))
+  const said = () => lines.filter(({ msg }) => msg.includes('disk'))
   return { dataDir, served, said, changes, fill: () => limit(pages() + 8), empty: () => limit(1_000_000) }
 }
 

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exitCodes } from '../../../platform/exit-codes.ts'
-import { secret } from '../tokens.ts'
+import { whyUnowned } from '../owned.ts'
+import { otherProxySettings, processSettings } from '../settings.ts'
 import { freePort } from '../../../compose/services/free-port.ts'
 import { descendants, Kept, processes, Running, type Exit, type ProcessEntry } from '../../support/process.ts'
 import { until } from '../../support/until.ts'
@@ -55,16 +56,6 @@ export const readyDeadlineMs = 20_000
 /** A command of the CLI ends within this; a drain takes longest. */
 export const commandDeadlineMs = 30_000
 
-/** What `holdfast dev` allows in channels, for a proxy that another starts. */
-const chatNamespace = {
-  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_SUBSCRIBE_FOR_CLIENT: 'true',
-  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_PUBLISH_FOR_SUBSCRIBER: 'true',
-  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_HISTORY_FOR_SUBSCRIBER: 'true',
-  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_HISTORY_SIZE: '100',
-  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_HISTORY_TTL: '5m',
-  HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_FORCE_RECOVERY: 'true',
-}
-
 /** A real cluster: `holdfast dev` with all its processes, in a data directory and on ports of its own. */
 export class Cluster implements AsyncDisposable {
   readonly dataDirectory: string
@@ -81,12 +72,10 @@ export class Cluster implements AsyncDisposable {
     this.port = port
     this.controllerPort = controllerPort
     this.environment = {
+      ...processSettings,
       HOLDFAST_HTTP_SERVER_PORT: String(port),
       HOLDFAST_CONTROLLER_PORT: String(controllerPort),
       HOLDFAST_DATA_DIR: dataDirectory,
-      HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: secret,
-      // 64 on Kafka would only make every start of a test longer.
-      HOLDFAST_TOPICS_SLOTS: '16',
       HOLDFAST_LOG: options.log,
       HOLDFAST_STORE: options.store,
       ...options.settings,
@@ -154,7 +143,7 @@ export class Cluster implements AsyncDisposable {
   /** Another proxy, as keepWorker() does; clients may connect to it. */
   async keepProxy(settings: NodeJS.ProcessEnv = {}): Promise<Kept> {
     const port = await freePort()
-    const own = { ...chatNamespace, HOLDFAST_HTTP_SERVER_PORT: String(port), ...settings }
+    const own = { ...otherProxySettings, HOLDFAST_HTTP_SERVER_PORT: String(port), ...settings }
     const proxy = await this.#keep(['proxy'], own, 'proxy is up')
     this.socketUrls.push(socketUrl(port))
     return proxy
@@ -181,7 +170,7 @@ export class Cluster implements AsyncDisposable {
       async () => {
         const [workers, slots] = await Promise.all([this.workers(), this.slots()])
         const live = new Set(workers.filter((worker) => worker.state === 'live').map((worker) => worker.id))
-        return live.size === count && slots.every((slot) => slot.owner !== null && live.has(slot.owner)) && workers
+        return live.size === count && whyUnowned(slots, live) === null && workers
       },
       deadlineMs,
     )

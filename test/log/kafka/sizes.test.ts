@@ -8,7 +8,7 @@ import { appendBytesMax } from '../../../protocol/records/sizes.ts'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
 import { answersWhateverTheSize } from '../../delivery/any-size.ts'
 import { clusterByHand, giveVia, onlySlot } from '../../harness/by-hand.ts'
-import type { Handles, InProcessCluster } from '../../harness/in-process-cluster.ts'
+import type { InProcessCluster } from '../../harness/in-process-cluster.ts'
 import { until } from '../../support/until.ts'
 import { testLog } from '../../support/services.ts'
 
@@ -33,7 +33,7 @@ async function onKafka(t: Test, flags: Record<string, string>) {
   const openLog = opener(t)
   const cluster = await clusterByHand(flags)
   t.teardown(() => cluster[Symbol.asyncDispose]())
-  const handles = () => ({ env: { ...cluster.handles().env, log: openLog() } }) as unknown as Handles
+  const handles = () => ({ env: { ...cluster.handles().env, log: openLog() } })
   return { cluster, handles, log: openLog() }
 }
 

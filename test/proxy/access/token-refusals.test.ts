@@ -2,31 +2,21 @@
  * Proves that an operator learns why tokens are refused: one line for each reason, however many there are, how many went
  * without one, a count of all; and nothing of a token or of whom it names.
  */
-import pino from 'pino'
 import t from 'tap'
-import { createMetrics } from '../../../observability/metrics.ts'
 import { disconnects, errors } from '../../../protocol/client/codes.ts'
 import { TokenRefusals, refusalQuietMs } from '../../../proxy/access/token-refusals.ts'
 import { until } from '../../support/until.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { Served } from '../../harness/served.ts'
 import { tokenFor } from '../../harness/tokens.ts'
-
-interface Line {
-  level: number
-  msg: string
-  reason?: string
-  command?: string
-  unsaid?: number
-}
-
-function linesOf(lines: Line[]) {
-  return pino({ level: 'warn' }, { write: (text: string) => void lines.push(JSON.parse(text) as Line) })
-}
+import { testEnv } from '../../harness/env.ts'
+import { notingLogger } from '../../support/loggers.ts'
 
 void t.test('a line for each reason, once a while', async (t) => {
-  const [lines, clock, metrics] = [[] as Line[], new ManualClock(), createMetrics()]
-  const refusals = new TokenRefusals({ clock, metrics, logger: linesOf(lines) })
+  const { lines, logger } = notingLogger('warn')
+  const clock = new ManualClock()
+  const env = testEnv({ clock, logger })
+  const refusals = new TokenRefusals(env)
   for (let i = 0; i < 100; i++) refusals.refused('connect', `s${i}`, 'signature')
   refusals.refused('refresh', 's', 'expired')
   t.match(lines, [
@@ -42,7 +32,7 @@ void t.test('a line for each reason, once a while', async (t) => {
   t.match(lines[2], { command: 'subscribe', unsaid: 100 })
   refusals.refused('connect', 's', 'claim subs')
   t.match(lines[3]?.reason, /claim subs/)
-  t.match((await metrics.tokensRefused.get()).values, [
+  t.match((await env.metrics.tokensRefused.get()).values, [
     { labels: { command: 'connect', reason: 'signature' }, value: 101 },
     { labels: { command: 'refresh', reason: 'expired' }, value: 1 },
     { labels: { command: 'subscribe', reason: 'signature' }, value: 1 },
@@ -51,8 +41,8 @@ void t.test('a line for each reason, once a while', async (t) => {
 })
 
 void t.test('at a proxy, for every way in which a token comes', async (t) => {
-  const lines: Line[] = []
-  await using served = await Served.start({ 'client.token.audience': 'chat' }, linesOf(lines))
+  const { lines, logger } = notingLogger('warn')
+  await using served = await Served.start({ 'client.token.audience': 'chat' }, logger)
   const forUs = { claims: { aud: 'chat' } }
   const bad: [token: string, reason: RegExp][] = [
     [await tokenFor('secret-name', { key: 'another secret that nobody knows' }), /signature/],

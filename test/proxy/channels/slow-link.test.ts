@@ -7,11 +7,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Centrifuge } from 'centrifuge'
-import pino from 'pino'
 import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
-import { systemClock } from '../../../platform/clock.ts'
 import { errors } from '../../../protocol/client/codes.ts'
 import { buildListener } from '../../../proxy/listener/listener.ts'
 import { websocketPath } from '../../../proxy/transports/websocket/route.ts'
@@ -19,6 +17,7 @@ import { until } from '../../support/until.ts'
 import { TcpProxy } from '../../support/tcp-proxy.ts'
 import { Served } from '../../harness/served.ts'
 import { Wire } from '../../harness/clients/wire.ts'
+import { testEnv } from '../../harness/env.ts'
 
 /** How much faster than in life. */
 const haste = Number(process.env['SLOW_LINK_HASTE'] ?? 10)
@@ -42,7 +41,7 @@ async function linkTo(flags: Record<string, string>): Promise<Link> {
   })
   const folder = await mkdtemp(join(tmpdir(), 'hf-link-'))
   const path = join(folder, 'proxy.sock')
-  const env = { clock: systemClock, logger: pino({ level: 'silent' }), metrics: served.metrics }
+  const env = testEnv({ metrics: served.metrics })
   const listener = await buildListener(served.proxy, served.cluster.config, env)
   await listener.listen({ path })
   const relay = await TcpProxy.listen({ path })

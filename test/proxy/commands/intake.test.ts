@@ -4,10 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
-import pino from 'pino'
 import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
-import type { Env } from '../../../cluster/env.ts'
 import { disconnects } from '../../../protocol/client/codes.ts'
 import type { ClientCommand } from '../../../protocol/client/command.ts'
 import { Intake, commandChars, floodMs, intakeTickMs, pongBacklogMax } from '../../../proxy/commands/intake.ts'
@@ -16,6 +14,7 @@ import type { Session } from '../../../proxy/sessions/session.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { holds } from '../../support/holds.ts'
 import { connectionOf } from '../../support/connection.ts'
+import { testEnv } from '../../harness/env.ts'
 
 interface Limits {
   rate: number
@@ -39,7 +38,7 @@ class Sending {
   performed: (sending: Sending) => void = () => {}
 
   constructor({ rate, burst, freeSubscribes = 0 }: Limits, phase: Session['phase'] = 'connected') {
-    const env = { clock: this.clock, metrics: this.metrics, logger: pino({ level: 'silent' }) } as unknown as Env
+    const env = testEnv({ clock: this.clock, metrics: this.metrics })
     this.intake = new Intake(
       env,
       { rate, burst, freeSubscribes, jsonDepthLimit: 64 },

@@ -1,13 +1,13 @@
 // Proves what a session may read: a few reads under way, its burst of bytes at once and its rate in the long run, in
 // order; what goes beyond waits, and what waits too long or is one too many is refused. Nobody pays for another.
 import t from 'tap'
-import type { Env } from '../../../cluster/env.ts'
 import { errors } from '../../../protocol/client/codes.ts'
 import { ReadBudget } from '../../../proxy/sessions/read-budget.ts'
 import { ReadGate, readSweepMs, readsMax } from '../../../proxy/commands/read-gate.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
 import type { ClientRequest, Uplink } from '../../../proxy/uplink/uplink.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { testEnv } from '../../harness/env.ts'
 
 const limits = { rate: 1_000, burst: 4_000 }
 const deadlineMs = 4_500
@@ -21,7 +21,7 @@ function setUp() {
   const uplink = {
     send: (request: ClientRequest) => (state.isFull ? errors.tooManyRequests : sent.push(request)),
   } as unknown as Uplink
-  const gate = new ReadGate({ clock } as unknown as Env, uplink, new ReadBudget(clock, limits), {
+  const gate = new ReadGate(testEnv({ clock }), uplink, new ReadBudget(clock, limits), {
     deadlineMs,
     refused: (_work, { code }) => void outcomes.push(code),
   })

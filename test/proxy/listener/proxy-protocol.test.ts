@@ -6,7 +6,6 @@
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
-import pino from 'pino'
 import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -17,11 +16,13 @@ import { BareClient, maskedFrame, upgradeRequest } from '../../harness/clients/b
 import { binaryHeader, headerFor, ip4, unix } from './proxy-headers.ts'
 import { Served } from '../../harness/served.ts'
 import { tokenFor } from '../../harness/tokens.ts'
+import { notingLogger } from '../../support/loggers.ts'
 
 /** What the proxy logs, one object a line. */
 class Heard {
-  readonly lines: Record<string, unknown>[] = []
-  readonly logger = pino({ level: 'debug' }, { write: (line) => void this.lines.push(JSON.parse(line)) })
+  readonly #noted = notingLogger('debug')
+  readonly lines = this.#noted.lines
+  readonly logger = this.#noted.logger
 
   addresses(msg: string): unknown[] {
     return this.lines.filter((line) => line['msg'] === msg).map((line) => line['address'])

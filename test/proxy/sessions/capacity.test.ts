@@ -5,9 +5,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import pino from 'pino'
 import t from 'tap'
-import { createMetrics } from '../../../observability/metrics.ts'
 import { outageQuietMs } from '../../../platform/outages.ts'
 import { errors } from '../../../protocol/client/codes.ts'
 import { Capacity, clientsExpected, filesReserved } from '../../../proxy/sessions/capacity.ts'
@@ -19,29 +17,16 @@ import { BareClient, upgradeRequest } from '../../harness/clients/bare-client.ts
 import { Served } from '../../harness/served.ts'
 import { tokenFor } from '../../harness/tokens.ts'
 import { Wire } from '../../harness/clients/wire.ts'
-
-interface Line {
-  msg: string
-  reason?: string
-  clients?: number
-}
-
-function logged(): { lines: Line[]; logger: pino.Logger } {
-  const lines: Line[] = []
-  const write = (line: string): void => void lines.push(JSON.parse(line) as Line)
-  return { lines, logger: pino({}, { write }) }
-}
+import { testEnv } from '../../harness/env.ts'
+import type { Line } from '../../support/loggers.ts'
+import { notingLogger } from '../../support/loggers.ts'
 
 const tooLow = 'the limit of open files (ulimit -n) is too low for the clients'
 
 void t.test('what is said at start', async (t) => {
   const said = (limit: number, files: number): { clients: number; warned: boolean } => {
-    const { lines, logger } = logged()
-    const { clients, sockets } = new Capacity(
-      { clock: new ManualClock(), logger, metrics: createMetrics() },
-      limit,
-      files,
-    )
+    const { lines, logger } = notingLogger()
+    const { clients, sockets } = new Capacity(testEnv({ clock: new ManualClock(), logger }), limit, files)
     t.ok(sockets > clients || files === Infinity, 'who is refused has a connection first')
     t.ok(sockets < files || files === Infinity)
     return { clients, warned: lines.some(({ msg }) => msg === tooLow) }
@@ -55,9 +40,9 @@ void t.test('what is said at start', async (t) => {
 })
 
 void t.test('what is said when it is full, and when it is not any more', async (t) => {
-  const { lines, logger } = logged()
+  const { lines, logger } = notingLogger()
   const clock = new ManualClock()
-  const capacity = new Capacity({ clock, logger, metrics: createMetrics() }, 100, Infinity)
+  const capacity = new Capacity(testEnv({ clock, logger }), 100, Infinity)
   t.notOk(capacity.isNearlyFull(94))
   t.ok(capacity.isNearlyFull(95))
   t.notOk(capacity.refuses(99))
@@ -80,7 +65,7 @@ void t.test('what is said when it is full, and when it is not any more', async (
 })
 
 void t.test('a configured limit', async (t) => {
-  const { lines, logger } = logged()
+  const { lines, logger } = notingLogger()
   await using served = await Served.start({ 'client.connection_limit': '20' }, logger)
   const wires: Wire[] = []
   while (wires.length < 18) wires.push(await served.client())

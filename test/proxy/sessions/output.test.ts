@@ -5,8 +5,7 @@
  */
 import t from 'tap'
 import type { Test } from 'tap'
-import { createMetrics } from '../../../observability/metrics.ts'
-import type { Env } from '../../../cluster/env.ts'
+import type { Clock } from '../../../platform/clock.ts'
 import { socketBytesMax } from '../../../proxy/sessions/backlog.ts'
 import { Output, overshootBytesMax, restMsMax, restShare } from '../../../proxy/sessions/output.ts'
 import type { Audience } from '../../../proxy/sessions/output.ts'
@@ -16,6 +15,7 @@ import { connectionOf } from '../../support/connection.ts'
 import type { Transport } from '../../../proxy/transports/transport.ts'
 import type { ServerMessage } from '../../../protocol/client/message.ts'
 import { jsonOverWebSocket } from '../../../proxy/transports/websocket/json-over-websocket.ts'
+import { testEnv } from '../../harness/env.ts'
 
 const queueMaxBytes = 200_000
 const stallMs = 1_000
@@ -48,7 +48,7 @@ class Rig {
         return { cancel: () => {} }
       },
     }
-    const env = { clock, metrics: createMetrics() } as unknown as Env
+    const env = testEnv({ clock: clock as Clock })
     this.output = new Output(env, {
       queueMaxBytes,
       stallMs,

@@ -3,9 +3,7 @@
  * deadlocks, connections that are killed or cut before, in and after it, answers that do not come.
  */
 import t, { type Test } from 'tap'
-import { createMetrics } from '../../../observability/metrics.ts'
 import { systemClock } from '../../../platform/clock.ts'
-import type { StoreEnv } from '../../../cluster/env.ts'
 import { commitSessionsMax, requestSessionsMax } from '../../../store/mysql/database.ts'
 import { Session } from '../../../store/mysql/session.ts'
 import { sql } from '../../../store/mysql/sql.ts'
@@ -18,6 +16,7 @@ import { until } from '../../support/until.ts'
 import { mysqlFixture, type MysqlFixture } from './fixture.ts'
 import { MysqlProxy, type Cut } from './mysql-proxy.ts'
 import type { Committed } from '../../../worker/slot/commit.ts'
+import { testEnv } from '../../harness/env.ts'
 
 const deadlineMs = 20_000
 
@@ -40,7 +39,7 @@ const nth = (n: number): Commit =>
 
 /** As a worker does it. */
 const asWorker = (store: Store, change: Commit): Promise<Committed> =>
-  commit({ store, metrics: createMetrics(), clock: systemClock } as StoreEnv, 'v', change, () => false)
+  commit(testEnv({ store }), 'v', change, () => false)
 
 async function holds(t: Test, { rows }: MysqlFixture, messages: number): Promise<void> {
   t.match(await rows('SELECT COUNT(*) AS messages FROM message'), [{ messages }], `each message once`)

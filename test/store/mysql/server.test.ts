@@ -13,8 +13,6 @@ import { bringMariadb } from '../../../compose/services/mariadb-programs.ts'
 import { adminUser, startMariadb, untilMariadbAnswers, type MariadbOptions } from '../../../compose/services/mariadb.ts'
 import { mysqlUrl } from '../../../compose/services/mysql-url.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
-import { systemClock } from '../../../platform/clock.ts'
-import type { StoreEnv } from '../../../cluster/env.ts'
 import { packetBytesMin } from '../../../protocol/records/sizes.ts'
 import { commit } from '../../../worker/slot/commit.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../contract/contract.ts'
@@ -22,6 +20,7 @@ import { temporaryDirectory } from '../../engine/start-engine.ts'
 import { until } from '../../support/until.ts'
 import { fixtureOn } from './fixture.ts'
 import { slotId } from '../../../protocol/slot.ts'
+import { testEnv } from '../../harness/env.ts'
 
 const deadlineMs = 30_000
 
@@ -150,7 +149,7 @@ void t.test('a server that is killed under load and starts again', async (t) => 
   await store.createGroup('default', slots.length, 'origin')
   await Promise.all(slots.map((slot) => own(store, { slot })))
   const metrics = createMetrics()
-  const env = { store, metrics, clock: systemClock } as StoreEnv
+  const env = testEnv({ store, metrics })
   let acknowledged = 0
   let restarted = false
   const written = await Promise.all(

@@ -1,18 +1,17 @@
 // Proves how a worker shares its reads: slot by slot and session by session, so that whoever asks for much waits for
 // itself; few of one slot at once; none while much waits on the way to its inbox, or once nobody waits for it any more.
-import pino from 'pino'
 import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
-import type { StoreEnv } from '../../../cluster/env.ts'
 import { errors } from '../../../protocol/client/codes.ts'
 import type { AnswerRecord } from '../../../protocol/records/event.ts'
-import type { Message } from '../../../store/store.ts'
+import type { Message, Store } from '../../../store/store.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
 import type { App } from '../../../protocol/app/contract.ts'
 import type { Lanes } from '../../../worker/emit/lanes.ts'
 import { Reads, readsPerSlotMax, readsWaitingMax } from '../../../worker/emit/reads.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import type { CommittedRead } from '../../../worker/emit/reads.ts'
+import { testEnv } from '../../harness/env.ts'
 
 const deadlineMs = 4_500
 const a: SlotId = 'default/0'
@@ -46,10 +45,10 @@ function setUp(concurrency: number) {
       dones.push(done)
     },
   }
-  const env = { clock, metrics, store, logger: pino({ level: 'silent' }) }
+  const env = testEnv({ clock, metrics, store: store as unknown as Store })
   const app = { answer: () => ({ body: '{}' }) }
   const options = { worker: 'w', version: 'v', concurrency, deadlineMs }
-  const reads = new Reads(env as unknown as StoreEnv, app as unknown as App, lanes as unknown as Lanes, options)
+  const reads = new Reads(env, app as unknown as App, lanes as unknown as Lanes, options)
   let n = 0
   const add = (slot: SlotId, session: string, instance = 'p') => {
     const name = `${slot} ${session} ${++n}`

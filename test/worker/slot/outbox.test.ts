@@ -1,14 +1,10 @@
 // Proves what a commit carries of the outbox: rows leave it only when every lane has them, and some together; a full backlog is turned
 // into a resync by a commit that moves on, never by one that does not, whose rows would meet those of the batch before; a
 // row that the log can never take, left by an older version, becomes a resync at its place. A large answer goes in parts.
-import pino from 'pino'
 import t from 'tap'
 import { LogError } from '../../../log/errors.ts'
 import type { LogEntry } from '../../../log/log.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
-import { createMetrics } from '../../../observability/metrics.ts'
-import { systemClock } from '../../../platform/clock.ts'
-import { systemRandom } from '../../../platform/random.ts'
 import { errors } from '../../../protocol/client/codes.ts'
 import { decodeInbox } from '../../../protocol/records/event.ts'
 import type { AnswerRecord } from '../../../protocol/records/event.ts'
@@ -22,6 +18,7 @@ import { Gate } from '../../support/gate.ts'
 import { tidyingCommit } from '../../../worker/slot/commit.ts'
 import { Lanes } from '../../../worker/emit/lanes.ts'
 import { Outbox, outboxChangesMax, outboxDoneMin } from '../../../worker/slot/outbox.ts'
+import { testEnv } from '../../harness/env.ts'
 
 const name = (partition: number) =>
   ['p-0', 'p-1', 'p-2', 'p-3', 'p-4', 'p-5'].find((id) => partitionOf(id, 2) === partition)!
@@ -48,13 +45,7 @@ function setUp(refuse: (entries: LogEntry[]) => void = () => {}) {
       return partition === 1 ? gate.pass() : undefined
     },
   })
-  const env = {
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    logger: pino({ level: 'silent' }),
-    metrics: createMetrics(),
-  }
+  const env = testEnv({ log })
   const lanes = new Lanes(env, 2, 1_000)
   t.teardown(() => lanes.stop())
   return { data, gate, lanes, outbox: new Outbox('default/0', 'token', lanes, () => {}) }

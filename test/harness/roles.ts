@@ -1,0 +1,48 @@
+/** The production modules of a cluster, put together from an environment and a configuration for every kind of it. */
+import { chat } from '../../apps/chat/chat.ts'
+import type { Env, StoreEnv } from '../../cluster/env.ts'
+import type { Config } from '../../config/config.ts'
+import { Controller } from '../../controller/controller.ts'
+import type { App } from '../../protocol/app/contract.ts'
+import { Proxy } from '../../proxy/proxy.ts'
+import { Worker } from '../../worker/worker.ts'
+
+/** Nobody asks these for their process, or at their internal listener. */
+const process = { pid: 1, internal: { host: '127.0.0.1', port: 0 } }
+
+export interface ControllerOptions {
+  version?: string
+  ended: (error: unknown) => void
+}
+
+/** A controller that has not started. */
+export function buildController(env: StoreEnv, config: Config, options: ControllerOptions): Controller {
+  return new Controller(env, { ...process, config, version: '0', ...options })
+}
+
+export interface WorkerOptions {
+  version?: string
+  app?: App
+  ended?: (why: 'drained' | 'broken') => void
+}
+
+/** A worker that has not started; of the chat, unless it is given another app. */
+export function buildWorker(env: StoreEnv, config: Config, options: WorkerOptions = {}): Worker {
+  return new Worker(env, { ...process, config, app: chat, version: 'v1', ended: () => {}, ...options })
+}
+
+export interface ProxyOptions {
+  version?: string
+  /** How many it may have open. */
+  files?: number
+  ended?: (why: string) => void
+}
+
+/** A proxy that has not started. It gets no store, whatever else `env` holds. */
+export function buildProxy(env: Env, config: Config, options: ProxyOptions = {}): Proxy {
+  const { clock, random, log, logger, metrics } = env
+  return new Proxy(
+    { clock, random, log, logger, metrics },
+    { ...process, config, calls: chat.calls, version: '0', files: Infinity, ended: () => {}, ...options },
+  )
+}
