@@ -9,13 +9,17 @@ export interface ConfigKey {
   path: string
   /** Environment variable that sets it. */
   env: string
+  /** How a text is read as its value. */
   kind: KeyKind
+  /** One sentence, for help and docs. */
   description: string
   /** Never printed, never a flag. */
   secret: boolean
   /** A URL whose password is never printed. */
   url: boolean
+  /** Decoded: durations in ms. */
   default: unknown
+  /** What decides whether a value is allowed. */
   schema: Leaf
 }
 

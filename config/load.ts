@@ -17,9 +17,11 @@ import { parseYaml } from './written.ts'
 export interface LoadOptions {
   /** The file to read, which must exist. Without it, `holdfast.yaml` in `cwd` when there is one. */
   file?: string
+  /** As process.env has it. */
   env: Record<string, string | undefined>
   /** By path, for example `{'http_server.port': '9000'}`. */
   flags: Record<string, string>
+  /** Where paths that are relative begin. */
   cwd: string
   /** True for `holdfast dev`: without a file, the default namespace is open to chat. */
   dev?: boolean

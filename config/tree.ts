@@ -8,7 +8,9 @@ import { WrittenNumber, parseJson } from './written.ts'
 
 /** Where decoded values and warnings go. */
 export interface Sink {
+  /** Called with a decoded value; `source` is what a person calls its place. */
   set: (key: ConfigKey, value: unknown, source: string) => void
+  /** Called with one line. */
   warn: (message: string) => void
 }
 

@@ -8,17 +8,21 @@ import { httpConnectionsMax, httpPatienceMs, impatient } from './http-limits.ts'
 export interface InternalListener {
   /** Where others reach it. */
   host: string
+  /** The one that was taken, where 0 was asked for. */
   port: number
+  /** Resolves when nobody is connected any more. */
   close(): Promise<void>
 }
 
 /** Where to listen, and what to serve. */
 export interface InternalOptions {
+  /** The interface to listen on. */
   host: string
   /** 0 takes a free port. */
   port: number
   /** The host that others are told; empty: the one it listens on, or that of an interface. */
   advertised: string
+  /** What `/metrics` shows. */
   registry: Registry
   /** True while this process should get work; the reason why not goes to the caller otherwise. */
   ready: () => true | string

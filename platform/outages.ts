@@ -14,6 +14,7 @@ export const hindranceWords: Record<Hindrance, string> = {
 
 /** Why something is away; with a hindrance it does answer. */
 export interface OutageError extends Error {
+  /** Null or absent when there is no answer at all. */
   hindrance?: Hindrance | null
 }
 

@@ -7,19 +7,27 @@ import type { ControllerErrorCode } from './errors.ts'
 
 /** How far a drain is. Pauses are those of the slots that it moved, in milliseconds. */
 export interface DrainState {
+  /** `drained`: it owns nothing, and nothing of it is under way. */
   state: 'draining' | 'drained'
+  /** Slots that it still owns. */
   slots: number
+  /** Records that it has read and not committed. */
   in_flight: number
+  /** Outbox rows that are not known to be in the log. */
   outbox: number
+  /** One for each slot that it handed over. */
   pauses_ms: number[]
 }
 
 /** Whether a cluster serves, and of what it consists. */
 export interface ClusterStatus {
+  /** It takes clients, and every command finds an owner of its slot. */
   ready: boolean
   /** What it is not ready for, in words; null when it is. */
   waits_for: string | null
+  /** Of all groups. */
   slots: { total: number; owned: number }
+  /** Live ones, of whatever version. */
   workers: number
 }
 

@@ -11,6 +11,7 @@ export const backOffReadyMaxMs = 1_000
 
 /** How a process lived before it died. */
 export interface Life {
+  /** From its start to its end. */
   livedMs: number
   /** It said that it serves. */
   wasReady: boolean

@@ -9,10 +9,13 @@ import { BackOff } from './back-off.ts'
 export interface ChildSpec {
   /** What logs call it, for example `worker-2`. */
   name: string
+  /** Path of what Node runs. */
   script: string
+  /** Arguments of the script. */
   args: readonly string[]
   /** Options of Node itself. */
   nodeOptions: readonly string[]
+  /** All of its environment. */
   env: Record<string, string | undefined>
 }
 

@@ -17,7 +17,9 @@ export function goOn(stream: Stream | undefined, message: AppMessage): Stream {
 
 /** A copy of the state that `advance` may change in place. */
 export interface AppDraft extends AppState {
+  /** Changed by each publication. */
   channels: Map<string, Stream>
+  /** Grows by each publication with a key. */
   known: Map<string, AppMessage>
 }
 

@@ -6,7 +6,9 @@
 
 /** Why a command failed: a code of the table below, or one of the app's own (400 to 1999). */
 export interface CommandError {
+  /** What programs go by. */
   code: number
+  /** For people. */
   message: string
 }
 
@@ -34,7 +36,9 @@ export const errors = {
 
 /** What an unsubscribe or a close says. */
 export interface CloseReason {
+  /** What SDKs go by: its range says whether they come back. */
   code: number
+  /** For people; at most 123 bytes, so that it fits into a close frame (RFC 6455, 5.5). */
   reason: string
 }
 

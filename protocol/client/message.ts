@@ -37,6 +37,7 @@ export interface SubscribeResult {
   positioned?: true
   /** Where the stream stands: publications after this offset follow as pushes. */
   epoch?: string
+  /** See `epoch`. */
   offset?: number
   /** Whether all that was missed comes with the reply; only where the client asked. */
   recovered?: boolean

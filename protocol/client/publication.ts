@@ -1,5 +1,6 @@
 /** A message as those who are subscribed to its channel get it. */
 export interface Publication {
+  /** Place in its channel, from 1, without gaps. */
   offset: number
   /** The payload's JSON as it came. */
   data: Buffer

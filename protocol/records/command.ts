@@ -17,10 +17,11 @@ export interface CommandRecord {
   instance: string
   /** Empty for commands of the proxy itself. */
   session: string
+  /** Who sends it; '' for a user without a name, and for commands of the proxy itself. */
   user: string
   /** Empty where a command concerns the whole slot. */
   channel: string
-  /** `subscribe`, `close`, `tops`, `gone` are the runtime's; every other one is the app's. */
+  /** One of RuntimeRequest's is answered by the slot itself, every other one by the app. */
   method: string
   /** Milliseconds since 1970 when it entered. */
   time: number

@@ -5,7 +5,9 @@ import { jsonBytes, recordBytesMax, recordOverheadBytes } from './sizes.ts'
 
 /** A record of events, and the instances that it is for. */
 export interface EventPart {
+  /** All of them read the same inbox partition. */
   to: string[]
+  /** Encoded. */
   value: Buffer
 }
 

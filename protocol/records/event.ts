@@ -53,46 +53,62 @@ export type Top = [channel: string, epoch: string, top: number]
  */
 export interface EventBatch {
   type: 'events'
+  /** Whose commands the events come from. */
   slot: SlotId
+  /** Of the slot, when they were handled. */
   incarnation: number
   /** Who handled the commands, and with which version: shown to clients, and by metrics. */
   worker: string
+  /** Version of that worker. */
   version: string
+  /** In the order of their positions. */
   events: SlotEvent[]
 }
 
 /** Out of band: answer of a read, without a position. */
 export interface AnswerRecord {
   type: 'answer'
+  /** The slot that was asked. */
   slot: SlotId
+  /** The instance that asked. */
   to: string
+  /** Number of the command that is answered. */
   n: number
+  /** Who answers: parts of two answers are told apart by it. */
   worker: string
+  /** Version of that worker. */
   version: string
+  /** Set in place of a body. */
   error: CommandError | null
   /** Which bytes of a large answer these are; null when `body` is all of it. */
   part: AnswerPart | null
   /** Of the command. */
   trace?: TraceContext
+  /** JSON of the method's result; empty with an error. */
   body: Buffer
 }
 
 /** Where a part of an answer begins, and the bytes of the whole. */
 export interface AnswerPart {
+  /** Bytes before it. */
   from: number
+  /** Bytes of all parts. */
   of: number
 }
 
 /** Control: positions of this slot are insufficient for the instances named. */
 export interface ResyncRecord {
   type: 'resync'
+  /** What it emitted was taken out of lanes that were full. */
   slot: SlotId
+  /** Instances that have missed something. */
   to: string[]
 }
 
 /** Control: this instance was declared dead. */
 export interface RetiredRecord {
   type: 'retired'
+  /** It closes its sessions and ends; its process starts anew under another name. */
   to: string
 }
 

@@ -19,8 +19,11 @@ export type RuntimeRequest =
 
 /** Publications of a channel after one offset up to another: as many as `limit`, in one page or more, or none at all. */
 export interface RecoverRange {
+  /** Offset of the last publication that the client has; 0 for none. */
   after: number
+  /** Offset of the last one that is wanted. */
   upTo: number
+  /** Publications at most: a longer range is refused with 112. */
   limit: number
   /** Bytes of a page; undefined from a proxy that takes all or nothing. */
   bytesMax?: number

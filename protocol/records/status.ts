@@ -16,15 +16,21 @@ export type ProxyState = 'starting' | 'live' | 'isolated' | 'draining'
 
 /** Where others reach a listener: a name or an address without a port, and the port. */
 export interface Address {
+  /** An IPv6 address stands without brackets. */
   host: string
+  /** From 1 to 65535. */
   port: number
 }
 
 /** A slot as its owner reports it. */
 export interface OwnedSlot {
+  /** One that it holds the lease of. */
   slot: SlotId
+  /** Of that lease: it tells this ownership from all others. */
   epoch: number
+  /** As in SlotPlace. */
   incarnation: number
+  /** As in SlotPlace. */
   nextOffset: number
   /** Milliseconds for which records have been waiting without a commit; 0 when none wait. */
   waitingMs: number
@@ -44,18 +50,22 @@ interface Beat {
 /** What a worker owns and how much it has in hand. */
 export interface WorkerBeat extends Beat {
   role: 'worker'
+  /** Only a live one is given slots. */
   state: WorkerState
+  /** All that it owns. */
   slots: OwnedSlot[]
   /** Slots that it is taking over, or that stand halted: nobody need look after them. */
   claimed: SlotId[]
   /** Records read and not yet committed, and outbox rows not yet acknowledged. */
   inFlight: number
+  /** Outbox rows that are not known to be in the log. */
   outbox: number
 }
 
 /** Where a proxy is reached and how far it has read. */
 export interface ProxyBeat extends Beat {
   role: 'proxy'
+  /** Only a live one takes new clients. */
   state: ProxyState
   /** Where it listens for clients; null before it does. */
   clients: Address | null

@@ -33,7 +33,9 @@ export class MemoryStoreData {
  * after the commit. A StoreError is passed on as it is.
  */
 export interface MemoryStoreHooks {
+  /** Called before a request takes effect. */
   beforeCommit?: (request: StoreRequest, values: readonly unknown[]) => Promise<void> | void
+  /** Called when it has taken effect and nobody knows. */
   afterCommit?: (request: StoreRequest, values: readonly unknown[]) => Promise<void> | void
 }
 
@@ -41,6 +43,7 @@ export interface MemoryStoreHooks {
 export interface MemoryStore extends Store {
   /** While cut off, every request ends `unavailable`, those under way too. */
   cut(): void
+  /** Requests are answered again. */
   restore(): void
 }
 

@@ -16,6 +16,7 @@ interface Waiter {
 
 /** To whom and how many, and who is told how many there are. */
 export interface SessionsOptions {
+  /** Where they lead. */
   target: MysqlTarget
   /** Connections at most. */
   max: number
