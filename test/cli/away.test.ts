@@ -10,7 +10,8 @@ import type { Test } from 'tap'
 import { freePort } from '../../compose/services/free-port.ts'
 import { until } from '../support/until.ts'
 import { EngineChild } from '../engine/start-engine.ts'
-import { environment, launcher } from './helpers.ts'
+import { environment } from '../support/command.ts'
+import { launcher } from '../support/process.ts'
 
 const deadlineMs = 20_000
 

@@ -14,7 +14,7 @@ import type { Test } from 'tap'
 import { exitCodes } from '../../platform/exit-codes.ts'
 import { loadConfig } from '../../config/load.ts'
 import { TokenVerifier } from '../../proxy/access/tokens.ts'
-import { holdfast } from './helpers.ts'
+import { holdfast } from '../support/command.ts'
 
 const workers = [
   { id: 'w1', pid: 11, version: 'v1', state: 'live', slots: 16 },

@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
 import { exitCodes } from '../../platform/exit-codes.ts'
-import { ended, environment, holdfast, isAlive, launcher, run } from './helpers.ts'
+import { ended, environment, holdfast, isAlive, run } from '../support/command.ts'
+import { launcher } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
 /** Runs before the launcher and makes this Node claim to be version 20. */

@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import { fileURLToPath } from 'node:url'
 import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
 import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
-import { ended, environment } from '../cli/helpers.ts'
+import { ended, environment } from '../support/command.ts'
 import { until } from '../support/until.ts'
 
 const fixture = fileURLToPath(new URL('fixtures/process.ts', import.meta.url))

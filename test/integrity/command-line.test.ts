@@ -10,16 +10,13 @@ import { WebSocket } from 'ws'
 import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
 import { freePort } from '../../compose/services/free-port.ts'
 import { sameSignalMs } from '../../platform/signals.ts'
-import {
-  roleOf,
-  signalIfRunning,
-  startCluster,
-  type Cluster,
-  type Role,
-  type WorkerView,
-} from '../harness/processes/cluster.ts'
+import { startCluster, type Cluster } from '../harness/processes/cluster.ts'
+import { roleOf } from '../harness/processes/role.ts'
+import type { Role } from '../harness/processes/role.ts'
+import type { WorkerView } from '../harness/processes/api.ts'
 import { secret, tokenFor } from '../harness/tokens.ts'
-import { isRunning, processes, Running, type Exit } from '../support/process.ts'
+import { Running, type Exit } from '../support/process.ts'
+import { isRunning, processes, signalIfRunning } from '../support/process-table.ts'
 import { until } from '../support/until.ts'
 
 /** A killed worker has a live successor within this. */

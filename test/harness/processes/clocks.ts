@@ -1,7 +1,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Role } from './cluster.ts'
+import type { Role } from './role.ts'
 
 const preloaded = new URL('set-clock.js', import.meta.url).href
 

@@ -1,37 +1,20 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+/** A cluster of real processes: `holdfast dev`, and others beside it. */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exitCodes } from '../../../platform/exit-codes.ts'
 import { whyUnowned } from '../owned.ts'
 import { otherProxySettings, processSettings } from '../settings.ts'
 import { freePort } from '../../../compose/services/free-port.ts'
-import { descendants, Kept, processes, Running, type Exit, type ProcessEntry } from '../../support/process.ts'
+import type { Exit } from '../../support/process.ts'
+import { Kept, Running } from '../../support/process.ts'
+import type { ProcessEntry } from '../../support/process-table.ts'
+import { descendants, processes, signalIfRunning } from '../../support/process-table.ts'
 import { until } from '../../support/until.ts'
-
-export interface WorkerView {
-  id: string
-  pid: number
-  version: string
-  state: string
-  slots: number
-}
-
-export interface SlotView {
-  slot: string
-  owner: string | null
-  version: string | null
-  epoch: number
-  next_offset: number
-  lag: number
-}
-
-export interface ProxyView {
-  id: string
-  pid: number
-  generation: number
-  state: string
-  sessions: number
-}
+import { Api } from './api.ts'
+import type { ProxyView, SlotView, WorkerView } from './api.ts'
+import { roleOf } from './role.ts'
+import type { Role } from './role.ts'
 
 export interface ClusterOptions {
   /** Where the log is, as a URL; embedded in the data directory without it. */
@@ -48,8 +31,6 @@ export interface ClusterOptions {
   ownGroup?: boolean
 }
 
-export type Role = 'engine' | 'proxy' | 'controller' | 'worker'
-
 /** `holdfast dev` is ready within this. */
 export const readyDeadlineMs = 20_000
 
@@ -65,6 +46,7 @@ export class Cluster implements AsyncDisposable {
   readonly running: Running
   /** Where clients may connect: a URL for each proxy. */
   readonly socketUrls: string[]
+  readonly #api: Api
   readonly #others: (Running | Kept)[] = []
 
   constructor(dataDirectory: string, port: number, controllerPort: number, options: ClusterOptions) {
@@ -81,6 +63,7 @@ export class Cluster implements AsyncDisposable {
       ...options.settings,
     }
     this.socketUrls = [socketUrl(port)]
+    this.#api = new Api(controllerPort, dataDirectory)
     this.running = new Running(['dev'], this.environment, { ownGroup: options.ownGroup ?? false })
   }
 
@@ -90,30 +73,24 @@ export class Cluster implements AsyncDisposable {
   }
 
   workers(): Promise<WorkerView[]> {
-    return this.#read<WorkerView[]>('workers')
+    return this.#api.workers()
   }
 
   slots(): Promise<SlotView[]> {
-    return this.#read<SlotView[]>('slots')
+    return this.#api.slots()
   }
 
   proxies(): Promise<ProxyView[]> {
-    return this.#read<ProxyView[]>('proxies')
+    return this.#api.proxies()
   }
 
-  /** A counter (`name`, or `name{label="value"}`), summed over all processes that run now. */
-  async counter(name: string): Promise<number> {
-    const lines = (await this.metrics()).split('\n').filter((line) => line.startsWith(name))
-    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+  /** As Api.counter(). */
+  counter(name: string): Promise<number> {
+    return this.#api.counter(name)
   }
 
-  /** What every process that runs now serves to Prometheus, one after the other. */
-  async metrics(): Promise<string> {
-    const groups = await this.#read<{ targets: string[]; labels: Record<string, string> }[]>('prometheus/targets')
-    const texts = groups.flatMap(({ targets, labels }) =>
-      targets.map(async (address) => `# ${JSON.stringify(labels)}\n${await readText(`http://${address}/metrics`)}`),
-    )
-    return (await Promise.all(texts)).join('\n')
+  metrics(): Promise<string> {
+    return this.#api.metrics()
   }
 
   /** Runs `holdfast …` against this cluster to its end. */
@@ -215,19 +192,6 @@ export class Cluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
-
-  async #read<T>(what: string): Promise<T> {
-    const token = readFileSync(join(this.dataDirectory, 'controller.token'), 'utf8').trim()
-    const url = `http://127.0.0.1:${this.controllerPort}/api/v1/${what}`
-    return JSON.parse(await readText(url, { authorization: `Bearer ${token}` })) as T
-  }
-}
-
-async function readText(url: string, headers: Record<string, string> = {}): Promise<string> {
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(5_000) })
-  const text = await response.text()
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`)
-  return text
 }
 
 function socketUrl(port: number): string {
@@ -246,19 +210,4 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await cluster.stop()
     throw error
   }
-}
-
-/** Sends a signal to a process that may have ended meanwhile. */
-export function signalIfRunning(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
-
-/** The word after the launcher in a process's command line; null when it is none of ours. */
-export function roleOf(entry: ProcessEntry): Role | null {
-  const word = /holdfast(?:\.[jt]s)?\s+(engine|proxy|controller|worker)\b/.exec(entry.command)?.[1]
-  return (word as Role | undefined) ?? null
 }

@@ -1,5 +1,7 @@
 import type { Test } from 'tap'
-import { signalIfRunning, type Cluster, type SlotView } from '../../harness/processes/cluster.ts'
+import type { Cluster } from '../../harness/processes/cluster.ts'
+import { signalIfRunning } from '../../support/process-table.ts'
+import type { SlotView } from '../../harness/processes/api.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
 import { until } from '../../support/until.ts'
 

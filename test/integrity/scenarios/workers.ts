@@ -1,6 +1,8 @@
 import type { Test } from 'tap'
 import { exitCodes } from '../../../platform/exit-codes.ts'
-import { signalIfRunning, type Cluster, type WorkerView } from '../../harness/processes/cluster.ts'
+import type { Cluster } from '../../harness/processes/cluster.ts'
+import { signalIfRunning } from '../../support/process-table.ts'
+import type { WorkerView } from '../../harness/processes/api.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
 import { until } from '../../support/until.ts'
 

@@ -1,11 +1,10 @@
+/** Commands that run to their end, and what became of them. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
-
-export const launcher = fileURLToPath(new URL('../../cli/holdfast.js', import.meta.url))
+import { launcher } from './process.ts'
 
 export interface Outcome {
   code: number | null
