@@ -58,6 +58,7 @@ export class Announcer {
     return this.#hinderedAt
   }
 
+  /** Sends the first heartbeat now, and the next ones by the clock. */
   start(intervalMs: number): void {
     this.beat()
     this.#timer = this.#env.clock.every(intervalMs, () => this.beat())
@@ -92,6 +93,7 @@ export class Announcer {
     this.#announcements.stop()
   }
 
+  /** Ends without a word, as a crash would. */
   stop(): void {
     this.#timer?.cancel()
     this.#beats.stop()

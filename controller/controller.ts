@@ -132,6 +132,7 @@ export class Controller implements ControlPlane {
     this.#look()
   }
 
+  /** True while it may send hints. */
   get isLeader(): boolean {
     return this.#leadership.isHeld
   }
@@ -147,11 +148,13 @@ export class Controller implements ControlPlane {
     this.#hints.send({ type: 'drain', term: this.#leadership.term, worker })
   }
 
+  /** Says goodbye, so that nobody waits for its heartbeats, and ends. */
   async stop(): Promise<void> {
     await this.#announcer.leave({ type: 'left', role: 'controller', id: this.id })
     this.kill()
   }
 
+  /** Ends without a word, as a crash would. Another controller leads once the term has run out. */
   kill(): void {
     this.#isStopped = true
     this.#announcer.stop()

@@ -62,6 +62,10 @@ export class EngineConnection {
     void this.#connect()
   }
 
+  /**
+   * Resolves with the answer. Rejects with the seam's error: `unavailable` when the connection was lost meanwhile, or
+   * there was none for `connectWaitMs`.
+   */
   request(side: Side, name: string, values: unknown[]): Promise<unknown> {
     if (this.#closed) return Promise.reject(failure(side, 'the connection to the engine is closed'))
     this.#lastId += 1
@@ -98,6 +102,7 @@ export class EngineConnection {
     return reader
   }
 
+  /** What is under way is rejected, and readers end with `closed`. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true

@@ -64,6 +64,7 @@ export class FollowingReader implements LogReader {
     return { from: this.#resume, credit: readBufferBytesMax - this.#heldBytes }
   }
 
+  /** Records came in, in order. */
   deliver(records: LogRecord[]): void {
     if (this.#failure !== null) return
     for (const record of records) {

@@ -88,6 +88,7 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
     return this.#queue.length > 0 || this.#later.length > 0
   }
 
+  /** Goes in its turn; nothing happens once the lane is stopped. */
   push(item: Item): void {
     if (this.#stopped) return
     this.#queue.push(item)

@@ -40,6 +40,7 @@ export class Outages {
     this.#nowMs = nowMs
   }
 
+  /** It is away, as one more try shows. */
   lost(what: string, error: OutageError): void {
     const atMs = this.#nowMs()
     if (atMs - (this.#told.get(what)?.atMs ?? -Infinity) < outageQuietMs) return
@@ -47,6 +48,7 @@ export class Outages {
     this.#events.away(what, error)
   }
 
+  /** It is there. Costs nothing while nothing is away. */
   answered(what: string): void {
     if (this.#told.size === 0) return
     const told = this.#told.get(what)

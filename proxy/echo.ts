@@ -22,6 +22,7 @@ export class Echo {
     this.lastAt = env.clock.monotonic()
   }
 
+  /** Reads from the end on until stopped; rejects when the log can no longer be followed. */
   async run(): Promise<void> {
     const range = await untilAnswered(
       this.#env,

@@ -27,14 +27,17 @@ export class Moves {
     this.#waiting.get(move.slot)?.hinted(move)
   }
 
+  /** The newest hint for a slot, undefined when there was none. */
   latest(slot: SlotId): Move | undefined {
     return this.#hints.get(slot)
   }
 
+  /** A successor is warm: its owner may let go. */
   warmed(record: Warmed): void {
     this.#warm.set(record.slot, record)
   }
 
+  /** An owner has let go: whoever waits for it goes on. */
   released(record: Released): void {
     this.#released.set(record.slot, record)
     this.#waiting.get(record.slot)?.released(record)

@@ -26,6 +26,7 @@ export class SlotNews {
     this.#env = env
   }
 
+  /** A slot has become ours. */
   taken(taken: Taken): void {
     this.#env.logger.debug(taken, 'slot taken')
     this.#taken += 1
@@ -33,6 +34,7 @@ export class SlotNews {
     this.#note()
   }
 
+  /** A slot is ours no more. */
   left(slot: SlotId, epoch: number, end: string): void {
     this.#env.logger.debug({ slot, epoch, end }, 'slot left')
     this.#left += 1

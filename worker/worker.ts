@@ -132,6 +132,7 @@ export class Worker {
     )
   }
 
+  /** True, or the state for which it should get no slots. */
   get ready(): true | string {
     return this.state === 'live' ? true : this.state
   }

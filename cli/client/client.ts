@@ -52,18 +52,22 @@ export class ControllerClient {
     this.#pool = new Pool(this.#origin, { headersTimeout: requestTimeoutMs, bodyTimeout: requestTimeoutMs })
   }
 
+  /** One object each, as the API has it. */
   async list(kind: 'workers' | 'slots' | 'proxies'): Promise<Record<string, unknown>[]> {
     return (await this.#request('GET', `/api/v1/${kind}`)) as Record<string, unknown>[]
   }
 
+  /** Asks for it and returns at once; drainState tells how far it is. */
   async drain(id: string, force: boolean): Promise<void> {
     await this.#request('POST', `/api/v1/workers/${encodeURIComponent(id)}/drain`, { force })
   }
 
+  /** Throws `no_drain` when this controller was not asked. */
   async drainState(id: string): Promise<DrainState> {
     return (await this.#request('GET', `/api/v1/workers/${encodeURIComponent(id)}/drain`)) as DrainState
   }
 
+  /** `to` is `oldest`, `end` or an offset. */
   async resetSlot(slot: string, to: string | number): Promise<void> {
     await this.#request('POST', '/api/v1/slots/reset', { slot, to })
   }

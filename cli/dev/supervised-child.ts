@@ -48,6 +48,7 @@ export class SupervisedChild {
     this.#resolveReady = resolve
   }
 
+  /** As logs call it. */
   get name(): string {
     return this.#spec.name
   }
@@ -62,6 +63,7 @@ export class SupervisedChild {
     return this.#waitsFor
   }
 
+  /** Runs it, and again whenever it ends, after a pause. */
   start(): void {
     const { script, args, nodeOptions, env } = this.#spec
     const startedAt = performance.now()

@@ -5,6 +5,7 @@ export const drainsKept = 100
 export class DrainRuns {
   readonly #pauses = new Map<string, number[]>()
 
+  /** A worker is asked to drain; one that was asked before keeps its pauses. */
   start(worker: string): void {
     if (this.#pauses.has(worker)) return
     this.#pauses.set(worker, [])

@@ -19,6 +19,7 @@ export class Hints {
     })
   }
 
+  /** Appends a hint; the newest of each slot and of each worker stays. */
   send(record: ControlRecord): void {
     const key = record.type === 'move' ? `slot/${record.slot}` : `worker/${record.worker}`
     this.#lane.push({ entry: { key: Buffer.from(key), value: encodeJson(record) } })

@@ -39,6 +39,7 @@ export class Housekeeping {
     this.topics = new TopicsWatch(env, clusterTopics(slotCount(config), config.topics.inbox_partitions))
   }
 
+  /** Each task runs by the clock, never twice at once. */
   start(): void {
     const stopped = () => this.#isStopped
     this.#every(heardKept.everyMs, () => trimHeard(this.#env, stopped))

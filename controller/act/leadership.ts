@@ -26,6 +26,7 @@ export class Leadership {
     this.#candidate = candidate
   }
 
+  /** By a clock that only goes forward: a term that may have ended counts as ended. */
   get isHeld(): boolean {
     return this.#env.clock.monotonic() < this.#until
   }

@@ -17,6 +17,7 @@ export class Moves {
     this.#announced = announced
   }
 
+  /** Moves that were hinted and are not seen to be done. */
   get pending(): ReadonlyMap<SlotId, PendingMove> {
     return this.#pending
   }

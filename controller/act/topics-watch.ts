@@ -20,6 +20,7 @@ export class TopicsWatch {
     this.wanted = wanted
   }
 
+  /** Makes the topics that are missing; says what only a person can mend, and shows it in a metric. */
   async look(stopped: () => boolean): Promise<void> {
     const { log, logger, metrics } = this.#env
     try {

@@ -8,6 +8,7 @@ import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
 export class Announced {
   readonly #places = new Map<SlotId, SlotPlace>()
 
+  /** A heartbeat tells how far its worker is; what lies behind what is known already is passed over. */
   note({ slots }: WorkerBeat): void {
     for (const { slot, incarnation, nextOffset } of slots) {
       const known = this.#places.get(slot)
@@ -20,6 +21,7 @@ export class Announced {
     }
   }
 
+  /** Null when no owner has been heard of. */
   of(slot: SlotId): SlotPlace | null {
     return this.#places.get(slot) ?? null
   }

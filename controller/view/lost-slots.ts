@@ -23,6 +23,7 @@ export class LostSlots {
     return this.#since.size > 0
   }
 
+  /** Those that are lost by now, at the monotonic time `now`. To be called with each look at the leases. */
   look(leases: Lease[], workers: WorkerBeat[], now: number): Set<SlotId> {
     const live = new Map(workers.map((worker) => [worker.id, worker]))
     const lost = new Set<SlotId>()

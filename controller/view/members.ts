@@ -80,6 +80,7 @@ export class Members {
     return now - heardAt > deathMs
   }
 
+  /** All that are known, by id; whoever has left or was declared dead is not. */
   workers(): Member<WorkerBeat>[] {
     return this.#ofRole('worker') as Member<WorkerBeat>[]
   }
@@ -96,6 +97,7 @@ export class Members {
     return this.#ofRole('engine') as Member<EngineBeat>[]
   }
 
+  /** It is dead: whatever still comes from it counts as somebody new. */
   forget(id: string): void {
     this.#all.delete(id)
   }

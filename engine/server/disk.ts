@@ -29,6 +29,7 @@ export class Disk {
     this.#nowMs = nowMs
   }
 
+  /** A write was refused, and no later one has shown that there is room. */
   get isFull(): boolean {
     return this.#fullSince !== null
   }

@@ -37,10 +37,12 @@ export class Door {
     this.#options = options
   }
 
+  /** Path of the socket; '' while there is none. */
   get socket(): string {
     return this.#open?.place.socket ?? ''
   }
 
+  /** Resolves when clients can come in and find the way. */
   async open(): Promise<void> {
     this.#open = await this.#listen()
     await writePlace(this.#options.dataDir, this.#open.place)

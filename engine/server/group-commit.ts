@@ -39,6 +39,7 @@ export class GroupCommit {
     this.#options = options
   }
 
+  /** Answered after the commit of this turn, or of the next one that has room. */
   add(request: Request): void {
     this.#waiting.push(request)
     this.#schedule()

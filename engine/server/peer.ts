@@ -57,6 +57,7 @@ export class Peer {
     })
   }
 
+  /** It takes more without being given more than `outputBytesMax`. */
   get roomy(): boolean {
     return this.#options.socket.writableLength + this.#outputBytes < outputBytesMax
   }

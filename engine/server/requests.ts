@@ -36,6 +36,7 @@ export class RequestRunner {
     this.#log.forget()
   }
 
+  /** A read needs no transaction. */
   isRead({ side, name }: Request): boolean {
     if (side === 'log') return name === 'range'
     return name === 'migrate' || (this.#store.has(name) && this.#store.isRead(name))

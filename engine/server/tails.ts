@@ -35,6 +35,7 @@ export class Tails {
     this.#log = log
   }
 
+  /** From here on it gets what comes, and what it has missed first. */
   add(tail: Tail): void {
     const key = partitionKey(tail)
     const tails = this.#partitions.get(key) ?? new Set()

@@ -57,6 +57,7 @@ export class FetchLoop {
     void this.#run()
   }
 
+  /** The broker leads its partition. */
   add(reader: KafkaReader): void {
     const key = placeKey(reader.topicId!, reader.partition)
     this.#readers.getOrInsertComputed(key, () => new Set()).add(reader)

@@ -27,6 +27,7 @@ export class Fetching {
     this.#events = events
   }
 
+  /** A reader that finds its broker by itself, again whenever that changes. */
   read(topic: string, partition: number, from: number): KafkaReader {
     const reader = new KafkaReader(
       { topic, partition, from },

@@ -20,6 +20,7 @@ export class Progress {
     this.#events = events
   }
 
+  /** The newest of each partition is committed once in `progressMs`. */
   note(topic: string, partition: number, nextOffset: number): void {
     this.#topics.getOrInsertComputed(topic, () => new Map()).set(partition, nextOffset)
     this.#timer ??= setTimeout(() => {

@@ -55,10 +55,12 @@ export class KafkaReader implements LogReader {
     return this.#records.length > 0 || this.#error !== null
   }
 
+  /** It is to be fetched for. */
   get hasRoom(): boolean {
     return this.#bytes < readBufferBytesMax && this.#error === null
   }
 
+  /** It was closed, or cannot go on. */
   get isOver(): boolean {
     return this.#error !== null
   }
@@ -115,6 +117,7 @@ export class KafkaReader implements LogReader {
     this.#recognise = null
   }
 
+  /** What came before is handed out first. */
   fail(error: LogError): void {
     if (this.#error !== null) return
     this.#error = error

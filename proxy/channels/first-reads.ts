@@ -42,6 +42,7 @@ export class FirstReads {
     this.#options = options
   }
 
+  /** Reads when it is this one's turn. */
   add(session: Session, turn: Turn): void {
     const turns = this.#sessions.getOrInsertComputed(session, (): Turns => ({ reads: 0, waiting: [] }))
     turns.waiting.push(turn)

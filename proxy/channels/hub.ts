@@ -87,6 +87,7 @@ export class Hub {
     else this.#options.failed(name, joining, errors.tooManyRequests)
   }
 
+  /** Whether the session has the channel, joins it or is behind in it; with the last one the channel is closed. */
   leave(session: Session, name: string): void {
     const channel = this.#channels.get(name)
     if (!channel) return
@@ -100,6 +101,7 @@ export class Hub {
     this.#output.send(session, { kind: 'unsubscribed', channel: name, reason })
   }
 
+  /** A slot that thinks that somebody has the channel here is told once more that it is closed. */
   publication(event: SlotEvent & { kind: 'publication' }, version: string): void {
     const channel = this.#channels.get(event.channel)
     if (!channel) {
@@ -111,6 +113,7 @@ export class Hub {
     if (channel.top !== before) this.#measure(event.time, version, channel.sessions.size)
   }
 
+  /** The slot has this instance down for the channel. */
   subscribed(event: SlotEvent & { kind: 'subscribed' }): void {
     const channel = this.#channels.get(event.channel)
     if (channel) this.#run(channel, opened(channel, event, this.#env.clock.monotonic()))

@@ -48,11 +48,13 @@ export class AddressLimits {
     return connections > 0 && (this.#sessions.get(subscriber) ?? 0) >= connections ? 'address_connections' : null
   }
 
+  /** The connection has become a session. */
   opened(address: string): void {
     const subscriber = subscriberOf(address)
     this.#sessions.set(subscriber, (this.#sessions.get(subscriber) ?? 0) + 1)
   }
 
+  /** The session is over. */
   closed(address: string): void {
     const subscriber = subscriberOf(address)
     const left = (this.#sessions.get(subscriber) ?? 0) - 1

@@ -60,6 +60,7 @@ export class Capacity {
     this.#refused = false
   }
 
+  /** Time to send new clients elsewhere, before they are refused. */
   isNearlyFull(sessions: number): boolean {
     return sessions >= this.clients * nearlyFull
   }

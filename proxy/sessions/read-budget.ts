@@ -23,12 +23,14 @@ export class ReadBudget {
     this.#limits = limits
   }
 
+  /** True when the session may begin another read. */
   isLeft(session: Session): boolean {
     const bucket = this.#of(session)
     refill(bucket, this.#clock.monotonic(), this.#limits.rate, this.#limits.burst)
     return bucket.tokens > 0
   }
 
+  /** A read has brought so many bytes. */
   take(session: Session, bytes: number): void {
     this.#of(session).tokens -= bytes
   }

@@ -54,6 +54,7 @@ export class Sessions {
     return this.#all.get(id)
   }
 
+  /** A connection becomes a session; it has `staleCloseDelayMs` to say whose it is. */
   open(id: string, connection: Connection, address: string, intake: SessionIntake): Session {
     const connectBy = this.#env.clock.monotonic() + this.#options.staleCloseDelayMs
     const session = newSession({ id, connection, address, connectBy, intake })
@@ -99,12 +100,14 @@ export class Sessions {
     for (const session of this.#all.values()) session.connection.terminate()
   }
 
+  /** False for a pong that nobody asked for. */
   pong(session: Session): boolean {
     if (session.pongBy === 0) return false
     session.pongBy = 0
     return true
   }
 
+  /** Looks at every deadline; to be called every `sessionSweepMs`. */
   sweep(): void {
     const now = this.#env.clock.monotonic()
     for (const session of this.#all.values()) this.#look(session, now)

@@ -32,6 +32,7 @@ export class Subscriptions {
     return had
   }
 
+  /** The session is over. */
   clear(session: Session): void {
     this.#forget(session.user, session.channels.size)
     session.channels.clear()

@@ -33,6 +33,7 @@ export class InFlight {
     this.#limits = limits
   }
 
+  /** Of all slots together. */
   get total(): Readonly<Load> {
     return this.#all
   }

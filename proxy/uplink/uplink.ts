@@ -109,6 +109,7 @@ export class Uplink {
     this.#inFlight = new InFlight(options.inFlight)
   }
 
+  /** A channel's slot, for good: the partitioner and the number of slots never change. */
   slotOf(channel: string): SlotId {
     return slotId(defaultGroup, partitionOf(channel, this.#options.slots))
   }
@@ -208,6 +209,7 @@ export class Uplink {
     this.#settle(pending, { error: errors.internal, body: emptyPayload, version: '' })
   }
 
+  /** Nothing more is sent, and no outcome is told any more. */
   stop(): void {
     this.#isStopped = true
     this.#timer?.cancel()

@@ -29,6 +29,7 @@ export class LostSessions {
     this.#request = request
   }
 
+  /** A connection was lost with a commit under way. */
   add(name: string): void {
     this.#names.add(name)
   }

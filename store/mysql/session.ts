@@ -84,6 +84,7 @@ export class Session {
     return session
   }
 
+  /** Nothing more can be asked on it. */
   get broken(): boolean {
     return this.#broken
   }

@@ -39,6 +39,7 @@ export class Sessions {
     this.#options = options
   }
 
+  /** Connections that are open; with the next two, what metrics show. */
   get open(): number {
     return this.#open
   }

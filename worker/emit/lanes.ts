@@ -132,6 +132,7 @@ export class Lanes {
     for (const lane of this.#lanes.values()) lane.remove((item) => item.owner === owner)
   }
 
+  /** Nothing waits, for whatever slot. */
   get isIdle(): boolean {
     return this.#lanes.values().every((lane) => lane.isIdle)
   }

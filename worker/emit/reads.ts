@@ -75,6 +75,7 @@ export class Reads {
     this.#options = options
   }
 
+  /** Takes a read; it is answered once, with an error when too many wait. */
   add(slot: SlotId, read: CommittedRead): void {
     const ofSlot = this.#slots.getOrInsertComputed(slot, () => ({ running: 0, sessions: new Map<string, Waiting[]>() }))
     const ofSession = ofSlot.sessions.getOrInsertComputed(sessionOf(read), () => [])

@@ -29,6 +29,7 @@ export class ChannelCache {
     return this.#channels.size
   }
 
+  /** Undefined when it has to be loaded; otherwise it was used last. */
   get(name: string): Channel | undefined {
     const channel = this.#channels.get(name)
     if (channel) {
@@ -38,6 +39,7 @@ export class ChannelCache {
     return channel
   }
 
+  /** Puts a channel in, or its newer state; the one that was not used for longest may go for it. */
   set(channel: Channel): void {
     this.#channels.delete(channel.name)
     this.#channels.set(channel.name, channel)
@@ -48,6 +50,7 @@ export class ChannelCache {
     this.#channels.delete(name)
   }
 
+  /** What it holds may be wrong: all of it is loaded anew. */
   clear(): void {
     this.#channels.clear()
   }

@@ -58,10 +58,12 @@ export class Outbox {
     return this.#open.size + this.#done.length
   }
 
+  /** Some commit can remove rows. */
   get hasDone(): boolean {
     return this.#done.length > 0
   }
 
+  /** All that was emitted is in the log. */
   get isAcknowledged(): boolean {
     return this.#open.size === 0
   }
@@ -117,6 +119,7 @@ export class Outbox {
     return this.#done.length >= rows || this.#done.reduce((sum, row) => sum + row.bytes, 0) >= bytes
   }
 
+  /** A commit with what `changes` said went through. */
   settle(commit: Commit): void {
     if (commit.outboxDone.length > 0) this.#forget(commit.outboxDone)
     if (commit.next === commit.expected) return

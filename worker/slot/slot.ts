@@ -82,6 +82,7 @@ export class Slot {
     this.#outbox.emit(state.outbox)
   }
 
+  /** Of the lease; what is below is as it is now, for heartbeats and metrics. */
   get epoch(): number {
     return this.#memory.lease.epoch
   }
@@ -90,14 +91,17 @@ export class Slot {
     return this.#memory.lease.incarnation
   }
 
+  /** All before it is handled and committed. */
   get nextOffset(): number {
     return this.#memory.nextOffset
   }
 
+  /** Rows in the store's outbox. */
   get outboxRows(): number {
     return this.#outbox.size
   }
 
+  /** Records that were read and are not committed. */
   get inFlight(): number {
     return this.#reading.waiting.length
   }
