@@ -39,10 +39,6 @@ export class FollowingReader implements LogReader {
     this.#resume = options.from
   }
 
-  get ready(): boolean {
-    return this.#records.length > 0 || this.#failure !== null
-  }
-
   async next(): Promise<LogRecord[]> {
     if (this.#records.length > 0) return this.#take()
     if (this.#failure !== null) throw this.#failure

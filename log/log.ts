@@ -52,8 +52,6 @@ export interface LogReader {
    * after close(). One call at a time.
    */
   next(): Promise<LogRecord[]>
-  /** True when next() would return at once. */
-  readonly ready: boolean
   /** Ends the reader, and a next() that waits, at once. */
   close(): void
 }

@@ -240,8 +240,6 @@ export interface Store {
    * another. A group that exists stays as it is.
    */
   createGroup(group: string, slots: number, origin: string): Promise<number>
-  /** All groups, with the number of slots that each is pinned to. */
-  groups(): Promise<{ group: string; slots: number }[]>
   /** The leases of all slots of all groups, as they are now. */
   leases(): Promise<Lease[]>
   /** Read so that no commit under way can still change it afterwards: used to learn the outcome of a commit. */
@@ -282,8 +280,6 @@ export interface Store {
   idempotent(slot: SlotId, keys: { channel: string; idem: Buffer }[]): Promise<IdemHit[]>
   /** Messages that a query asks for, in its order; none of a channel that does not exist. */
   messages(slot: SlotId, query: MessageQuery): Promise<Message[]>
-  /** All that was set aside in a slot, oldest first. */
-  deadLetters(slot: SlotId): Promise<DeadLetter[]>
 
   /** Version that owns slots, null before the first. */
   servingVersion(): Promise<string | null>

@@ -9,7 +9,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON `holdfast`.`channel` TO 'holdfast'@'%';
 GRANT SELECT, INSERT ON `holdfast`.`message` TO 'holdfast'@'%';
 GRANT SELECT, INSERT ON `holdfast`.`message_key` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `holdfast`.`interest` TO 'holdfast'@'%';
-GRANT SELECT, INSERT ON `holdfast`.`dead_letter` TO 'holdfast'@'%';
+GRANT INSERT ON `holdfast`.`dead_letter` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE ON `holdfast`.`serving` TO 'holdfast'@'%';
 GRANT SELECT, UPDATE ON `holdfast`.`leader` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE ON `holdfast`.`proxy_instance` TO 'holdfast'@'%';

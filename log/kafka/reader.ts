@@ -51,10 +51,6 @@ export class KafkaReader implements LogReader {
     this.#held = events.held
   }
 
-  get ready(): boolean {
-    return this.#records.length > 0 || this.#error !== null
-  }
-
   /** It is to be fetched for. */
   get hasRoom(): boolean {
     return this.#bytes < readBufferBytesMax && this.#error === null

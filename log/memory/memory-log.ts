@@ -194,16 +194,6 @@ class MemoryReader implements LogReader {
     this.#offset = from
   }
 
-  get ready(): boolean {
-    if (this.#closed) return true
-    try {
-      return this.#read(this.#offset).length > 0
-    } catch {
-      // next() would reject, at once.
-      return true
-    }
-  }
-
   async next(): Promise<LogRecord[]> {
     while (!this.#closed) {
       const records = this.#read(this.#offset)

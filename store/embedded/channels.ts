@@ -1,5 +1,5 @@
 import { messageBytes } from '../message-size.ts'
-import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery } from '../store.ts'
+import type { ChannelState, IdemHit, Message, MessageQuery } from '../store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { bytes, bytesOrNull, integer, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
 
@@ -67,12 +67,6 @@ export class Channels {
       found.push(message)
     }
     return found
-  }
-
-  deadLetters(slot: SlotId): DeadLetter[] {
-    return this.#sql
-      .all('SELECT offset, reason, record FROM dead_letter WHERE slot = ? ORDER BY id', slot)
-      .map((row) => ({ offset: integer(row['offset']), reason: text(row['reason']), record: bytes(row['record']) }))
   }
 
   #toState(row: Row): ChannelState {

@@ -25,12 +25,6 @@ export class Leases {
     return slots
   }
 
-  groups(): { group: string; slots: number }[] {
-    return this.#sql
-      .all('SELECT name, slots FROM slot_group ORDER BY name')
-      .map((row) => ({ group: text(row['name']), slots: integer(row['slots']) }))
-  }
-
   leases(): Lease[] {
     return this.#sql.all('SELECT * FROM lease ORDER BY slot').map(toLease)
   }

@@ -19,14 +19,12 @@ type Handlers = { [R in StoreRequest]: (...values: StoreArguments<R>) => StoreAn
 
 /** Requests that change nothing: they need no transaction. */
 const reads: ReadonlySet<StoreRequest> = new Set<StoreRequest>([
-  'groups',
   'leases',
   'lease',
   'channels',
   'activeChannels',
   'idempotent',
   'messages',
-  'deadLetters',
   'servingVersion',
   'instances',
 ])
@@ -46,7 +44,6 @@ export class SqliteStore {
     const cluster = new Cluster(sql, now)
     this.#handlers = {
       createGroup: (...values) => leases.createGroup(...values),
-      groups: () => leases.groups(),
       leases: () => leases.leases(),
       lease: (...values) => leases.lease(...values),
       acquire: (...values) => leases.acquire(...values),
@@ -59,7 +56,6 @@ export class SqliteStore {
       activeChannels: (...values) => channels.activeChannels(...values),
       idempotent: (...values) => channels.idempotent(...values),
       messages: (...values) => channels.messages(...values),
-      deadLetters: (...values) => channels.deadLetters(...values),
       servingVersion: () => cluster.servingVersion(),
       setServingVersion: (...values) => cluster.setServingVersion(...values),
       registerInstances: (...values) => cluster.registerInstances(...values),

@@ -11,7 +11,6 @@ export type SendStoreRequest = <R extends StoreRequest>(
 export function storeRequests(send: SendStoreRequest): Pick<Store, StoreRequest> {
   return {
     createGroup: (...values) => send('createGroup', values),
-    groups: () => send('groups', []),
     leases: () => send('leases', []),
     lease: (...values) => send('lease', values),
     acquire: (...values) => send('acquire', values),
@@ -24,7 +23,6 @@ export function storeRequests(send: SendStoreRequest): Pick<Store, StoreRequest>
     activeChannels: (...values) => send('activeChannels', values),
     idempotent: (...values) => send('idempotent', values),
     messages: (...values) => send('messages', values),
-    deadLetters: (...values) => send('deadLetters', values),
     servingVersion: () => send('servingVersion', []),
     setServingVersion: (...values) => send('setServingVersion', values),
     registerInstances: (...values) => send('registerInstances', values),

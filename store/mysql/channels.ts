@@ -1,5 +1,5 @@
 import { messageBytes } from '../message-size.ts'
-import type { ChannelState, DeadLetter, IdemHit, Message, MessageQuery } from '../store.ts'
+import type { ChannelState, IdemHit, Message, MessageQuery } from '../store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { channelId } from './channel-id.ts'
 import type { Database } from './database.ts'
@@ -80,17 +80,6 @@ export class Channels {
       rows = Math.min(limit - found.length, Math.max(1, fitting))
     }
     return found
-  }
-
-  async deadLetters(slot: SlotId): Promise<DeadLetter[]> {
-    const [rows] = await this.#database.request([
-      sql`SELECT log_offset, reason, log_record FROM dead_letter WHERE slot = ${slot} ORDER BY id`,
-    ])
-    return rowsOf(rows).map((row) => ({
-      offset: integer(row['log_offset']),
-      reason: text(row['reason']),
-      record: bytes(row['log_record']),
-    }))
   }
 
   async #page(slot: SlotId, query: MessageQuery): Promise<Message[]> {

@@ -12,7 +12,7 @@ const runtimePrivileges = {
   message: 'SELECT, INSERT',
   message_key: 'SELECT, INSERT',
   interest: 'SELECT, INSERT, UPDATE, DELETE',
-  dead_letter: 'SELECT, INSERT',
+  dead_letter: 'INSERT',
   serving: 'SELECT, INSERT, UPDATE',
   leader: 'SELECT, UPDATE',
   proxy_instance: 'SELECT, INSERT, UPDATE',

@@ -37,11 +37,6 @@ export class Leases {
     }
   }
 
-  async groups(): Promise<{ group: string; slots: number }[]> {
-    const [rows] = await this.#database.request([sql`SELECT name, slots FROM slot_group ORDER BY name`])
-    return rowsOf(rows).map((row) => ({ group: text(row['name']), slots: integer(row['slots']) }))
-  }
-
   async leases(): Promise<Lease[]> {
     const [rows] = await this.#database.request([sql`SELECT * FROM lease ORDER BY slot`])
     return rowsOf(rows).map(toLease)

@@ -29,7 +29,6 @@ export function openMysqlStore(url: string, events: MysqlEvents = noEvents): Sto
       await database.connect()
     }),
     createGroup: told((...values) => leases.createGroup(...values)),
-    groups: told(() => leases.groups()),
     leases: told(() => leases.leases()),
     lease: told((...values) => leases.lease(...values)),
     acquire: told((...values) => leases.acquire(...values)),
@@ -42,7 +41,6 @@ export function openMysqlStore(url: string, events: MysqlEvents = noEvents): Sto
     activeChannels: told((...values) => channels.activeChannels(...values)),
     idempotent: told((...values) => channels.idempotent(...values)),
     messages: told((...values) => channels.messages(...values)),
-    deadLetters: told((...values) => channels.deadLetters(...values)),
     servingVersion: told(() => cluster.servingVersion()),
     setServingVersion: told((...values) => cluster.setServingVersion(...values)),
     registerInstances: told((...values) => cluster.registerInstances(...values)),

@@ -10,6 +10,7 @@ import { stored } from '../harness/by-hand.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../support/until.ts'
 import { chatBut, isPoison, never } from './deadly.ts'
+import { deadLettersIn } from '../support/dead-letters.ts'
 
 const [first, second] = [slotId('default', 0), slotId('default', 1)]
 const quick = { 'topics.slots': '2', 'client.reply_deadline': '1m', 'client.command_rate': '100000' }
@@ -53,8 +54,8 @@ t.test('five kills while a room is idle, then a message', async (t) => {
   await until('it is answered', () => client.replies.has(id))
   t.notOk(client.replies.get(id)!.error)
   t.same(await stored(cluster, inFirst, first), ['before', 'after'])
-  t.same(await cluster.store.deadLetters(first), [])
-  t.same(await cluster.store.deadLetters(second), [])
+  t.same(deadLettersIn(cluster.storeData.sql, first), [])
+  t.same(deadLettersIn(cluster.storeData.sql, second), [])
 })
 
 t.test('a record that ends its process, beside a healthy slot', async (t) => {
@@ -89,8 +90,8 @@ t.test('a record that ends its process, beside a healthy slot', async (t) => {
   await until('all arrived', () => healthy.dataOf(inSecond).length >= sent)
   t.same(healthy.dataOf(inSecond), expected)
   t.same(await stored(cluster, inFirst, first), ['after'])
-  t.equal((await cluster.store.deadLetters(first)).length, 1)
-  t.same(await cluster.store.deadLetters(second), [], 'the neighbour is never blamed')
+  t.equal(deadLettersIn(cluster.storeData.sql, first).length, 1)
+  t.same(deadLettersIn(cluster.storeData.sql, second), [], 'the neighbour is never blamed')
 })
 
 t.test('a record that hangs the app', async (t) => {
@@ -117,5 +118,5 @@ t.test('a record that hangs the app', async (t) => {
   t.notOk((await healthy.publish(inSecond, 2)).error)
   t.same(await stored(cluster, inFirst, first), ['before', 'after'])
   t.same(await stored(cluster, inSecond, second), [1, 2])
-  t.same(await cluster.store.deadLetters(second), [])
+  t.same(deadLettersIn(cluster.storeData.sql, second), [])
 })

@@ -6,6 +6,7 @@ import { errors } from '../../protocol/client/codes.ts'
 import { clusterByHand, commandOf, commands, give, handled, onlySlot, stored } from '../harness/by-hand.ts'
 import { until } from '../support/until.ts'
 import { chatBut, isPoison } from './deadly.ts'
+import { deadLettersIn } from '../support/dead-letters.ts'
 
 const app = chatBut(() => {
   throw new Error('cannot digest')
@@ -28,7 +29,7 @@ t.test('among neighbours in one batch', async (t) => {
   t.same(await stored(cluster, 'room'), ['before', 'after', 'end'])
   await until('the end arrived', () => client.dataOf('room').includes('end'))
   t.same(client.dataOf('room'), ['before', 'after', 'end'])
-  const letters = await cluster.store.deadLetters(onlySlot)
+  const letters = deadLettersIn(cluster.storeData.sql, onlySlot)
   t.match(letters, [{ offset: 2, reason: /cannot digest/ }])
   t.ok(letters[0]!.record.includes('"poison"'), 'the record is kept as it came')
 })
@@ -51,7 +52,7 @@ t.test('apps that break their contract', async (t) => {
     const reply = await client.publish('room', 'x')
     t.equal(reply.error?.code, errors.deadLetter.code, name)
     t.same(await stored(cluster, 'room'), [])
-    t.equal((await cluster.store.deadLetters(onlySlot)).length, 1)
+    t.equal(deadLettersIn(cluster.storeData.sql, onlySlot).length, 1)
   }
 })
 
@@ -70,5 +71,5 @@ t.test('a record that is none of ours', async (t) => {
   )
   await handled(cluster)
   t.same(await stored(cluster, 'room'), [null, null])
-  t.match(await cluster.store.deadLetters(onlySlot), [{ offset: 1, reason: 'format' }])
+  t.match(deadLettersIn(cluster.storeData.sql, onlySlot), [{ offset: 1, reason: 'format' }])
 })

@@ -8,6 +8,7 @@ import type { Commit } from '../../store/store.ts'
 import { announcements, clusterByHand, commands, give, onlySlot, stored } from '../harness/by-hand.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../support/until.ts'
+import { deadLettersIn } from '../support/dead-letters.ts'
 
 const isBad = ({ data }: { data: Buffer }) => data.includes('too much')
 
@@ -47,7 +48,7 @@ for (const bad of [[0], [7], [15], [3, 4], [0, 9, 15]]) {
     t.same(await stored(cluster, 'room'), good)
     await until('all good ones arrived', () => client.dataOf('room').length === good.length)
     t.same(client.dataOf('room'), good)
-    const letters = await cluster.store.deadLetters(onlySlot)
+    const letters = deadLettersIn(cluster.storeData.sql, onlySlot)
     t.same(
       letters.map(({ offset, reason }) => [offset, reason]),
       bad.map((index) => [index + 1, 'the store refuses what it makes']),

@@ -15,6 +15,7 @@ import { Client } from '../harness/clients/client.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { secret, tokenFor } from '../harness/tokens.ts'
 import { until } from '../support/until.ts'
+import { deadLettersIn } from '../support/dead-letters.ts'
 
 /** Names of 255 characters that are far more bytes where they are written. */
 const longNames = { quotes: '"', backslashes: '\\', 'three bytes a character': '한' }
@@ -192,7 +193,7 @@ t.test('an app that makes what no record can carry', async (t) => {
   await all(client, [bad, good])
   t.equal(client.replies.get(bad)!.error?.code, errors.deadLetter.code)
   t.notOk(client.replies.get(good)!.error)
-  t.match((await cluster.store.deadLetters(onlySlot))[0], { reason: /a reply of \d+ bytes/ })
+  t.match(deadLettersIn(cluster.storeData.sql, onlySlot)[0], { reason: /a reply of \d+ bytes/ })
 })
 
 t.test('an app that makes more of a batch than one commit holds', async (t) => {

@@ -58,10 +58,6 @@ class SimulatedReader implements LogReader {
     this.#offset = from
   }
 
-  get ready(): boolean {
-    return this.#isClosed || this.#world.data.range(this.#topic, this.#partition).next > this.#offset
-  }
-
   next(): Promise<LogRecord[]> {
     if (this.#isClosed) return Promise.reject(new LogError('closed', 'the reader is closed'))
     this.#waiting = Promise.withResolvers()

@@ -62,7 +62,7 @@ void t.test('a file that is in use by another process, or by this one', async (t
   const other = await EngineChild.start(t, dataDir)
   await refuses(t, dataDir, 'in_use')
   t.ok(await readPlace(dataDir), 'and the other one is still to be found')
-  t.same(await openEmbeddedStore(t, dataDir).groups(), [])
+  t.same(await openEmbeddedStore(t, dataDir).leases(), [])
   await other.end('SIGTERM')
   const engine = await start(dataDir)
   await refuses(t, dataDir, 'in_use')

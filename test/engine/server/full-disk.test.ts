@@ -46,7 +46,7 @@ void t.test('a full disk is said once, and when it is over', async (t) => {
   t.match(served.ready, /^the disk under .* is full, \d+ bytes are free$/)
   t.match(said(), [{ level: 50, file: /holdfast\.db$/, freeBytes: Number, msg: /^the disk is full/ }])
   t.same((await log.range('t', 0)).next, 1, 'reads go on')
-  t.same(await store.groups(), [])
+  t.same(await store.leases(), [])
   empty()
   await until('it is ready again', async () => {
     await log.append('t', 0, kilobytes(64))
@@ -66,7 +66,7 @@ void t.test('a store that finds no room says so too', async (t) => {
     code: 'unavailable',
     hindrance: 'full',
   })
-  t.same(await store.groups(), [], 'and nothing of it was stored')
+  t.same(await store.leases(), [], 'and nothing of it was stored')
 })
 
 void t.test('small writes that still find room do not end the outage of large ones', (t) => {

@@ -5,7 +5,7 @@ const idemOf = (byte: number): Buffer => Buffer.alloc(16, byte)
 
 /** What an owner writes: all of it, or nothing. */
 export function commitsContract(check: Check): void {
-  check('a fenced commit changes nothing', async (t, store) => {
+  check('a fenced commit changes nothing', async (t, store, _open, { deadLetters }) => {
     await own(store)
     const full: Partial<Commit> = {
       channels: [channelOf('room', 1)],
@@ -21,7 +21,7 @@ export function commitsContract(check: Check): void {
     }
     t.match(await store.lease(slot), { nextOffset: 0, fingerprint: null })
     t.same(await store.channels(slot, ['room']), [])
-    t.same(await store.deadLetters(slot), [])
+    t.same(await deadLetters(slot), [])
     const state = await own(store)
     t.match(state, { producers: [], tombstones: [], outbox: [] })
 
@@ -29,7 +29,7 @@ export function commitsContract(check: Check): void {
     t.equal(await store.commit(commitOf(full)), 'fenced', 'its place is taken')
     t.match(await store.lease(slot), { nextOffset: 1, fingerprint: 'fingerprint' })
     t.same(await store.channels(slot, ['room']), [{ ...channelOf('room', 1), interest: ['proxy'] }])
-    t.same(await store.deadLetters(slot), full.deadLetters)
+    t.same(await deadLetters(slot), full.deadLetters)
     t.equal(await store.commit(commitOf({ expected: 1, next: 1, fingerprint: null })), 'committed')
     t.match(await store.lease(slot), { nextOffset: 1, fingerprint: 'fingerprint' }, 'it goes with the place')
   })

@@ -1,10 +1,18 @@
 /** Rows and commits for the contract of stores and for the tests of single ones. */
 import type { Test } from 'tap'
-import type { Acquire, Commit, Message, SlotState, Store } from '../../../store/store.ts'
+import type { SlotId } from '../../../protocol/slot.ts'
+import type { Acquire, Commit, DeadLetter, Message, SlotState, Store } from '../../../store/store.ts'
 import type { StoreErrorCode } from '../../../store/errors.ts'
 
 /** Opens one more handle on the same store, as another process would. Closes with the test. */
 export type OpenStore = () => Store
+
+/** A new and empty store, and how to look into it where the store itself does not. */
+export interface MadeStore {
+  open: OpenStore
+  /** All that was set aside in a slot, oldest first. */
+  deadLetters: (slot: SlotId) => DeadLetter[] | Promise<DeadLetter[]>
+}
 
 export const slot = 'default/0'
 export const token = 'token'
@@ -74,4 +82,7 @@ export async function own(store: Store, more: Partial<Acquire> = {}): Promise<Sl
 export const refused = (code: StoreErrorCode): { name: string; code: StoreErrorCode } => ({ name: 'StoreError', code })
 
 /** Adds one property of every store; each runs on a new store with the group `default` of two slots. */
-export type Check = (what: string, run: (t: Test, store: Store, open: OpenStore) => Promise<void>) => void
+export type Check = (
+  what: string,
+  run: (t: Test, store: Store, open: OpenStore, made: MadeStore) => Promise<void>,
+) => void

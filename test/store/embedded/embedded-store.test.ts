@@ -1,9 +1,13 @@
 /** The store keeps the contract through an engine's socket. (test/engine/server/crash.test.ts has engines that are processes.) */
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { runEngine } from '../../../engine/server/engine.ts'
 import { openEmbeddedStore, temporaryDirectory } from '../../engine/start-engine.ts'
 import { storeContract } from '../contract/contract.ts'
 import { quietLogger } from '../../support/loggers.ts'
+import { Sql } from '../../../engine/sql.ts'
+import { deadLettersIn } from '../../support/dead-letters.ts'
 
 storeContract(t, 'embedded', async (t) => {
   const dataDir = await temporaryDirectory(t)
@@ -12,5 +16,12 @@ storeContract(t, 'embedded', async (t) => {
   }
   const engine = await runEngine({ dataDir, sync: 'normal', logger: quietLogger, onFatal })
   t.teardown(() => engine.stop())
-  return () => openEmbeddedStore(t, dataDir)
+  return {
+    open: () => openEmbeddedStore(t, dataDir),
+    deadLetters(slot) {
+      const sql = new Sql(new DatabaseSync(join(dataDir, 'holdfast.db'), { readOnly: true }))
+      t.teardown(() => sql.close())
+      return deadLettersIn(sql, slot)
+    },
+  }
 })

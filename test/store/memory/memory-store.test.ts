@@ -2,14 +2,16 @@
 import t from 'tap'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
 import { commitOf, own, slot, storeContract } from '../contract/contract.ts'
+import { deadLettersIn } from '../../support/dead-letters.ts'
 
 storeContract(t, 'memory', async (t) => {
   const data = new MemoryStoreData()
-  return () => {
+  const open = () => {
     const store = memoryStore(data)
     t.teardown(() => store.close())
     return store
   }
+  return { open, deadLetters: (slot) => deadLettersIn(data.sql, slot) }
 })
 
 void t.test('a connection cut before the commit leaves nothing, one cut after it leaves everything', async (t) => {
@@ -43,9 +45,9 @@ void t.test('a request that is held when its handle is cut off ends unknown', as
   store.cut()
   gate.resolve()
   await t.rejects(held, { code: 'unavailable' })
-  await t.rejects(store.groups(), { code: 'unavailable' })
+  await t.rejects(store.leases(), { code: 'unavailable' })
   store.restore()
-  t.same(await store.groups(), [{ group: 'default', slots: 1 }])
+  t.equal((await store.leases()).length, 1)
 })
 
 void t.test('leadership runs out by the clock of the store', async (t) => {

@@ -169,7 +169,8 @@ void t.test('a commit that is more than the server takes at once is refused, and
 })
 
 void t.test('nothing that people write leaves its place in a statement', async (t) => {
-  const { store } = await ownedSlots(await mysqlFixture(t))
+  const fixture = await mysqlFixture(t)
+  const { store } = await ownedSlots(fixture)
   const [slot] = slots as [SlotId]
   const evil = `'; DROP TABLE message; -- \\' \\ \0 " \u2028 ' OR 1=1 \\`
   const message = messageOf(evil, 1, { id: evil, user: evil, info: evil, tags: evil, data: Buffer.from(evil) })
@@ -186,7 +187,7 @@ void t.test('nothing that people write leaves its place in a statement', async (
   t.match(await store.channels(slot, [evil]), [{ name: evil, interest: [evil] }])
   const all = { channel: evil, after: 0, before: null, since: 0, limit: 9, reverse: false, bytesMax: 999 }
   t.same(await store.messages(slot, all), [message])
-  t.same(await store.deadLetters(slot), commit.deadLetters)
+  t.same(await fixture.deadLetters(slot), commit.deadLetters)
   t.match(await own(store, { slot }), { producers: [[evil, 1]], outbox: commit.outbox })
 })
 

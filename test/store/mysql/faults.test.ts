@@ -192,9 +192,9 @@ void t.test('a database that does not answer: requests and those who wait for a 
     url: proxy.url,
     events: { requests: (_, count) => waiting.push(count), connections: (open) => connections.push(open) },
   })
-  await Promise.all(Array.from({ length: requestSessionsMax }, () => store.groups()))
+  await Promise.all(Array.from({ length: requestSessionsMax }, () => store.leases()))
   proxy.stop()
-  const stuck = Array.from({ length: requestSessionsMax + 2 }, () => store.groups())
+  const stuck = Array.from({ length: requestSessionsMax + 2 }, () => store.leases())
   const commit = store.commit(nth(1))
   const ends = await Promise.allSettled([...stuck, commit])
   t.ok(ends.every((end) => end.status === 'rejected' && (end.reason as { code: string }).code === 'unavailable'))
@@ -212,13 +212,13 @@ void t.test('a server that takes no more connections', async (t) => {
   const limit = (max: number): Promise<unknown> =>
     fixture.admin.query(`ALTER USER '${new URL(fixture.url).username}'@'%' WITH MAX_USER_CONNECTIONS ${max}`)
   await limit(1)
-  const ends = await Promise.allSettled(Array.from({ length: 3 }, () => fixture.open().groups()))
+  const ends = await Promise.allSettled(Array.from({ length: 3 }, () => fixture.open().leases()))
   const refused = ends.filter((end) => end.status === 'rejected')
   t.ok(refused.length >= 2)
   t.ok(refused.every(({ reason }) => (reason as { code: string }).code === 'unavailable'))
   await limit(0)
-  t.equal((await fixture.open().groups()).length, 1)
-  t.equal((await store.groups()).length, 1)
+  t.equal((await fixture.open().leases()).length, 1)
+  t.equal((await store.leases()).length, 1)
 })
 
 void t.test('a process that freezes before it can roll back does not keep its rows', async (t) => {

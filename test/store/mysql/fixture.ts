@@ -5,8 +5,11 @@ import type { MysqlEvents } from '../../../store/mysql/events.ts'
 import { noEvents } from '../../../store/mysql/events.ts'
 import { migrationGrants, runtimeGrants } from '../../../store/mysql/grants.ts'
 import { openMysqlStore } from '../../../store/mysql/mysql-store.ts'
+import { bytes, integer, text } from '../../../store/mysql/rows.ts'
+import { sql } from '../../../store/mysql/sql.ts'
 import type { Sql } from '../../../store/mysql/sql.ts'
-import type { Store } from '../../../store/store.ts'
+import type { SlotId } from '../../../protocol/slot.ts'
+import type { DeadLetter, Store } from '../../../store/store.ts'
 import { testStore } from '../../support/services.ts'
 
 /** A database with up-to-date tables, and users who have exactly the documented rights on it. */
@@ -21,6 +24,8 @@ export interface MysqlFixture {
   open(options?: { url?: string; events?: Partial<MysqlEvents> }): Store
   /** Makes a statement as admin and returns its rows. */
   rows(statement: string): Promise<RowDataPacket[]>
+  /** All that was set aside in a slot, oldest first. */
+  deadLetters(slot: SlotId): Promise<DeadLetter[]>
   /** The server's plan for a statement, a row for each table, in the columns that MySQL and MariaDB share. */
   explain(statement: Sql): Promise<RowDataPacket[]>
 }
@@ -64,6 +69,14 @@ export async function fixtureOn(t: Test, adminUrl: string): Promise<MysqlFixture
       return store
     },
     rows,
+    async deadLetters(slot) {
+      const statement = sql`SELECT log_offset, reason, log_record FROM dead_letter WHERE slot = ${slot} ORDER BY id`
+      return (await rows(statement.text)).map((row) => ({
+        offset: integer(row['log_offset']),
+        reason: text(row['reason']),
+        record: bytes(row['log_record']),
+      }))
+    },
     explain: ({ text }) => rows(`EXPLAIN FORMAT=TRADITIONAL ${text}`),
   }
 }

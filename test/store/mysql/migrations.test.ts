@@ -140,7 +140,7 @@ void t.test(
       wrong[part] = value
       const store = openMysqlStore(wrong.href)
       await t.rejects(store.migrate(), { code: 'damaged', message: /denied/i })
-      await t.rejects(store.groups(), { code: 'unavailable', message: /denied/i })
+      await t.rejects(store.leases(), { code: 'unavailable', message: /denied/i })
       await store.close()
     }
   },
@@ -157,9 +157,9 @@ void t.test('rights that are taken away while we run are told once, and found ag
   const grants = (await rows(`SHOW GRANTS FOR ${account}`)).flatMap((row) => Object.values(row) as string[])
   await admin.query(`REVOKE ALL PRIVILEGES, GRANT OPTION FROM ${account}`)
   for (let tries = 0; tries < 3; tries += 1)
-    await t.rejects(store.groups(), { code: 'unavailable', message: /denied/i }, 'tried again above')
+    await t.rejects(store.leases(), { code: 'unavailable', message: /denied/i }, 'tried again above')
   t.same(told, ['away database'])
   for (const grant of grants) await admin.query(grant)
-  t.same(await store.groups(), [{ group: 'default', slots: 1 }])
+  t.equal((await store.leases()).length, 1)
   t.same(told, ['away database', 'back database'])
 })

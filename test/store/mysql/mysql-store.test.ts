@@ -8,12 +8,11 @@ import { mysqlFixture } from './fixture.ts'
 import { MysqlProxy, unnamed } from './mysql-proxy.ts'
 
 storeContract(t, 'mysql', async (t) => {
-  const { open } = await mysqlFixture(t)
-  return () => open()
+  return mysqlFixture(t)
 })
 
 storeContract(t, 'mysql without blocks', async (t) => {
-  const { open, url } = await mysqlFixture(t)
+  const { open, url, deadLetters } = await mysqlFixture(t)
   const proxy = await MysqlProxy.start(t, url, unnamed)
-  return () => open({ url: proxy.url })
+  return { open: () => open({ url: proxy.url }), deadLetters }
 })
