@@ -2,7 +2,7 @@ import type { SlotId, SlotPlace } from '../protocol/slot.ts'
 
 /**
  * The `store` seam: leases, the worker's commit, channels and messages, interest, the outbox, controller state.
- * Adapters: `mysql`, `embedded`, `memory`; all pass test/store/contract/store.ts. Every method is one request and
+ * Adapters: `mysql`, `embedded`, `memory`; all pass test/store/contract/contract.ts. Every method is one request and
  * one transaction: nothing stays open between two, so a frozen process never holds a lock.
  *
  * Every adapter keeps names, ids and keys binary: no collation folds two of them into one.

@@ -13,7 +13,7 @@ export const portRange = { first: 20_000, last: 32_000 }
 export const portTriesMax = 100
 
 /** True when 127.0.0.1 has nobody on that port. */
-export async function isPortFree(port: number): Promise<boolean> {
+async function isPortFree(port: number): Promise<boolean> {
   const server = createServer().listen({ host: '127.0.0.1', port })
   try {
     await once(server, 'listening')

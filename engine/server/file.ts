@@ -37,7 +37,7 @@ export function fileErrorCode(error: unknown): FileErrorCode | undefined {
 }
 
 /** The one file of a data directory; the write-ahead log lies beside it. */
-export function databasePath(dataDir: string): string {
+function databasePath(dataDir: string): string {
   return join(dataDir, 'holdfast.db')
 }
 

@@ -62,7 +62,7 @@ async function untilKnown(env: StoreEnv, change: Commit, stopped: () => boolean)
 }
 
 /** What became of a commit, told by the lease. A commit that moves nothing may be repeated. */
-export function outcomeOf(change: Commit, lease: Lease): CommitResult | 'again' {
+function outcomeOf(change: Commit, lease: Lease): CommitResult | 'again' {
   if (lease.token !== change.token) return 'fenced'
   if (lease.nextOffset === change.expected) return 'again'
   return lease.nextOffset === change.next ? 'committed' : 'fenced'

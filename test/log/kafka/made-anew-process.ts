@@ -1,4 +1,4 @@
-/** Deletes the topic `anew` and makes it again with twice as many records: node kafka-made-anew.ts <url> */
+/** Deletes the topic `anew` and makes it again with twice as many records: node made-anew-process.ts <url> */
 import { Kafka, logLevel } from 'kafkajs'
 import { openKafkaLog } from '../../../log/kafka/kafka-log.ts'
 import { parseKafkaUrl } from '../../../log/kafka/url.ts'
