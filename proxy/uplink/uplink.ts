@@ -296,14 +296,15 @@ export class Uplink {
     let isIdle = true
     for (const uplink of this.#slots.values()) {
       if (uplink.byNumber.size > 0) isIdle = false
-      // In the order of numbers, hence of deadlines: the first that has time left ends the look.
-      const expired: Pending[] = []
+      // In the order of numbers, hence of deadlines: the first that has time left ends the look. Once each, whatever numbers
+      // a read has by now.
+      const expired = new Set<Pending>()
       for (const pending of uplink.byNumber.values()) {
         if (pending.isExempt || pending.settled) continue
         if (pending.deadlineAt > now) break
-        expired.push(pending)
+        expired.add(pending)
       }
-      if (expired.length > 0) this.#expire(uplink, expired)
+      if (expired.size > 0) this.#expire(uplink, expired)
     }
     for (const pending of this.#reads) {
       if (pending.sent && pending.retryAt <= now) this.#askAgain(pending, now)
@@ -317,8 +318,8 @@ export class Uplink {
    * The client hears that the outcome is unknown. A write that was sent stays in flight until its answer, so that a
    * slot that stands still ends in "too many requests" and not in a pile.
    */
-  #expire(uplink: SlotUplink, expired: Pending[]): void {
-    const unsent = new Set(expired.filter(({ sent }) => !sent))
+  #expire(uplink: SlotUplink, expired: Set<Pending>): void {
+    const unsent = new Set(expired.values().filter(({ sent }) => !sent))
     if (unsent.size > 0) uplink.lane.remove(({ pending }) => unsent.has(pending))
     for (const pending of expired) {
       const isOver = !pending.sent || pending.isRead
