@@ -21,7 +21,7 @@ import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/until.ts'
 
 const commands = commandTopic(defaultGroup)
-const replyDeadlineMs = 4_000
+const replyDeadlineMs = 8_000
 const done: Outcome = { error: null, body: Buffer.from('{}'), version: 'v' }
 
 /** An uplink of one slot, whose log a gate can hold back. What commands come to is noted under their names. */
@@ -84,6 +84,10 @@ class Rig implements Disposable {
       .read(commands, partition, 0)
       .map(({ value }) => decodeCommand(value))
       .map(({ n, payload }) => ({ n, name: payload.toString() }))
+  }
+
+  async bytesInFlight(): Promise<number> {
+    return (await this.env.metrics.inFlightBytes.get()).values[0]!.value
   }
 
   async inFlight(): Promise<number> {
@@ -189,6 +193,16 @@ void t.test('at its deadline a command is given up: never sent, it is taken back
   t.strictSame(rig.uplink.overdueSlots(), [])
 })
 
+void t.test('of a write that waits for its answer beyond the deadline little is kept', async (t) => {
+  using rig = new Rig()
+  await rig.sent('write', { payload: Buffer.alloc(10_000) })
+  t.ok((await rig.bytesInFlight()) > 10_000)
+  rig.pass(replyDeadlineMs)
+  t.ok((await rig.bytesInFlight()) < 1_000)
+  rig.answer(1)
+  t.equal(await rig.bytesInFlight(), 0)
+})
+
 void t.test('a read without an answer is asked again, later each time; a write is not', async (t) => {
   using rig = new Rig()
   await rig.sent('write')
@@ -200,9 +214,13 @@ void t.test('a read without an answer is asked again, later each time; a write i
   t.equal(asked().length, 2, 'not so soon')
   rig.pass(readRetryMs)
   await until('it is asked once more', () => asked().length === 3)
+  rig.pass(3 * readRetryMs)
+  t.equal(asked().length, 3)
+  rig.pass(readRetryMs)
+  await until('and again', () => asked().length === 4)
   t.strictSame(
     rig.inLog().map(({ n }) => n),
-    [1, 2, 3, 4],
+    [1, 2, 3, 4, 5],
     'each time under a number of its own',
   )
   rig.answerRead(4)
@@ -319,7 +337,7 @@ void t.test('whatever happens, each command is told once or taken back, and noth
           if (typeof n === 'number') open.push({ name, n, isRead })
         } else if (what === 'resync') rig.uplink.resync('default/0')
         else if (what === 'reach the log') await new Promise((resolve) => setImmediate(resolve))
-        else if (what === 'pass') rig.clock.advance(at * 500)
+        else if (what === 'pass') rig.clock.advance(at * 1_000)
         else if (one && what === 'take back') {
           if (rig.uplink.cancel('default/0', one.n)) takenBack.add(one.name)
         } else if (one) answer(one)
