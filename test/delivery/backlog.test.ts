@@ -37,7 +37,7 @@ async function overflowing(cluster: InProcessCluster) {
   const epochs = new Map<string, string>()
   for (const room of rooms) {
     await sender.subscribe(room)
-    epochs.set(room, ((await slow.subscribe(room))['subscribe'] as { epoch: string }).epoch)
+    epochs.set(room, ((await slow.subscribe(room)).subscribe as { epoch: string }).epoch)
     await sender.publish(room, 'first')
     await until('it arrived', () => slow.dataOf(room).length === 1)
   }

@@ -4,7 +4,8 @@ import t from 'tap'
 import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, onlySlot } from '../harness/by-hand.ts'
-import type { Client, Reply } from '../harness/clients/client.ts'
+import type { Client } from '../harness/clients/client.ts'
+import type { Message } from '../harness/clients/messages.ts'
 import { until } from '../support/until.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 
@@ -21,8 +22,8 @@ async function lossyWorker(cluster: InProcessCluster) {
 const lose = (entries: unknown[]) => void (entries.length = 0)
 const spoil = (entries: { value: Buffer }[]) => entries.forEach((entry) => (entry.value = Buffer.from('spoilt')))
 
-function positionOf(reply: Reply): { epoch: string; offset: number } {
-  return reply['subscribe'] as { epoch: string; offset: number }
+function positionOf(reply: Message): { epoch: string; offset: number } {
+  return reply.subscribe as { epoch: string; offset: number }
 }
 
 async function unsubscribed(client: Client, code: number): Promise<void> {
@@ -114,7 +115,7 @@ t.test('a stream of another epoch', async (t) => {
   await client.publish('room', 'of the other')
   await unsubscribed(client, unsubscribes.invalidated.code)
   t.same(client.dataOf('room'), [1])
-  const reply = (await client.subscribe('room', { epoch, offset: 1 }))['subscribe'] as { recovered?: true }
+  const reply = (await client.subscribe('room', { epoch, offset: 1 })).subscribe as { recovered?: true }
   t.match(reply, { epoch: 'another', offset: 1, was_recovering: true })
   t.notOk(reply.recovered)
 })

@@ -33,7 +33,7 @@ t.test('a duplicate that straddles a warm hand-off', async (t) => {
   await late.subscribe('room')
   t.equal((await cluster.store.lease(onlySlot)).owner, a.id, 'A handled it')
   gate.open()
-  await until('B owns the slot', async () => (await cluster.store.lease(onlySlot)).owner === b.id)
+  await cluster.owned([b])
 
   const { key, value } = cluster.logData.read(commands, 0, original)[0]!
   cluster.logData.append(commands, 0, [{ key, value }])

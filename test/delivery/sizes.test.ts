@@ -101,7 +101,7 @@ t.test('12 KB of info, 100 messages, one history, and a recovery', async (t) => 
   const proxy = await cluster.proxy()
   const other = await cluster.client(proxy)
   const client = await withInfo(proxy, 12_000)
-  const { epoch } = (await client.subscribe('room'))['subscribe'] as { epoch: string }
+  const { epoch } = (await client.subscribe('room')).subscribe as { epoch: string }
   for (let i = 0; i < 100; i++) t.notOk((await client.publish('room', i)).error)
   const { history } = (await client.command({ history: { channel: 'room', limit: 100 } })) as never as {
     history: { publications: unknown[] }
@@ -220,14 +220,14 @@ t.test('a message that an older version stored, and that no answer holds', async
   await using cluster = await clusterByHand()
   await give(cluster, await cluster.worker())
   const client = await cluster.client(await cluster.proxy())
-  const { epoch } = (await client.subscribe('room'))['subscribe'] as { epoch: string }
+  const { epoch } = (await client.subscribe('room')).subscribe as { epoch: string }
   for (const data of [1, 2, 3]) await client.publish('room', data)
   const large = Buffer.from(JSON.stringify('x'.repeat(recordBytesMax)))
   cluster.storeData.sql.run('UPDATE message SET data = ? WHERE offset = 2', large)
   await client.command({ unsubscribe: { channel: 'room' } })
   const missed = await client.subscribe('room', { epoch, offset: 1 })
   t.match(missed, { subscribe: { was_recovering: true, offset: 3 } }, 'its subscriber begins anew')
-  t.equal((missed['subscribe'] as { recovered?: true }).recovered, undefined)
+  t.equal((missed.subscribe as { recovered?: true }).recovered, undefined)
   const history = (since: number) =>
     client.command({ history: { channel: 'room', limit: 9, since: { epoch, offset: since } } })
   t.match(await history(1), { error: { code: errors.limitExceeded.code } })
@@ -241,7 +241,7 @@ t.test('a row that an older version left, and that the log can never take', asyn
   await give(cluster, first)
   const proxy = await cluster.proxy()
   const client = await cluster.client(proxy)
-  const { epoch } = (await client.subscribe('room'))['subscribe'] as { epoch: string }
+  const { epoch } = (await client.subscribe('room')).subscribe as { epoch: string }
   await client.publish('room', 1)
   first.kill()
   const left = () => Number(cluster.storeData.sql.get('SELECT count(*) AS n FROM outbox')!['n'])

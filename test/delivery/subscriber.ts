@@ -1,7 +1,7 @@
 import { socketBytesMax } from '../../proxy/sessions/backlog.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
-import { FrameReader } from '../harness/clients/client.ts'
+import { FrameReader } from '../harness/clients/frame-reader.ts'
 import { epochOf } from './model-slot.ts'
 import { connectionOf } from '../support/connection.ts'
 
@@ -80,8 +80,8 @@ export class Subscriber {
       const { id, push } = message
       if (id) {
         this.#check(this.#unanswered.delete(id), `command ${id} was answered twice`)
-        if (message['subscribe']) this.#joined(id, message['subscribe'] as never)
-        else if (message['unsubscribe']) this.#left(this.#asked.get(id)!.channel)
+        if (message.subscribe) this.#joined(id, message.subscribe as never)
+        else if (message.unsubscribe) this.#left(this.#asked.get(id)!.channel)
       } else if (push?.pub) this.#publication(push.channel!, push.pub.offset)
       else if (push) this.#check(false, `unasked push ${JSON.stringify(push)}`)
     }

@@ -1,11 +1,12 @@
-import type { Log } from '../../log/log.ts'
+/** A cluster in one process whose slots a test leads by hand, and what became of them in the log and the store. */
+import type { Log, LogEntry } from '../../log/log.ts'
 import { encodeCommand } from '../../protocol/records/command.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
 import { decodeStatus, encodeJson } from '../../protocol/records/status.ts'
 import type { ControlRecord, StatusRecord } from '../../protocol/records/status.ts'
 import { slotCount } from '../../config/config.ts'
 import { commandTopic, controlTopic, defaultGroup, statusTopic } from '../../protocol/records/topics.ts'
-import { slotId } from '../../protocol/slot.ts'
+import { parseSlot, slotId } from '../../protocol/slot.ts'
 import type { Message } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Worker } from '../../worker/worker.ts'
@@ -31,8 +32,11 @@ export async function clusterByHand(flags: Record<string, string> = {}, origin =
 
 /** What a controller would hint. */
 export function hint(cluster: InProcessCluster, record: ControlRecord): void {
-  const key = Buffer.from(record.type === 'move' ? record.slot : record.worker)
-  cluster.logData.append(controlTopic, 0, [{ key, value: encodeJson(record) }])
+  cluster.logData.append(controlTopic, 0, [hintEntry(record)])
+}
+
+function hintEntry(record: ControlRecord): LogEntry {
+  return { key: Buffer.from(record.type === 'move' ? record.slot : record.worker), value: encodeJson(record) }
 }
 
 /** Moves a slot and waits until it has: `from` lets go in order when named, and is fenced otherwise. */
@@ -42,12 +46,7 @@ export async function give(
   from: Worker | null = null,
   slot: SlotId = onlySlot,
 ): Promise<void> {
-  const { epoch } = await cluster.store.lease(slot)
-  hint(cluster, { type: 'move', term: 1, slot, epoch, from: from?.id ?? null, to: to.id, announced: null })
-  await until(`${to.id} owns ${slot}`, async () => {
-    const lease = await cluster.store.lease(slot)
-    return lease.epoch > epoch && lease.owner === to.id
-  })
+  await giveBy((move) => hint(cluster, move), cluster, { to, from, slot })
 }
 
 /** As `give`, where the processes have another log than the cluster's own. */
@@ -57,18 +56,25 @@ export async function giveVia(
   to: Worker,
   from: Worker | null = null,
 ): Promise<void> {
-  const { epoch } = await cluster.store.lease(onlySlot)
-  const order = { term: 1, slot: onlySlot, epoch, from: from?.id ?? null, to: to.id, announced: null }
-  await log.append(controlTopic, 0, [{ key: Buffer.from(onlySlot), value: encodeJson({ type: 'move', ...order }) }])
-  await until(`${to.id} owns ${onlySlot}`, async () => {
-    const lease = await cluster.store.lease(onlySlot)
+  await giveBy((move) => log.append(controlTopic, 0, [hintEntry(move)]), cluster, { to, from, slot: onlySlot })
+}
+
+async function giveBy(
+  send: (move: ControlRecord) => unknown,
+  cluster: InProcessCluster,
+  { to, from, slot }: { to: Worker; from: Worker | null; slot: SlotId },
+): Promise<void> {
+  const { epoch } = await cluster.store.lease(slot)
+  await send({ type: 'move', term: 1, slot, epoch, from: from?.id ?? null, to: to.id, announced: null })
+  await until(`${to.id} owns ${slot}`, async () => {
+    const lease = await cluster.store.lease(slot)
     return lease.epoch > epoch && lease.owner === to.id
   })
 }
 
 /** Waits until everything in the slot's log has been handled. */
 export async function handled(cluster: InProcessCluster, slot: SlotId = onlySlot): Promise<void> {
-  const partition = Number(slot.split('/')[1])
+  const { partition } = parseSlot(slot)
   await until(`${slot} has no lag`, async () => {
     const { nextOffset } = await cluster.store.lease(slot)
     return nextOffset === cluster.logData.range(commands, partition).next

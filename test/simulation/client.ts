@@ -1,6 +1,6 @@
 import { errors } from '../../protocol/client/codes.ts'
 import type { Operation } from '../integrity/history.ts'
-import type { Message } from '../harness/clients/client.ts'
+import type { Message } from '../harness/clients/messages.ts'
 import { bodyOf, commandOf } from './asked.ts'
 import type { Asked, Publication, Room, Sending, SubscribeResult } from './asked.ts'
 import type { Connection, ConnectionEvents } from './connection.ts'
@@ -255,7 +255,7 @@ export class SimulatedClient {
   }
 
   #joined({ room, recovering }: Asked & { kind: 'join' | 'leave' }, message: Message): void {
-    const result = message['subscribe'] as SubscribeResult | undefined
+    const result = message.subscribe as SubscribeResult | undefined
     if (result === undefined) {
       if (message.error!.code !== errors.internal.code && message.error!.code !== errors.tooManyRequests.code)
         this.#world.broken(`${this.name}: subscribe to ${room.name} ended in ${message.error!.code}`)
@@ -292,7 +292,7 @@ export class SimulatedClient {
     const { message, room, attempt } = sending
     const { error } = reply
     if (!error) {
-      const place = (reply['rpc'] as { data: { epoch: string; offset: number } } | undefined)?.data ?? null
+      const place = (reply.rpc as { data: { epoch: string; offset: number } } | undefined)?.data ?? null
       const known = place && { epoch: place.epoch, offset: place.offset }
       return this.#record({ kind: 'acknowledged', channel: room, message, attempt, place: known })
     }

@@ -1,9 +1,9 @@
+/** A client that speaks no protocol at all until the test does. */
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
 import { websocketPath } from '../../../proxy/transports/websocket/route.ts'
 import { until } from '../../support/until.ts'
-import type { Served } from '../served.ts'
 
 const headers = ['Host: x', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
 
@@ -37,8 +37,8 @@ export class BareClient implements Disposable {
     socket.on('close', () => (this.closed = true))
   }
 
-  static async open(served: Served, host = '127.0.0.1'): Promise<BareClient> {
-    const socket = createConnection(served.port, host)
+  static async open({ port }: { port: number }, host = '127.0.0.1'): Promise<BareClient> {
+    const socket = createConnection(port, host)
     await once(socket, 'connect')
     return new BareClient(socket)
   }

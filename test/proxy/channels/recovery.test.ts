@@ -124,7 +124,7 @@ void t.test('any client that comes from anywhere', async (t) => {
     const before = stream.top
     stream.top += each.publishedMeanwhile
     await until('it is answered', () => client.replies.has(id))
-    const reply = client.replies.get(id)!['subscribe'] as Subscribed
+    const reply = client.replies.get(id)!.subscribe as Subscribed
     const position = reply.recovered ? from.offset + offsetsOf(reply.publications).length : reply.offset
     const live = (): number[] => offsetsOf(client.received.get(channel))
     await until('it has what follows', () => live().length >= stream.top - position)
@@ -150,7 +150,7 @@ void t.test('any client that comes from anywhere', async (t) => {
     fc.asyncProperty(fc.array(coming, { minLength: 1, maxLength: 6 }), async (comings) => {
       const channel = `room:${run++}`
       const publisher = await cluster.client(proxy)
-      const { epoch } = (await publisher.subscribe(channel))['subscribe'] as Subscribed
+      const { epoch } = (await publisher.subscribe(channel)).subscribe as Subscribed
       const stream = { epoch, top: 0 }
       for (const each of comings) await comes(publisher, channel, stream, each)
       assert.deepEqual(offsetsOf(publisher.received.get(channel)), range(0, stream.top))

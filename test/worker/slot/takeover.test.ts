@@ -29,7 +29,7 @@ async function whileWarm(meanwhile: (cluster: Awaited<ReturnType<typeof clusterB
   await until('B is held', () => gate.held > 0)
   await meanwhile(cluster)
   gate.open()
-  await until('B owns it', async () => (await cluster.store.lease(onlySlot)).owner === b.id)
+  await cluster.owned([b])
   return cluster
 }
 
@@ -101,7 +101,7 @@ t.test('what is committed while a successor warms up', async (t) => {
   commits.open()
   await handled(cluster)
   leases.open()
-  await until('B owns it', async () => (await cluster.store.lease(onlySlot)).owner === b.id)
+  await cluster.owned([b])
   send(4, 'room')
   await until('B has handled it', async () => {
     const { owner, nextOffset } = await cluster.store.lease(onlySlot)
