@@ -38,14 +38,14 @@ function client(t: Test, dataDir: string): { connection: EngineConnection; said:
   return { connection, said }
 }
 
-const groups = (connection: EngineConnection): Promise<unknown> => connection.request('store', 'groups', [])
+const leases = (connection: EngineConnection): Promise<unknown> => connection.request('store', 'leases', [])
 
 void t.test('a socket that is taken away is made anew, and whoever is connected stays so', async (t) => {
   const dataDir = await temporaryDirectory(t)
   const warned: unknown[] = []
   await start(t, dataDir, ({ level, msg }) => void (level === 40 && warned.push(msg)))
   const early = client(t, dataDir)
-  await groups(early.connection)
+  await leases(early.connection)
   const before = (await readPlace(dataDir))!.socket
   await rm(dirname(before), { recursive: true })
   const after = await until(
@@ -56,9 +56,9 @@ void t.test('a socket that is taken away is made anew, and whoever is connected 
     },
     deadlineMs,
   )
-  t.same(await groups(client(t, dataDir).connection), [])
+  t.same(await leases(client(t, dataDir).connection), [])
   t.equal((await stat(after.socket)).mode & 0o777, 0o600)
-  t.same(await groups(early.connection), [])
+  t.same(await leases(early.connection), [])
   t.same(early.said, [], 'its connection never broke')
   t.same(warned, ['socket was removed, made anew'])
 })
@@ -72,21 +72,21 @@ void t.test('a socket that is another one, and a note that is gone', async (t) =
   await rename(socket, `${socket}.old`)
   await writeFile(socket, '')
   await until('another socket', async () => (await readPlace(dataDir))?.socket !== socket, deadlineMs)
-  t.same(await groups(client(t, dataDir).connection), [])
+  t.same(await leases(client(t, dataDir).connection), [])
 })
 
 void t.test('who cannot reach an engine says so once an outage, with the path', async (t) => {
   const dataDir = await temporaryDirectory(t)
   const { connection, said } = client(t, dataDir)
-  await t.rejects(groups(connection), { code: 'unavailable' })
+  await t.rejects(leases(connection), { code: 'unavailable' })
   t.same(said, [`engine of ${dataDir} is away: there is no ${dataDir}/engine.json, which a running engine keeps`])
   const child = await EngineChild.start(t, dataDir)
-  t.same(await groups(connection), [])
+  t.same(await leases(connection), [])
   t.equal(said[1], `engine of ${dataDir} is back`)
   const { socket } = (await readPlace(dataDir))!
   await child.end('SIGKILL')
   const late = client(t, dataDir)
-  await t.rejects(groups(late.connection), { code: 'unavailable' })
+  await t.rejects(leases(late.connection), { code: 'unavailable' })
   t.same(late.said, [`engine of ${dataDir} is away: connect ECONNREFUSED ${socket}`])
 })
 
@@ -105,7 +105,7 @@ void t.test('a start removes what killed engines left', async (t) => {
   await start(t, await temporaryDirectory(t))
   const left = (await readdir(temporary)).map((name) => join(temporary, name))
   t.notOk(places.some((place) => left.includes(place)))
-  t.same(await groups(client(t, living).connection), [], 'one that lives is still to be reached')
+  t.same(await leases(client(t, living).connection), [], 'one that lives is still to be reached')
 })
 
 void t.test('it leaves alone what may be another one’s, or lives', async (t) => {
