@@ -1,8 +1,8 @@
-// Proves what a batch of records comes to before anything happens: what is dropped, in which order interest and
+// Proves what a batch of records comes to before anything happens: in which order interest and
 // publications take effect, what each event carries, and where a commit is cut.
 import t from 'tap'
 import { errors } from '../../../protocol/client/codes.ts'
-import { channelsOf, commandsOf, fingerprintOf, readBatch } from '../../../worker/slot/batch.ts'
+import { commandsOf, fingerprintOf, readBatch } from '../../../worker/slot/batch.ts'
 import { appCommand } from '../../../worker/slot/handle.ts'
 import { newChannel, planBatch } from '../../../worker/slot/plan.ts'
 import type { OutboxChanges } from '../../../worker/slot/outbox.ts'
@@ -69,7 +69,7 @@ function plan(
 const eventsFor = (instance: string, { commit }: ReturnType<typeof plan>) =>
   commit.outbox.flatMap(({ body }) => (decodeInbox(body, instance) as EventBatch | null)?.events ?? [])
 
-t.test('what is dropped', async (t) => {
+t.test('records that are passed over are behind the slot all the same', async (t) => {
   const values = [
     command({ producer: 'p.1', n: 3 }),
     command({ producer: 'p.1', n: 4 }),
@@ -79,14 +79,6 @@ t.test('what is dropped', async (t) => {
     command({ producer: 'dead.1', instance: 'dead', n: 1 }),
     command({ producer: 'p.1', n: 9 }),
   ]
-  const items = readBatch(
-    memory({ producers: new Map([['p.1', 3]]), tombstones: new Set(['dead']) }),
-    records(...values),
-  )
-  t.same(
-    items.map(({ dropped }) => dropped),
-    ['duplicate', null, 'duplicate', null, 'format', 'tombstone', null],
-  )
   const { commit } = plan(values, [], { producers: new Map([['p.1', 3]]), tombstones: new Set(['dead']) })
   t.same(commit.producers, [
     ['p.1', 9],
@@ -94,15 +86,6 @@ t.test('what is dropped', async (t) => {
   ])
   t.match(commit.deadLetters, [{ offset: 9, reason: 'format' }])
   t.match(commit, { expected: 5, next: 12, fingerprint: fingerprintOf(values.at(-1)!) })
-})
-
-t.test('an instance is gone from its record on, within the batch too', async (t) => {
-  const gone = command({ producer: 'c', instance: 'c', method: 'gone', channel: '', payload: Buffer.from('dead') })
-  const items = readBatch(memory(), records(from('dead'), gone, from('dead'), from('alive')))
-  t.same(
-    items.map(({ dropped }) => dropped),
-    [null, null, 'tombstone', null],
-  )
 })
 
 t.test('interest takes effect in the order of the log', async (t) => {
@@ -250,18 +233,6 @@ t.test('tops of more names than one event holds', async (t) => {
   t.ok(event?.kind === 'tops' && event.tops.length > 100 && event.tops.length < 500)
   t.ok(planned.commit.outbox.every(({ body }) => body.length < recordBytesMax))
   t.equal(eventsFor('p1', planned).length, 2, 'what follows is answered')
-})
-
-t.test('channels that a batch needs', async (t) => {
-  const items = readBatch(
-    memory(),
-    records(
-      command({ channel: 'a' }),
-      command({ method: 'tops', channel: '', payload: Buffer.from('["b"]') }),
-      Buffer.from('-'),
-    ),
-  )
-  t.same([...channelsOf(items)], ['a', 'b'])
 })
 
 t.test('the time of a message, by clocks that are wrong', async (t) => {
