@@ -1,3 +1,4 @@
+/** What the tests of this folder attack. */
 import t from 'tap'
 import type { Test } from 'tap'
 import { until } from '../support/until.ts'

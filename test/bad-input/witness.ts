@@ -1,3 +1,4 @@
+/** Clients that notice when an attack on others disturbs them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Wire } from '../harness/clients/wire.ts'
 import { until } from '../support/until.ts'

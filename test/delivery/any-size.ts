@@ -1,3 +1,4 @@
+/** A property of every cluster: whatever the size of what clients send, all of it is answered. */
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import type { Test } from 'tap'

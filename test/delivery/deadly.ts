@@ -1,3 +1,4 @@
+/** Apps that do not survive some messages. */
 import type { App } from '../../protocol/app/contract.ts'
 import { chat } from '../../apps/chat/chat.ts'
 

@@ -1,3 +1,4 @@
+/** What the log and the store of a cluster in one process say about its instances. */
 import { decodeEnvelope } from '../../protocol/records/envelope.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'

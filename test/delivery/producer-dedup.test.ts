@@ -3,7 +3,8 @@
 import t from 'tap'
 import { statusTopic } from '../../protocol/records/topics.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
-import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from '../harness/by-hand.ts'
+import { clusterByHand, commands, give, handled, hint, onlySlot, stored } from '../harness/by-hand.ts'
+import { commandOf } from '../support/records.ts'
 import { until } from '../support/until.ts'
 import { Gate } from '../support/gate.ts'
 

@@ -1,3 +1,4 @@
+/** A client of a proxy alone, which judges all that it gets. */
 import { socketBytesMax } from '../../proxy/sessions/backlog.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/sessions/session.ts'

@@ -1,7 +1,5 @@
 /** A cluster in one process whose slots a test leads by hand, and what became of them in the log and the store. */
 import type { Log, LogEntry } from '../../log/log.ts'
-import { encodeCommand } from '../../protocol/records/command.ts'
-import type { CommandRecord } from '../../protocol/records/command.ts'
 import { decodeStatus, encodeJson } from '../../protocol/records/status.ts'
 import type { ControlRecord, StatusRecord } from '../../protocol/records/status.ts'
 import { slotCount } from '../../config/config.ts'
@@ -93,24 +91,6 @@ export function storedMessages(
 ): Promise<Message[]> {
   const all = { after: 0, before: null, since: 0, limit: 100_000, reverse: false, bytesMax: 1_000_000_000 }
   return cluster.store.messages(slot, { channel, ...all })
-}
-
-/** A command as a proxy that is not there would have sent it. */
-export function commandOf(command: Partial<CommandRecord> & { channel: string; n: number }): Buffer {
-  return encodeCommand({
-    producer: 'p-elsewhere.1',
-    instance: 'p-elsewhere',
-    session: 's',
-    user: 'u',
-    method: 'publish',
-    time: 1,
-    seed: `seed${command.n}`.padEnd(24, '0'),
-    history: { size: 100, ttlMs: 1_000_000 },
-    connInfo: null,
-    takesParts: false,
-    payload: Buffer.from('null'),
-    ...command,
-  })
 }
 
 /** All announcements so far. */

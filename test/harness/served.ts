@@ -1,3 +1,4 @@
+/** A cluster in one process whose proxy is served on a port. */
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'

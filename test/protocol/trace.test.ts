@@ -1,5 +1,5 @@
 import t from 'tap'
-import { commandOf } from '../harness/by-hand.ts'
+import { commandOf } from '../support/records.ts'
 import { decodeCommand } from '../../protocol/records/command.ts'
 import { decodeEnvelope, encodeEnvelope } from '../../protocol/records/envelope.ts'
 import { traceContextOf } from '../../protocol/trace.ts'

@@ -1,3 +1,4 @@
+/** A simulated client: it does what users do, checks what it is told, and puts it on record. */
 import { errors } from '../../protocol/client/codes.ts'
 import type { Operation } from '../integrity/history.ts'
 import type { Message } from '../harness/clients/messages.ts'

@@ -1,3 +1,4 @@
+/** A cluster on virtual time, with its clients and its faults. */
 import pino from 'pino'
 import type { Logger } from 'pino'
 import type { Config } from '../../config/config.ts'

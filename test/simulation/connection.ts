@@ -1,3 +1,4 @@
+/** The connection of a simulated client. */
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
 import { FrameReader } from '../harness/clients/frame-reader.ts'

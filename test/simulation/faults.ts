@@ -1,3 +1,4 @@
+/** What goes wrong in a run, and when. */
 import {
   commandTopic,
   controlTopic,

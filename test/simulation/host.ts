@@ -1,3 +1,4 @@
+/** A simulated machine with one process, and its clock. */
 import type { Clock } from '../../platform/clock.ts'
 import type { Scheduler, Task, TaskOwner } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'

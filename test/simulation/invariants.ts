@@ -1,3 +1,4 @@
+/** What must be true at every step, of the store and of every proxy. */
 import { isAfter } from '../../protocol/records/position.ts'
 import type { Position } from '../../protocol/records/position.ts'
 import { decodeEnvelope } from '../../protocol/records/envelope.ts'

@@ -1,3 +1,4 @@
+/** The records of the simulated log. */
 import { readBatchMax } from '../../log/log.ts'
 import { LogError } from '../../log/errors.ts'
 import type { LogEntry, LogRange, LogRecord, TopicSpec } from '../../log/log.ts'

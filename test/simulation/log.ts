@@ -1,3 +1,4 @@
+/** The log as one simulated process reaches it. */
 import { readBatchMax } from '../../log/log.ts'
 import { LogError } from '../../log/errors.ts'
 import type { Log, LogEntry, LogReader, LogRecord } from '../../log/log.ts'

@@ -1,3 +1,4 @@
+/** Mistakes that the simulation has found, with what brings each back. */
 import type { Edit } from './mutants.ts'
 
 /** A mistake that a seed once showed: what it was, the edits that make it again, and a seed that shows it. */

@@ -1,3 +1,4 @@
+/** Mistakes in production that the simulation must notice, and how they get there. */
 import { registerHooks } from 'node:module'
 import { mistakes } from './mistakes.ts'
 

@@ -1,3 +1,4 @@
+/** What becomes of a request on its way, and of its answer. */
 import { LogError } from '../../log/errors.ts'
 import { StoreError } from '../../store/errors.ts'
 import type { Host, Link } from './host.ts'

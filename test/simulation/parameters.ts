@@ -1,3 +1,4 @@
+/** What a seed decides about a run before it begins. */
 import type { Config } from '../../config/config.ts'
 import { testConfig } from '../harness/settings.ts'
 import type { Delays, Rates } from './network.ts'

@@ -1,3 +1,4 @@
+/** Runs many seeds in as many processes as there are cores. */
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'

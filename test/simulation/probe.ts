@@ -1,3 +1,4 @@
+/** Watches modules of production from inside, without changing what they do. */
 import { AppendLane } from '../../log/append-lane.ts'
 import { Dispatcher } from '../../proxy/dispatcher.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'

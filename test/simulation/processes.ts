@@ -1,3 +1,4 @@
+/** The life of simulated processes: production modules on a simulated clock, log and store. */
 import type { Logger } from 'pino'
 import type { Config } from '../../config/config.ts'
 import type { Controller } from '../../controller/controller.ts'

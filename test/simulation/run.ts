@@ -1,3 +1,4 @@
+/** One run, from its seed to its verdict. */
 import { check, report } from '../integrity/checker.ts'
 import type { Operation } from '../integrity/history.ts'
 import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'

@@ -1,3 +1,4 @@
+/** Virtual time, and the order in which everything happens. */
 import type { Seeded } from './seeded.ts'
 
 /** Who a task belongs to: it does not run while its process is frozen, and never once it is dead. */

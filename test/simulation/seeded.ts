@@ -1,3 +1,4 @@
+/** Randomness that a seed decides. */
 import type { Random } from '../../platform/random.ts'
 
 /**

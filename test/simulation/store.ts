@@ -1,3 +1,4 @@
+/** The store as one simulated process reaches it. */
 import { DatabaseSync } from 'node:sqlite'
 import { Sql } from '../../engine/sql.ts'
 import { SqliteStore } from '../../store/embedded/sqlite-store.ts'

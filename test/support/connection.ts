@@ -1,3 +1,4 @@
+/** A client's connection, where a test needs only a part of one. */
 import type { Connection } from '../../proxy/transports/transport.ts'
 import { jsonOverWebSocket } from '../../proxy/transports/websocket/json-over-websocket.ts'
 

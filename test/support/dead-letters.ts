@@ -1,3 +1,4 @@
+/** What a worker has set aside, as the store keeps it. */
 import { bytes, integer, text } from '../../engine/sql.ts'
 import type { Sql } from '../../engine/sql.ts'
 import type { SlotId } from '../../protocol/slot.ts'

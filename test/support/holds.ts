@@ -1,3 +1,4 @@
+/** Properties as assertions. */
 import * as fc from 'fast-check'
 import type { Test } from 'tap'
 

@@ -1,3 +1,4 @@
+/** Time that a test leads. */
 import type { Clock, Timer } from '../../platform/clock.ts'
 
 /** A clock that stands still until the test moves it. */

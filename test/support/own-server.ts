@@ -1,3 +1,4 @@
+/** Kafka and MariaDB that a test has for itself. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Kafka and MySQL that all tests share. */
 import { randomBytes } from 'node:crypto'
 import { Kafka, logLevel } from 'kafkajs'
 import { makeDatabase } from '../../compose/services/database.ts'

@@ -1,3 +1,4 @@
+/** One direction of a connection through a TcpProxy. */
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Gate } from './gate.ts'

@@ -1,3 +1,4 @@
+/** A link of the network that a test slows down, fills and cuts. */
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { Gate } from './gate.ts'

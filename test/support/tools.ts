@@ -1,3 +1,4 @@
+/** Programs that tests need and the machine may lack. */
 import { bringPrograms, findProgram, type Say } from '../../compose/services/programs.ts'
 
 const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome']

@@ -1,6 +1,8 @@
+/** Many real clients of a cluster of real processes, and the history of what they do and see. */
 import { check, report } from '../../integrity/checker.ts'
 import type { Operation } from '../../integrity/history.ts'
-import { answerDeadlineMs, attemptsMax, Member, type Payload } from './member.ts'
+import { Load } from './load.ts'
+import { Member } from './member.ts'
 import { tokenFor } from '../tokens.ts'
 import { until } from '../../support/until.ts'
 
@@ -18,20 +20,11 @@ export interface FleetOptions {
   visitors?: number
 }
 
-/** One in this many messages is a plain publish, without a key and without a second attempt. */
-export const publishEvery = 4
-
 /** Clients that connect at the same time while a fleet starts. */
-export const connectingMax = 25
-
-/** Time whose messages are sent at once at most, after this process could not run. */
-export const catchUpMaxMs = 100
+const connectingMax = 25
 
 /** Answers come sooner than this where nothing is wrong. */
-export const promptMs = 1_000
-
-/** A visitor rests this long between two visits. */
-export const visitPauseMs = 200
+const promptMs = 1_000
 
 /**
  * Many real clients, each in a few rooms, that send at a steady rate. What they do and see goes into `operations`.
@@ -42,12 +35,9 @@ export class Fleet implements Disposable {
   readonly #visitors: Member[] = []
   readonly #rooms: string[]
   readonly #options: Required<FleetOptions>
-  readonly #pending = new Set<Promise<void>>()
   /** Attempts without an outcome, in the order in which they were made, and when. */
   readonly #underWay = new Map<string, number>()
-  #sent = 0
-  #load: NodeJS.Timeout | null = null
-  #visits: Promise<void>[] = []
+  #load: Load | null = null
 
   private constructor(options: FleetOptions) {
     this.#options = { clients: 200, rooms: 40, roomsPerClient: 3, sendsPerSecond: 120, visitors: 8, ...options }
@@ -72,28 +62,15 @@ export class Fleet implements Disposable {
     return [...this.#members, ...this.#visitors]
   }
 
-  /** Starts the steady load. Clients take turns, and each takes turns between its rooms. */
+  /** Starts the steady load. */
   startLoad(): void {
-    const perMs = this.#options.sendsPerSecond / 1_000
-    let at = performance.now()
-    let due = 0
-    this.#load = setInterval(() => {
-      const now = performance.now()
-      // What could not be sent in time on a busy machine is left out: a burst would be another test.
-      due += Math.min(now - at, catchUpMaxMs) * perMs
-      at = now
-      for (; due >= 1; due--) this.#sendOne()
-    }, 10)
-    this.#visits = this.#visitors.map((visitor) => this.#visit(visitor))
+    this.#load = new Load(this.#members, this.#visitors, this.#options)
   }
 
   /** Stops the load and waits until every message has its outcome. */
   async stopLoad(): Promise<void> {
-    if (this.#load !== null) clearInterval(this.#load)
+    await this.#load?.stop()
     this.#load = null
-    await Promise.all(this.#visits)
-    const deadlineMs = attemptsMax * answerDeadlineMs * 2
-    await until('every message to have an outcome', () => this.#pending.size === 0, deadlineMs)
   }
 
   /** Waits until `count` more messages were acknowledged: traffic flows. */
@@ -179,8 +156,7 @@ export class Fleet implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#load !== null) clearInterval(this.#load)
-    this.#load = null
+    this.#load?.[Symbol.dispose]()
     for (const member of this.#everybody) member.close()
   }
 
@@ -214,40 +190,6 @@ export class Fleet implements Disposable {
       token,
       record: (operation) => this.#record(operation),
     })
-  }
-
-  /** Leaves its rooms in turn, comes back, says something; is in both when the load has stopped. */
-  async #visit(visitor: Member): Promise<void> {
-    const rooms = [...visitor.rooms.keys()]
-    for (let turn = 0; this.#load !== null; turn++) {
-      const room = rooms[turn % rooms.length]
-      if (room === undefined) return
-      await visitor.leaveFor(room, visitPauseMs)
-      await this.#send(visitor, room)
-    }
-  }
-
-  #sendOne(): void {
-    const number = this.#sent
-    const member = this.#members[number % this.#members.length]
-    if (member === undefined) return
-    const rooms = [...member.rooms.keys()]
-    const room = rooms[Math.floor(number / this.#members.length) % rooms.length]
-    if (room === undefined) return
-    const sending = number % publishEvery === 0 ? member.publish(room, this.#nextPayload()) : this.#send(member, room)
-    this.#pending.add(sending)
-    void sending.finally(() => this.#pending.delete(sending))
-  }
-
-  /** With a key; half of the messages may be sent again. */
-  async #send(member: Member, room: string): Promise<void> {
-    const payload = this.#nextPayload()
-    await member.send(room, payload, this.#sent % 2 === 0 ? attemptsMax : 1)
-  }
-
-  #nextPayload(): Payload {
-    const number = this.#sent++
-    return { message: `${this.#options.name}-message-${number}`, body: `text ${number}` }
   }
 
   /** Reads every room to its end; returns the tops. */

@@ -1,3 +1,4 @@
+/** A client as applications use it: the real SDK, with all that it does and sees on record. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Centrifuge, State, SubscriptionState, type PublicationContext, type Subscription } from 'centrifuge'
 import { WebSocket } from 'ws'

@@ -1,3 +1,4 @@
+/** Sets the clocks of real processes while they run. */
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** A cluster of real processes on the real services of the tests. */
 import type { Test } from 'tap'
 import { startCluster, type Cluster, type ClusterOptions } from './cluster.ts'
 import { testLog, testStore } from '../../support/services.ts'

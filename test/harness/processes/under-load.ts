@@ -1,3 +1,4 @@
+/** Faults in a cluster of real processes, and the verdict on what its clients saw meanwhile. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'

@@ -10,7 +10,7 @@ import { decodeCommand, encodeCommand } from '../../../protocol/records/command.
 import { encodeEnvelope } from '../../../protocol/records/envelope.ts'
 import { FormatError } from '../../../protocol/records/errors.ts'
 import { decodeInbox, encodeAnswer, encodeNotice } from '../../../protocol/records/event.ts'
-import { encodeEvents } from '../../support/encode-events.ts'
+import { encodeEvents } from '../../support/records.ts'
 import type { SlotEvent } from '../../../protocol/records/event.ts'
 import { decodeControl, decodeStatus, encodeJson } from '../../../protocol/records/status.ts'
 import type { ControlRecord, StatusRecord } from '../../../protocol/records/status.ts'

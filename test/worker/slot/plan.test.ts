@@ -13,7 +13,7 @@ import { decodeInbox } from '../../../protocol/records/event.ts'
 import { recordBytesMax } from '../../../protocol/records/sizes.ts'
 import type { EventBatch } from '../../../protocol/records/event.ts'
 import type { CommandRecord } from '../../../protocol/records/command.ts'
-import { commandOf } from '../../harness/by-hand.ts'
+import { commandOf } from '../../support/records.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
 import type { Effect } from '../../../protocol/app/contract.ts'
 

@@ -1,7 +1,8 @@
 // Proves that forgetting an instance that had many channels does not hold up its slot.
 import t from 'tap'
 import { pruneChunk } from '../../../worker/slot/prune.ts'
-import { clusterByHand, commandOf, commands, give, onlySlot, stored } from '../../harness/by-hand.ts'
+import { clusterByHand, commands, give, onlySlot, stored } from '../../harness/by-hand.ts'
+import { commandOf } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
 t.test('commands are handled between two chunks', async (t) => {

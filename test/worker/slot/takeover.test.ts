@@ -2,7 +2,8 @@
 // over.
 import t from 'tap'
 import { haltReason } from '../../../worker/slot/takeover.ts'
-import { clusterByHand, commandOf, commands, give, handled, hint, onlySlot, stored } from '../../harness/by-hand.ts'
+import { clusterByHand, commands, give, handled, hint, onlySlot, stored } from '../../harness/by-hand.ts'
+import { commandOf } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 import { Gate } from '../../support/gate.ts'
 
