@@ -3,7 +3,6 @@ import type { Env } from '../../cluster/env.ts'
 import type { App } from '../../protocol/app/contract.ts'
 import type { ClientCommand } from '../../protocol/client/command.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
-import type { ClientError } from '../../protocol/client/codes.ts'
 import type { ConnectResult } from '../../protocol/client/message.ts'
 import type { Namespaces } from '../access/namespaces.ts'
 import type { TokenMisfit, TokenRefusals } from '../access/token-refusals.ts'
@@ -36,17 +35,6 @@ export interface Context {
 
 /** The commands of one method, as its file takes them. */
 export type CommandOf<M extends ClientCommand['method']> = Extract<ClientCommand, { method: M }>
-
-/** Answers a command with an error. */
-export function refuse(
-  { env, output }: Pick<Context, 'env' | 'output'>,
-  session: Session,
-  id: number,
-  error: ClientError,
-): void {
-  env.metrics.rejected.inc({ code: String(error.code) })
-  output.send(session, { kind: 'error', id, error })
-}
 
 /** A good token in the wrong hands, or in the wrong place. */
 export function misfit({ refusals, sessions }: Context, session: Session, command: string, reason: TokenMisfit): void {

@@ -7,7 +7,7 @@ import type { Session } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { ClientRequest, Outcome, Uplink } from '../uplink/uplink.ts'
 import type { ClientWork } from '../uplink/work.ts'
-import { refuse } from './context.ts'
+import { refuse } from './refuse.ts'
 import type { ReadGate } from './read-gate.ts'
 
 /** A client's command that goes to the slot of its channel. */

@@ -1,6 +1,6 @@
 import { disconnects, errors } from '../../protocol/client/codes.ts'
 import type { Session } from '../sessions/session.ts'
-import { refuse } from './context.ts'
+import { refuse } from './refuse.ts'
 import type { CommandOf, Context } from './context.ts'
 
 /** A message for everybody in a channel. */

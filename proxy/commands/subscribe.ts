@@ -8,7 +8,8 @@ import type { Grant } from '../access/tokens.ts'
 import type { Joining } from '../channels/channel.ts'
 import { wantAgain } from '../sessions/session.ts'
 import type { Session } from '../sessions/session.ts'
-import { misfit, refuse } from './context.ts'
+import { misfit } from './context.ts'
+import { refuse } from './refuse.ts'
 import type { CommandOf, Context } from './context.ts'
 
 /** Ways to send publications that the protocol knows; asking for one says only that the client could take it. */

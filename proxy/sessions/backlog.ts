@@ -1,20 +1,6 @@
 import type { Encoded, Transport } from '../transports/transport.ts'
 import type { ServerMessage } from '../../protocol/client/message.ts'
-import type { Session } from './session.ts'
-
-/** What waits for a client whose connection takes no more for now. Plain values, as the session that it belongs to. */
-export interface Backlog {
-  /** Frames that go first: what is left of a message that is partly written. */
-  frames: Buffer[]
-  /** Messages, not framed yet. */
-  messages: Encoded[]
-  /** Bytes of all that waits here. */
-  bytes: number
-  /** Bytes that the socket held when it was last looked at. */
-  inSocket: number
-  /** Monotonic ms when the connection last took something. */
-  tookAt: number
-}
+import type { Backlog, Session } from './session.ts'
 
 /** A socket is given more while it holds less than this: what it holds shows how far a client is. */
 export const socketBytesMax = 65_536

@@ -1,4 +1,3 @@
-import type { Backlog } from './backlog.ts'
 import type { Connection, Encoded } from '../transports/transport.ts'
 import type { Bucket } from './token-bucket.ts'
 import type { ClientRequest } from '../uplink/uplink.ts'
@@ -60,6 +59,20 @@ export function newIntake(burst: number, freeSubscribes: number, nowMs: number):
 export interface SessionReads {
   underWay: number
   waiting: { request: ClientRequest; deadlineAt: number }[]
+}
+
+/** What waits for a client whose connection takes no more for now. (backlog.ts). */
+export interface Backlog {
+  /** Frames that go first: what is left of a message that is partly written. */
+  frames: Buffer[]
+  /** Messages, not framed yet. */
+  messages: Encoded[]
+  /** Bytes of all that waits here. */
+  bytes: number
+  /** Bytes that the socket held when it was last looked at. */
+  inSocket: number
+  /** Monotonic ms when the connection last took something. */
+  tookAt: number
 }
 
 /** What a session begins with. */

@@ -5,7 +5,7 @@ import { channelId } from './channel-id.ts'
 import type { Database } from './database.ts'
 import { Failure } from './errors.ts'
 import { bytes, bytesOrNull, integer, rowsOf, text, textOrNull } from './rows.ts'
-import type { Result } from './session.ts'
+import type { Result } from './rows.ts'
 import { joined, sql, type Sql } from './sql.ts'
 
 /** Channels or keys that one statement asks for; more make more statements of the same request. */

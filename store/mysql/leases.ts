@@ -4,7 +4,7 @@ import type { SlotId } from '../../protocol/slot.ts'
 import type { Database } from './database.ts'
 import { Failure } from './errors.ts'
 import { bytes, integer, integerOrNull, metOf, rowsOf, strings, text, textOrNull } from './rows.ts'
-import type { Result } from './session.ts'
+import type { Result } from './rows.ts'
 import { sql, type Sql } from './sql.ts'
 import { transaction, transactionPrefix } from './transaction.ts'
 

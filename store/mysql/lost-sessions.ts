@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from './errors.ts'
 import { integer, rowsOf, text } from './rows.ts'
-import type { Result } from './session.ts'
+import type { Result } from './rows.ts'
 import { joined, sql, type Sql } from './sql.ts'
 
 /** How often it is looked whether the server is through with a lost connection. */

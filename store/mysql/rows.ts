@@ -1,6 +1,8 @@
-import type { RowDataPacket } from 'mysql2'
+import type { ResultSetHeader, RowDataPacket } from 'mysql2'
 import { Failure } from './errors.ts'
-import type { Result } from './session.ts'
+
+/** Of one statement: its rows, or what it changed. */
+export type Result = ResultSetHeader | RowDataPacket[]
 
 // Columns come back typed as anything; these read one as what its table says it is.
 

@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net'
-import { createConnection, type Connection, type ResultSetHeader, type RowDataPacket } from 'mysql2'
+import { createConnection, type Connection } from 'mysql2'
 import { systemRandom } from '../../platform/random.ts'
 import { packetBytesMin } from '../../protocol/records/sizes.ts'
 import { Failure, failureOf } from './errors.ts'
 import { integer, rowsOf, text } from './rows.ts'
+import type { Result } from './rows.ts'
 import { sql, type Sql } from './sql.ts'
 import { block, fenceCheck } from './transaction.ts'
 import type { MysqlTarget } from './url.ts'
@@ -18,9 +19,6 @@ export const roundTripLimitMs = 5_000
 export const lockWaitSeconds = 1
 
 const quitLimitMs = 500
-
-/** Of one statement: its rows, or what it changed. */
-export type Result = ResultSetHeader | RowDataPacket[]
 
 const sqlMode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'
 
