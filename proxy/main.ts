@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyPluginAsync } from 'fastify'
-import type { JWTPayload } from 'jose'
 import type { Config } from '../config/config.ts'
 import { ownClaims } from '../config/own-claims.ts'
 import { hostToAnnounce } from '../platform/addresses.ts'
@@ -9,6 +8,7 @@ import { packageVersion } from '../platform/package-version.ts'
 import { openGround } from '../cluster/ground.ts'
 import { runProcess } from '../cluster/process.ts'
 import type { App } from '../protocol/app/contract.ts'
+import type { PageOptions } from '../protocol/app/page.ts'
 import { buildListener } from './listener/listener.ts'
 import { Proxy } from './proxy.ts'
 
@@ -20,13 +20,6 @@ export interface ProxyApp {
   load(): Promise<Pick<App, 'calls'>>
   /** Its demonstration page, a plugin of fastify that signs its users in; wanted in development only. */
   page(): Promise<FastifyPluginAsync<PageOptions>>
-}
-
-/** With what the page signs its users' tokens: the proxy's own secret, and the claims that it asks for. */
-export interface PageOptions {
-  secret: string
-  claims: (user: string) => JWTPayload
-  dev: true
 }
 
 /** The proxy process: what it stands on, the public listener, the life cycle. */

@@ -3,18 +3,8 @@ import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SignJWT } from 'jose'
-import type { JWTPayload } from 'jose'
 import { isLoopbackHost } from '../../../platform/loopback.ts'
-
-/** Who may sign in, and as whom. */
-export interface PageOptions {
-  /** The HMAC secret that the proxy verifies connection tokens with. */
-  secret: string
-  /** What its tokens say of whoever signs in; `sub` alone unless it is set. */
-  claims?: (user: string) => JWTPayload
-  /** Said aloud by the caller, because whoever reaches this page may call themselves anything. */
-  dev: true
-}
+import type { PageOptions } from '../../../protocol/app/page.ts'
 
 /** Longest name that a person can sign in with, in UTF-16 code units. */
 export const nameLengthMax = 64
