@@ -1,7 +1,8 @@
 /**
  * How large things may be that go into the log, in bytes as they are encoded there: names escaped, text in UTF-8, headers
  * and recipients included. Nothing is estimated. Each bound leaves room below the next one up, so what passed one fits
- * wherever it goes from there; test/protocol/records/sizes.test.ts builds the largest of each kind and holds the chain.
+ * wherever it goes from there: `nested`, below, is checked when this file is loaded, and test/protocol/records/sizes.test.ts
+ * builds the largest of each kind.
  */
 
 /** What a record counts for beside its key and value: more than any log adds to it. */
@@ -56,3 +57,20 @@ export const packetBytesMin = 16_777_216
 
 /** What a topic must take as one batch, headers included: the least `max.message.bytes`, Kafka's default. */
 export const topicBatchBytesMin = 1_048_588
+
+/** What goes into what: each bound is below the next one. */
+const nested: Record<string, number>[] = [
+  { userBytesMax, clientMessageBytesMax, commandBytesMax, messageBytesMax, recordBytesMax },
+  { answerPartBytesMax, answerBytesMax, recordBytesMax },
+  { topsAnswerBytesMax, recordBytesMax },
+  { recordBytesMax, laneBatchBytesMax, kafkaBatchBytesMax, appendBytesMax, topicBatchBytesMin },
+  { commandBytesMax, batchBytesMax, commitBytesMax, 'half of packetBytesMin': packetBytesMin / 2 },
+]
+
+for (const chain of nested) {
+  const bounds = Object.entries(chain)
+  for (const [at, [outer, bytes]] of bounds.entries()) {
+    const [inner, below] = bounds[at - 1] ?? ['', 0]
+    if (below >= bytes) throw new RangeError(`${inner} is ${below} and goes into ${outer}, which is ${bytes}`)
+  }
+}

@@ -15,19 +15,15 @@ import { publicationJson } from '../../../protocol/client/publication.ts'
 import { messageBytes } from '../../../store/message-size.ts'
 import {
   appendBytesMax,
-  batchBytesMax,
   clientMessageBytesMax,
   commandBytesMax,
   commitBytesMax,
   messageBytesMax,
-  packetBytesMin,
   recordBytesMax,
   recordOverheadBytes,
   topicBatchBytesMin,
-  topsAnswerBytesMax,
   userBytesMax,
   answerPartBytesMax,
-  answerBytesMax,
 } from '../../../protocol/records/sizes.ts'
 import { encodeJson } from '../../../protocol/records/status.ts'
 import { chat } from '../../../apps/chat/chat.ts'
@@ -39,29 +35,16 @@ import { appCommand } from '../../../worker/slot/handle.ts'
 /** The most that a setting can be set to. */
 const highest = (setting: object) => (setting as { maximum: number }).maximum
 
-t.test('the chain', async (t) => {
+t.test('what other folders bound is in the chain that sizes.ts checks', async (t) => {
   const chains = {
-    'from a client to a topic': {
-      'a user id': userBytesMax,
-      "a client's message": clientMessageBytesMax,
-      'its command': commandBytesMax,
-      'the message that it makes': messageBytesMax,
+    'from a record to a topic': {
       'any record': recordBytesMax,
       'what a lane appends at once': appendBatchMax.bytes,
       "a batch of Kafka's": requestBytesMax.partition,
       'an append that every log takes': appendBytesMax,
-      'what a topic takes': topicBatchBytesMin,
       "a request of Kafka's": requestBytesMax.all,
     },
-    tops: { 'an answer': topsAnswerBytesMax, 'any record': recordBytesMax },
     'parts of an answer': { 'a part': answerPartBytesMax, 'what a lane sends of what may wait': appendLaterMax.bytes },
-    reads: { 'the messages of an answer': answerBytesMax, 'any record': recordBytesMax },
-    'from a batch to a database': {
-      'a command': commandBytesMax,
-      'a batch': batchBytesMax,
-      'a commit': commitBytesMax,
-      'half a packet': packetBytesMin / 2,
-    },
     'what the engine takes as one message': {
       'a commit': commitBytesMax,
       'the messages that keys lead to': keysChunk * messageBytesMax,
