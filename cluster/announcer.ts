@@ -1,8 +1,9 @@
 import { LogError } from '../log/errors.ts'
 import { AppendLane } from '../log/append-lane.ts'
 import type { LaneItem } from '../log/append-lane.ts'
-import { encodeJson } from '../protocol/records/status.ts'
-import type { Heartbeat, StatusRecord } from '../protocol/records/status.ts'
+import { encodeStatus } from '../protocol/records/status.ts'
+import type { StatusRecord } from '../protocol/records/status.ts'
+import type { Heartbeat } from '../protocol/records/heartbeat.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../protocol/records/topics.ts'
 import type { Timer } from '../platform/clock.ts'
@@ -68,7 +69,7 @@ export class Announcer {
   beat(): void {
     if (this.#waitingBeat) this.#beats.remove((item) => item === this.#waitingBeat)
     const item: LaneItem = {
-      entry: { key: null, value: encodeJson(this.#describe(++this.#beat)) },
+      entry: { key: null, value: encodeStatus(this.#describe(++this.#beat)) },
       sending: () => (this.#waitingBeat = null),
     }
     this.#waitingBeat = item
@@ -81,7 +82,7 @@ export class Announcer {
       this.#env.metrics.announcementsDropped.inc()
       return
     }
-    this.#announcements.push({ entry: { key: null, value: encodeJson(record) } })
+    this.#announcements.push({ entry: { key: null, value: encodeStatus(record) } })
   }
 
   /** Stops the heartbeats, says goodbye and waits until all of it is in the log, for at most `goodbyeMs`. */

@@ -1,8 +1,8 @@
 import { AppendLane } from '../../log/append-lane.ts'
 import type { Env } from '../../cluster/env.ts'
 import { laneReports } from '../../cluster/lane-metrics.ts'
-import { encodeJson } from '../../protocol/records/status.ts'
-import type { ControlRecord } from '../../protocol/records/status.ts'
+import { encodeControl } from '../../protocol/records/control.ts'
+import type { ControlRecord } from '../../protocol/records/control.ts'
 import { controlTopic } from '../../protocol/records/topics.ts'
 
 /** The controller's hints to everybody, newest per key, in order. */
@@ -22,7 +22,7 @@ export class Hints {
   /** Appends a hint; the newest of each slot and of each worker stays. */
   send(record: ControlRecord): void {
     const key = record.type === 'move' ? `slot/${record.slot}` : `worker/${record.worker}`
-    this.#lane.push({ entry: { key: Buffer.from(key), value: encodeJson(record) } })
+    this.#lane.push({ entry: { key: Buffer.from(key), value: encodeControl(record) } })
   }
 
   stop(): void {

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
-import type { ProxyBeat } from '../../protocol/records/status.ts'
+import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import { commandTopic, inboxTopic } from '../../protocol/records/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
 import { partitionOf } from '../../protocol/partition.ts'

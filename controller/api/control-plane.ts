@@ -1,4 +1,4 @@
-import type { ProxyBeat } from '../../protocol/records/status.ts'
+import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../store/store.ts'
 import type { DrainRuns } from '../act/drain-runs.ts'
 import type { Holder } from '../view/readiness.ts'

@@ -1,4 +1,4 @@
-import type { WorkerBeat } from '../../protocol/records/status.ts'
+import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
 import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
 
 /**

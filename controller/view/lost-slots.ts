@@ -1,4 +1,4 @@
-import type { WorkerBeat } from '../../protocol/records/status.ts'
+import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 

@@ -30,7 +30,7 @@ function identify(context: Context, session: Session, id: number, token: string)
       return false
     }
     // The connection is of no use any more; the client comes back with a new token.
-    session.phase = 'refused'
+    sessions.refused(session)
     refuse(context, session, id, errors.tokenExpired)
     intake.drop(session)
     return false

@@ -73,6 +73,11 @@ export class Sessions {
     session.pingAt = this.#env.clock.monotonic() + half + this.#env.random.float() * half
   }
 
+  /** Its token lets nobody in: it gets the answer that says so, and nothing else. */
+  refused(session: Session): void {
+    session.phase = 'refused'
+  }
+
   /** Tells the client why and ends the connection. */
   close(session: Session, reason: CloseReason): void {
     if (session.phase === 'closed') return

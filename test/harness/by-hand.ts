@@ -1,7 +1,9 @@
 /** A cluster in one process whose slots a test leads by hand, and what became of them in the log and the store. */
 import type { Log, LogEntry } from '../../log/log.ts'
-import { decodeStatus, encodeJson } from '../../protocol/records/status.ts'
-import type { ControlRecord, StatusRecord } from '../../protocol/records/status.ts'
+import { encodeControl } from '../../protocol/records/control.ts'
+import { decodeStatus } from '../../protocol/records/status.ts'
+import type { StatusRecord } from '../../protocol/records/status.ts'
+import type { ControlRecord } from '../../protocol/records/control.ts'
 import { slotCount } from '../../config/config.ts'
 import { commandTopic, controlTopic, defaultGroup, statusTopic } from '../../protocol/records/topics.ts'
 import { parseSlot, slotId } from '../../protocol/slot.ts'
@@ -34,7 +36,7 @@ export function hint(cluster: InProcessCluster, record: ControlRecord): void {
 }
 
 function hintEntry(record: ControlRecord): LogEntry {
-  return { key: Buffer.from(record.type === 'move' ? record.slot : record.worker), value: encodeJson(record) }
+  return { key: Buffer.from(record.type === 'move' ? record.slot : record.worker), value: encodeControl(record) }
 }
 
 /** Moves a slot and waits until it has: `from` lets go in order when named, and is fenced otherwise. */

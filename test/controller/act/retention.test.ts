@@ -12,7 +12,7 @@ import {
 } from '../../../controller/act/retention.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
-import type { ProxyBeat } from '../../../protocol/records/status.ts'
+import type { ProxyBeat } from '../../../protocol/records/heartbeat.ts'
 import { commandTopic, defaultGroup, inboxTopic } from '../../../protocol/records/topics.ts'
 import { clusterTopics } from '../../../cluster/topics.ts'
 import type { Lease } from '../../../store/store.ts'

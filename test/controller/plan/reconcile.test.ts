@@ -3,7 +3,7 @@
 import t from 'tap'
 import { moveTimeoutMs, reconcile } from '../../../controller/plan/reconcile.ts'
 import type { ReconcileInput, PendingMove } from '../../../controller/plan/reconcile.ts'
-import type { WorkerBeat } from '../../../protocol/records/status.ts'
+import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../../store/store.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
 import { slotId } from '../../../protocol/slot.ts'

@@ -2,7 +2,7 @@
 // while it is reported, claimed, just acquired, or owned by nobody who lives.
 import t from 'tap'
 import { LostSlots } from '../../../controller/view/lost-slots.ts'
-import type { WorkerBeat } from '../../../protocol/records/status.ts'
+import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../../store/store.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
 

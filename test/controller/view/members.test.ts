@@ -2,7 +2,7 @@
 // log that stands still, or a controller that slept, makes nobody dead.
 import t from 'tap'
 import { Members, echoGapBeats, isStuck, stuckDeathTimes } from '../../../controller/view/members.ts'
-import type { Heartbeat, WorkerBeat } from '../../../protocol/records/status.ts'
+import type { Heartbeat, WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 
 const intervalMs = 100
 const deathMs = 1_000

@@ -12,8 +12,10 @@ import { FormatError } from '../../../protocol/records/errors.ts'
 import { decodeInbox, encodeAnswer, encodeNotice } from '../../../protocol/records/event.ts'
 import { encodeEvents } from '../../support/records.ts'
 import type { SlotEvent } from '../../../protocol/records/event.ts'
-import { decodeControl, decodeStatus, encodeJson } from '../../../protocol/records/status.ts'
-import type { ControlRecord, StatusRecord } from '../../../protocol/records/status.ts'
+import { decodeStatus, encodeStatus } from '../../../protocol/records/status.ts'
+import { decodeControl, encodeControl } from '../../../protocol/records/control.ts'
+import type { StatusRecord } from '../../../protocol/records/status.ts'
+import type { ControlRecord } from '../../../protocol/records/control.ts'
 import { holds } from '../../support/holds.ts'
 
 const me = 'p-1'
@@ -98,14 +100,15 @@ const whole: Buffer[] = [
   }),
   encodeNotice({ type: 'resync', slot: 'default/0' as const, to: [me] }),
   encodeNotice({ type: 'retired', to: me }),
-  ...[...announced, ...hints].map(encodeJson),
+  ...announced.map(encodeStatus),
+  ...hints.map(encodeControl),
 ]
 
 void t.test('announcements and hints come back as they went', async (t) => {
-  for (const record of announced) t.strictSame(decodeStatus(encodeJson(record)), record, JSON.stringify(record))
-  for (const record of hints) t.strictSame(decodeControl(encodeJson(record)), record, JSON.stringify(record))
+  for (const record of announced) t.strictSame(decodeStatus(encodeStatus(record)), record, JSON.stringify(record))
+  for (const record of hints) t.strictSame(decodeControl(encodeControl(record)), record, JSON.stringify(record))
   const later = { ...announced[2]!, later: 'member' } as unknown as StatusRecord
-  t.strictSame(decodeStatus(encodeJson(later)), later, 'members that a newer version has are no error')
+  t.strictSame(decodeStatus(encodeStatus(later)), later, 'members that a newer version has are no error')
 })
 
 void t.test('any bytes', async (t) => {

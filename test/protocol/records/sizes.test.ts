@@ -25,7 +25,7 @@ import {
   userBytesMax,
   answerPartBytesMax,
 } from '../../../protocol/records/sizes.ts'
-import { encodeJson } from '../../../protocol/records/status.ts'
+import { encodeStatus } from '../../../protocol/records/status.ts'
 import { chat } from '../../../apps/chat/chat.ts'
 import { keysChunk } from '../../../worker/slot/prepare.ts'
 import type { Effect } from '../../../protocol/app/contract.ts'
@@ -148,7 +148,7 @@ t.test('a heartbeat of a worker with every slot there can be', async (t) => {
   const slots = highest(configSchema.properties.topics.properties.slots)
   const most = Number.MAX_SAFE_INTEGER
   const ids = Array.from({ length: slots }, (_, index) => slotId('default', index))
-  const beat = encodeJson({
+  const beat = encodeStatus({
     type: 'heartbeat',
     role: 'worker',
     id: 'w-0123456789ab',

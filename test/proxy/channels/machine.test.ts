@@ -10,8 +10,17 @@ import { errors, unsubscribes } from '../../../protocol/client/codes.ts'
 import type { SlotEvent } from '../../../protocol/records/event.ts'
 import { isEmpty, liveBytesMax, newChannel } from '../../../proxy/channels/channel.ts'
 import type { Channel, Joining } from '../../../proxy/channels/channel.ts'
-import { compared, expired, join, leave, opened, published } from '../../../proxy/channels/machine.ts'
-import { readFirst, startAnew, unopened } from '../../../proxy/channels/machine.ts'
+import {
+  compared,
+  expired,
+  join,
+  leave,
+  opened,
+  published,
+  readFirst,
+  startAnew,
+  unopened,
+} from '../../../proxy/channels/machine.ts'
 import type { Step, Steps } from '../../../proxy/channels/machine.ts'
 import type { MissedPage } from '../../../proxy/channels/missed.ts'
 import { newIntake, newSession } from '../../../proxy/sessions/session.ts'

@@ -1,0 +1,37 @@
+import type { SlotId, SlotPlace } from '../slot.ts'
+import { decodeJsonRecord, encodeJsonRecord } from './json-record.ts'
+import { checkShape, shapeOf } from './shape.ts'
+import type { Shape } from './shape.ts'
+
+/** Hints, ordered by term: a reader drops what has a lower term than it has seen. */
+export type ControlRecord =
+  /** `epoch` is the lease's before the move; `from` null means: do not wait for anybody; `to` null: let go. */
+  | {
+      type: 'move'
+      term: number
+      slot: SlotId
+      epoch: number
+      from: string | null
+      to: string | null
+      /** The furthest that an owner has announced: a store that is behind it went back in time. */
+      announced: SlotPlace | null
+    }
+  | { type: 'drain'; term: number; worker: string }
+
+const announcedShape = shapeOf({ incarnation: 'count', nextOffset: 'count' })
+const controlShapes: Record<ControlRecord['type'], Shape> = {
+  move: shapeOf({ term: 'count', slot: 'slot', epoch: 'count', from: 'text?', to: 'text?', announced: 'object?' }),
+  drain: shapeOf({ term: 'count', worker: 'text' }),
+}
+
+/** The record of a hint. */
+export function encodeControl(record: ControlRecord): Buffer {
+  return encodeJsonRecord(record)
+}
+
+/** The inverse of encodeControl. Throws FormatError, as decodeJsonRecord does. */
+export function decodeControl(value: Buffer): ControlRecord {
+  const record = decodeJsonRecord(value, controlShapes)
+  if (record['announced']) checkShape(record['announced'], announcedShape, 'announced')
+  return record as unknown as ControlRecord
+}
