@@ -1,4 +1,4 @@
-import type { AnswerRecord } from './event.ts'
+import type { AnswerRecord } from './answer.ts'
 import { answerPartBytesMax } from './sizes.ts'
 
 /**

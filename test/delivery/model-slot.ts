@@ -2,7 +2,7 @@
 import type { MemoryLogData } from '../../log/memory/memory-log.ts'
 import { decodeCommand } from '../../protocol/records/command.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
-import { encodeAnswer } from '../../protocol/records/event.ts'
+import { encodeAnswer } from '../../protocol/records/answer.ts'
 import { encodeEvents } from '../support/records.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'

@@ -2,7 +2,7 @@
 import { isAfter } from '../../protocol/records/position.ts'
 import type { Position } from '../../protocol/records/position.ts'
 import { decodeEnvelope } from '../../protocol/records/envelope.ts'
-import { decodeInbox } from '../../protocol/records/event.ts'
+import { decodeInbox } from '../../protocol/records/inbox.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'
 import type { LogRecord } from '../../log/log.ts'
 import { StoreError } from '../../store/errors.ts'

@@ -1,8 +1,8 @@
 /** Records as processes write them that are not there. */
 import { encodeCommand } from '../../protocol/records/command.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
-import { encodeParts } from '../../protocol/records/event-part.ts'
-import type { EventBatch } from '../../protocol/records/event.ts'
+import { encodeParts } from '../../protocol/records/event-batch.ts'
+import type { EventBatch } from '../../protocol/records/event-batch.ts'
 
 /** A command as a proxy that is not there would have sent it. */
 export function commandOf(command: Partial<CommandRecord> & { channel: string; n: number }): Buffer {

@@ -5,7 +5,7 @@
  */
 import t from 'tap'
 import { disconnects, errors, unsubscribes } from '../../../protocol/client/codes.ts'
-import { encodeNotice } from '../../../protocol/records/event.ts'
+import { encodeNotice } from '../../../protocol/records/notice.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
 import { inboxTopic } from '../../../protocol/records/topics.ts'
 import { until } from '../../support/until.ts'

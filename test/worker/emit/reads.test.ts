@@ -3,7 +3,7 @@
 import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { errors } from '../../../protocol/client/codes.ts'
-import type { AnswerRecord } from '../../../protocol/records/event.ts'
+import type { AnswerRecord } from '../../../protocol/records/answer.ts'
 import type { Message, Store } from '../../../store/store.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
 import type { App } from '../../../protocol/app/contract.ts'

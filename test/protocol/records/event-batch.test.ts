@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { encodeParts } from '../../../protocol/records/event-part.ts'
-import { decodeInbox } from '../../../protocol/records/event.ts'
-import type { EventBatch, SlotEvent } from '../../../protocol/records/event.ts'
+import { encodeParts } from '../../../protocol/records/event-batch.ts'
+import { decodeInbox } from '../../../protocol/records/inbox.ts'
+import type { SlotEvent } from '../../../protocol/records/event.ts'
+import type { EventBatch } from '../../../protocol/records/event-batch.ts'
 import { recordBytesMax, recordOverheadBytes } from '../../../protocol/records/sizes.ts'
 import { holds } from '../../support/holds.ts'
 

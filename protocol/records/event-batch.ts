@@ -1,7 +1,33 @@
-import { encodeEnvelopeText, emptyPayload } from './envelope.ts'
-import { describeEvent } from './event.ts'
-import type { EventBatch, SlotEvent } from './event.ts'
+import type { SlotId } from '../slot.ts'
+import { emptyPayload, encodeEnvelopeText } from './envelope.ts'
+import { FormatError } from './errors.ts'
+import { describeEvent, eventShape, restoreEvent } from './event.ts'
+import type { EventHeader, SlotEvent } from './event.ts'
+import { checkShape, shapeOf } from './shape.ts'
+import type { Members } from './shape.ts'
 import { jsonBytes, recordBytesMax, recordOverheadBytes } from './sizes.ts'
+
+/**
+ * What a worker tells proxies: a batch of events of one slot in one record, for the instances named in it. Bodies
+ * are JSON texts that the worker serialised once; a proxy frames them and never parses them.
+ */
+
+/**
+ * Events of one slot, of one incarnation, in order. The positions of different batches may repeat, never contradict.
+ */
+export interface EventBatch {
+  type: 'events'
+  /** Whose commands the events come from. */
+  slot: SlotId
+  /** Of the slot, when they were handled. */
+  incarnation: number
+  /** Who handled the commands, and with which version: shown to clients, and by metrics. */
+  worker: string
+  /** Version of that worker. */
+  version: string
+  /** In the order of their positions. */
+  events: SlotEvent[]
+}
 
 /** A record of events, and the instances that it is for. */
 export interface EventPart {
@@ -92,5 +118,31 @@ class OpenPart {
 
   #header(): string {
     return `${this.#start},"to":${JSON.stringify([...this.#to.keys()])},"events":[${this.#events.join(',')}]}`
+  }
+}
+
+const batchShape = shapeOf({ slot: 'slot', inc: 'count', w: 'text', v: 'text', to: 'list', events: 'list' })
+
+/** The inverse of encodeParts for one record: the events that are for `instance`, which its header names. Throws FormatError. */
+export function decodeBatch(header: Members, payload: Buffer, instance: string): EventBatch {
+  checkShape(header, batchShape, 'events')
+  const mine = (header['to'] as string[]).indexOf(instance)
+  const events: SlotEvent[] = []
+  let at = 0
+  for (const event of header['events'] as unknown[]) {
+    checkShape(event, eventShape, 'event')
+    const e = event as EventHeader
+    if (e.l < 0 || at + e.l > payload.length) throw new FormatError('event is cut short')
+    const body = payload.subarray(at, at + e.l)
+    at += e.l
+    if (e.to.includes(mine)) events.push(restoreEvent(e, body, instance))
+  }
+  return {
+    type: 'events',
+    slot: header['slot'] as SlotId,
+    incarnation: header['inc'] as number,
+    worker: header['w'] as string,
+    version: header['v'] as string,
+    events,
   }
 }
