@@ -18,7 +18,7 @@ import { tokenFor } from '../harness/tokens.ts'
 import { Wire } from '../harness/clients/wire.ts'
 import { cleanEnvironment } from '../support/process.ts'
 import type { Holdings } from './fixtures/proxy-process.ts'
-import { clientFrame, closeCode, fragments, opcodes } from './frames.ts'
+import { clientFrame, closeCode, fragments, opcodes } from '../harness/clients/frames.ts'
 import { Witness } from './witness.ts'
 
 /** Connections of one flood. */

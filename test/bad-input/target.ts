@@ -5,7 +5,7 @@ import { until } from '../support/until.ts'
 import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
 import { Served } from '../harness/served.ts'
 import { tokenFor } from '../harness/tokens.ts'
-import { clientFrame } from './frames.ts'
+import { clientFrame } from '../harness/clients/frames.ts'
 import { Witness } from './witness.ts'
 
 /** Longest time that a message of the witnesses may take while all this goes on, in the very process of the test. */

@@ -10,7 +10,7 @@ import { disconnects, errors } from '../../protocol/client/codes.ts'
 import { fragmentsMax, piecesMax } from '../../proxy/transports/websocket/route.ts'
 import { until } from '../support/until.ts'
 import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
-import { clientFrame, closeCode, fragments, opcodes, serverFrames } from './frames.ts'
+import { clientFrame, closeCode, fragments, opcodes, serverFrames } from '../harness/clients/frames.ts'
 import { Target, isAnswered } from './target.ts'
 
 const target = await Target.start()

@@ -1,6 +1,6 @@
 /** A simulated client: it does what users do, checks what it is told, and puts it on record. */
 import { errors } from '../../protocol/client/codes.ts'
-import type { Operation } from '../integrity/history.ts'
+import type { Operation } from '../checker/history.ts'
 import type { Message } from '../harness/clients/messages.ts'
 import { bodyOf, commandOf } from './asked.ts'
 import type { Asked, Publication, Room, Sending, SubscribeResult } from './asked.ts'

@@ -1,6 +1,6 @@
 /** One run, from its seed to its verdict. */
-import { check, report } from '../integrity/checker.ts'
-import type { Operation } from '../integrity/history.ts'
+import { check, report } from '../checker/checker.ts'
+import type { Operation } from '../checker/history.ts'
 import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'
 import { Cluster } from './cluster.ts'
 import { drawParameters } from './parameters.ts'

@@ -1,6 +1,6 @@
 /** Many real clients of a cluster of real processes, and the history of what they do and see. */
-import { check, report } from '../../integrity/checker.ts'
-import type { Operation } from '../../integrity/history.ts'
+import { check, report } from '../../checker/checker.ts'
+import type { Operation } from '../../checker/history.ts'
 import { Load } from './load.ts'
 import { Member } from './member.ts'
 import { tokenFor } from '../tokens.ts'

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Centrifuge, State, SubscriptionState, type PublicationContext, type Subscription } from 'centrifuge'
 import { WebSocket } from 'ws'
 import { errors } from '../../../protocol/client/codes.ts'
-import type { Operation } from '../../integrity/history.ts'
+import type { Operation } from '../../checker/history.ts'
 
 /** A message with a key is sent at most this often. */
 export const attemptsMax = 10

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { writeHistory } from '../../integrity/history.ts'
+import { writeHistory } from '../../checker/history.ts'
 import type { Cluster } from './cluster.ts'
 import { Fleet } from '../clients/fleet.ts'
 
