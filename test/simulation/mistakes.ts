@@ -37,7 +37,7 @@ export const mistakes: Record<string, Mistake> = {
   },
   'an owner that the store forgot does not take its slot again': {
     seed: 185,
-    edits: [{ file: 'worker/worker.ts', from: 'return lease?.epoch === epoch', to: 'return lease === undefined' }],
+    edits: [{ file: 'worker/ownership.ts', from: 'return lease?.epoch === epoch', to: 'return lease === undefined' }],
   },
   'a store loses the raise of an incarnation': {
     seed: 791,
