@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { until } from '../support/until.ts'
-import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
+import { BareClient } from '../harness/clients/bare-client.ts'
 import { Served } from '../harness/served.ts'
 import { tokenFor } from '../harness/tokens.ts'
 import { clientFrame } from '../harness/clients/frames.ts'
@@ -42,9 +42,7 @@ export class Target {
 
   /** A connection that is upgraded, and connected when there is a command for that. */
   async open(command?: string): Promise<BareClient> {
-    const client = await BareClient.open(this.served)
-    client.socket.write(upgradeRequest)
-    await until('it is upgraded', () => client.received.includes('\r\n\r\n'))
+    const client = await BareClient.upgraded(this.served)
     if (command !== undefined) {
       client.socket.write(clientFrame(command))
       await until('it is connected', () => isAnswered(client, 1))

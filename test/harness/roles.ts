@@ -7,8 +7,8 @@ import type { App } from '../../protocol/app/contract.ts'
 import { Proxy } from '../../proxy/proxy.ts'
 import { Worker } from '../../worker/worker.ts'
 
-/** Nobody asks these for their process, or at their internal listener. */
-const process = { pid: 1, internal: { host: '127.0.0.1', port: 0 } }
+/** They share a process that nobody looks at from outside. */
+const place = { pid: 1, internal: { host: '127.0.0.1', port: 0 } }
 
 export interface ControllerOptions {
   version?: string
@@ -17,7 +17,7 @@ export interface ControllerOptions {
 
 /** A controller that has not started. */
 export function buildController(env: StoreEnv, config: Config, options: ControllerOptions): Controller {
-  return new Controller(env, { ...process, config, version: '0', ...options })
+  return new Controller(env, { ...place, config, version: '0', ...options })
 }
 
 export interface WorkerOptions {
@@ -28,7 +28,7 @@ export interface WorkerOptions {
 
 /** A worker that has not started; of the chat, unless it is given another app. */
 export function buildWorker(env: StoreEnv, config: Config, options: WorkerOptions = {}): Worker {
-  return new Worker(env, { ...process, config, app: chat, version: 'v1', ended: () => {}, ...options })
+  return new Worker(env, { ...place, config, app: chat, version: 'v1', ended: () => {}, ...options })
 }
 
 export interface ProxyOptions {
@@ -43,6 +43,6 @@ export function buildProxy(env: Env, config: Config, options: ProxyOptions = {})
   const { clock, random, log, logger, metrics } = env
   return new Proxy(
     { clock, random, log, logger, metrics },
-    { ...process, config, calls: chat.calls, version: '0', files: Infinity, ended: () => {}, ...options },
+    { ...place, config, calls: chat.calls, version: '0', files: Infinity, ended: () => {}, ...options },
   )
 }

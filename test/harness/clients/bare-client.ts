@@ -15,13 +15,6 @@ export const upgradeRequest = [
   '\r\n',
 ].join('\r\n')
 
-/** A client's text frame; the mask is zero, so the text stays as it is. */
-export function maskedFrame(text: string): Buffer {
-  const payload = Buffer.from(text)
-  const header = Buffer.from([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255, 0, 0, 0, 0])
-  return Buffer.concat([header, payload])
-}
-
 /** A client that is nothing but a TCP connection; what is sent is the test's own bytes. */
 export class BareClient implements Disposable {
   readonly socket: Socket
@@ -41,6 +34,14 @@ export class BareClient implements Disposable {
     const socket = createConnection(port, host)
     await once(socket, 'connect')
     return new BareClient(socket)
+  }
+
+  /** One that has become a WebSocket. */
+  static async upgraded(served: { port: number }): Promise<BareClient> {
+    const client = await BareClient.open(served)
+    client.socket.write(upgradeRequest)
+    await until('it is upgraded', () => client.received.includes('\r\n\r\n'))
+    return client
   }
 
   /** The status that answers an HTTP request; 0 when the connection ends without one. */

@@ -12,7 +12,8 @@ import { WebSocket } from 'ws'
 import { headerDeadlineMs } from '../../../proxy/listener/proxy-protocol.ts'
 import { lineBytesMax } from '../../../proxy/listener/proxy-header.ts'
 import { until } from '../../support/until.ts'
-import { BareClient, maskedFrame, upgradeRequest } from '../../harness/clients/bare-client.ts'
+import { BareClient, upgradeRequest } from '../../harness/clients/bare-client.ts'
+import { clientFrame } from '../../harness/clients/frames.ts'
 import { binaryHeader, headerFor, ip4, unix } from './proxy-headers.ts'
 import { Served } from '../../harness/served.ts'
 import { tokenFor } from '../../harness/tokens.ts'
@@ -45,7 +46,7 @@ async function refused({ metrics }: Served): Promise<Record<string, number>> {
 }
 
 const firstLine = async (address: string): Promise<Buffer> =>
-  maskedFrame(JSON.stringify({ id: 1, connect: { token: await tokenFor(address) } }))
+  clientFrame(JSON.stringify({ id: 1, connect: { token: await tokenFor(address) } }))
 
 void t.test('the address of every kind of header reaches session and log', async (t) => {
   const { served, heard } = await behindBalancer(t)
@@ -65,7 +66,7 @@ void t.test('the address of every kind of header reaches session and log', async
     client.socket.write(Buffer.concat([Buffer.from(header), Buffer.from(upgradeRequest), await firstLine(address)]))
     await until('it is connected', () => client.received.includes('"connect"'))
     t.equal(heard.addresses('connected').at(-1), address)
-    client.socket.write(maskedFrame('nonsense'))
+    client.socket.write(clientFrame('nonsense'))
     await until('it is closed', () => client.received.includes('bad request'))
     t.equal(heard.addresses('client broke the protocol').at(-1), address)
   }
@@ -146,7 +147,7 @@ void t.test('what is no header ends its own connection', async (t) => {
   await until('it is closed', () => late.closed)
   t.ok(performance.now() - start >= headerDeadlineMs - 50)
   t.match(await refused(served), { late: 1 })
-  bystander.socket.write(maskedFrame('{"id":2,"rpc":{}}'))
+  bystander.socket.write(clientFrame('{"id":2,"rpc":{}}'))
   await until('it is answered', () => bystander.received.includes('"id":2'))
 })
 

@@ -10,17 +10,15 @@ import { floodMs } from '../../../proxy/commands/intake.ts'
 import { closeGraceMs, sessionSweepMs } from '../../../proxy/sessions/sessions.ts'
 import { clientFrame, closeCode, opcodes, serverFrames } from '../../harness/clients/frames.ts'
 import { until } from '../../support/until.ts'
-import { BareClient, maskedFrame, upgradeRequest } from '../../harness/clients/bare-client.ts'
+import { BareClient } from '../../harness/clients/bare-client.ts'
 import { Served } from '../../harness/served.ts'
 import { secret, tokenFor } from '../../harness/tokens.ts'
 
 /** A client that is nothing but a TCP connection: it upgrades, connects, and from then on does what the test does. */
 async function bareClient(served: Served, ...commands: object[]): Promise<Socket> {
-  const client = await BareClient.open(served)
-  client.socket.write(upgradeRequest)
-  await until('it is upgraded', () => client.received.includes('\r\n\r\n'))
+  const client = await BareClient.upgraded(served)
   const numbered = commands.map((command, i) => JSON.stringify({ id: i + 1, ...command }))
-  client.socket.write(maskedFrame(numbered.join('\n')))
+  client.socket.write(clientFrame(numbered.join('\n')))
   await until('all is answered', () => commands.every((_, i) => client.received.includes(`{"id":${i + 1},`)))
   return client.socket
 }
@@ -142,10 +140,8 @@ void t.test('commands per second', async (t) => {
 void t.test('whoever sends more and more is closed', async (t) => {
   await using served = await Served.start({ 'client.command_rate': '20', 'client.command_burst': '20' })
   const [wire, unopened, quiet] = [await served.client(), await served.open(), await served.client('bob')]
-  using pinging = await BareClient.open(served)
-  pinging.socket.write(upgradeRequest)
+  using pinging = await BareClient.upgraded(served)
   const received = () => Buffer.from(pinging.received, 'latin1')
-  await until('it is upgraded', () => pinging.received.includes('\r\n\r\n'))
 
   const blanks = ['\n', '\n'.repeat(30_000)]
   const commands = Array.from({ length: 50 }, (_, at) => `{"id":${at + 9},"rpc":{}}`).join('\n')
@@ -234,7 +230,7 @@ void t.test('connections that vanish leave nothing behind', async (t) => {
   const ways: [string, (socket: Socket) => void][] = [
     ['a reset', (socket) => socket.resetAndDestroy()],
     ['an end without a close frame', (socket) => socket.destroy()],
-    ['an end in the middle of a frame', (socket) => socket.end(maskedFrame('{"id":9}').subarray(0, 9))],
+    ['an end in the middle of a frame', (socket) => socket.end(clientFrame('{"id":9}').subarray(0, 9))],
     ['a breach of the WebSocket protocol', (socket) => socket.write(Buffer.from([0xff, 0xff]))],
   ]
   for (const [name, vanish] of ways) {
