@@ -322,7 +322,7 @@ const action = fc.oneof(
 void t.test('whatever happens, each command is told once or taken back, and nothing stays in flight', async (t) => {
   let lost = 0
   await fc.assert(
-    fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 60 }), async (course) => {
+    fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 60, size: 'max' }), async (course) => {
       using rig = new Rig()
       const open: { name: string; n: number; isRead: boolean }[] = []
       const takenBack = new Set<string>()

@@ -63,7 +63,7 @@ t.test('however often and in whatever pieces a producer sends, each number is ta
   const producer = fc.record({ name: fc.constantFrom('p.1', 'p.2', 'q.1'), run })
   holds(
     t,
-    fc.property(fc.array(producer, { maxLength: 12 }), fc.integer({ min: 1, max: 9 }), (sent, cut) => {
+    fc.property(fc.array(producer, { maxLength: 12, size: 'max' }), fc.integer({ min: 1, max: 9 }), (sent, cut) => {
       const reached = new Map<string, number>()
       const values = sent.flatMap(({ name, run: { back, length } }) => {
         // Again from somewhere that was reached before, as after an append whose outcome was unknown.

@@ -47,7 +47,7 @@ function taken(tombstones: string[] = []) {
 
 void t.test('the channel that was not used for the longest time gives way', async (t) => {
   const names = fc.constantFrom('a', 'b', 'c', 'd', 'e')
-  const uses = fc.array(fc.record({ name: names, isWrite: fc.boolean() }), { maxLength: 40 })
+  const uses = fc.array(fc.record({ name: names, isWrite: fc.boolean() }), { maxLength: 40, size: 'max' })
   holds(
     t,
     fc.property(uses, fc.integer({ min: 1, max: 4 }), (uses, max) => {
