@@ -192,14 +192,17 @@ export class Output {
     const { gathered } = audience
     audience.gathered = []
     audience.gatheredBytes = 0
-    const encoded = new Map<Transport, Broadcast>()
+    const made = new Map<Transport, Broadcast>()
+    let broadcast: Broadcast | null = null
     for (const session of audience.sessions) {
       const { transport } = session.connection
-      const { messages, bytes, frame } = encoded.getOrInsertComputed(transport, () => encodeAll(transport, gathered))
+      // Nearly always the one of the session before.
+      if (broadcast?.transport !== transport)
+        broadcast = made.getOrInsertComputed(transport, () => encodeAll(transport, gathered))
       const isAlone = session.out.length === 0 && (isOnly || session.channels.size === 1)
-      if (isAlone && takesMore(session)) session.connection.write(frame)
+      if (isAlone && takesMore(session)) session.connection.write(broadcast.frame)
       else if (this.isFull(session)) this.#options.overflowed(session, audience.name, gathered.length)
-      else this.#add(session, messages, bytes)
+      else this.#add(session, broadcast.messages, broadcast.bytes)
     }
   }
 
@@ -253,6 +256,7 @@ const ping: ServerMessage = { kind: 'ping' }
 
 /** What one transport makes of messages. */
 interface Broadcast {
+  transport: Transport
   messages: Encoded[]
   bytes: number
   frame: Buffer
@@ -261,5 +265,5 @@ interface Broadcast {
 function encodeAll(transport: Transport, gathered: ServerMessage[]): Broadcast {
   const messages = gathered.map((message) => transport.encode(message))
   const bytes = messages.reduce((sum, each) => sum + transport.bytesOf(each), 0)
-  return { messages, bytes, frame: transport.frame(messages) }
+  return { transport, messages, bytes, frame: transport.frame(messages) }
 }
