@@ -178,7 +178,7 @@ function play(steps: Step[]): Operation[] {
 
 void t.test('a correct history passes', async (t) => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const findings = check(play(steps))
       if (findings.length > 0) throw new Error(report(findings))
     }),
@@ -192,7 +192,7 @@ for (const [name, corrupt] of Object.entries(corruptions)) {
     const pick = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
     fc.assert(
       fc.property(
-        fc.array(step, { maxLength: 30 }),
+        fc.array(step, { maxLength: 30, size: 'max' }),
         pick,
         (steps, pick) => check(corrupt(play(steps), pick)).length > 0,
       ),

@@ -319,7 +319,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 void t.test('whatever a flaky log does', async (t) => {
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
     const { log, lane, push, end, acknowledged, refused, sent } = rig()
     const kept: string[] = []
     let made = 0

@@ -144,7 +144,7 @@ function streamOf(steps: number[]): SlotEvent[] {
 const runs = fc.array(fc.record({ back: fc.nat({ max: 40 }), length: fc.integer({ min: 1, max: 15 }) }), {
   maxLength: 12,
 })
-const steps = fc.array(fc.nat({ max: 2 }), { minLength: 1, maxLength: 40 })
+const steps = fc.array(fc.nat({ max: 2 }), { minLength: 1, maxLength: 40, size: 'max' })
 const cuts = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 6 })
 const strays = fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 6 })
 

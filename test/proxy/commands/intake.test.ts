@@ -184,7 +184,7 @@ void t.test('no more than the burst and the rate, whatever it is made of', async
   holds(
     t,
     fc.property(
-      fc.array(message, { maxLength: 120 }),
+      fc.array(message, { maxLength: 120, size: 'max' }),
       fc.constantFrom('new' as const, 'connected' as const),
       (messages, phase) => {
         const sending = new Sending({ rate, burst }, phase)

@@ -13,7 +13,7 @@ t.test('whatever sessions do', async (t) => {
     channel: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
     act: fc.constantFrom('add', 'add', 'add', 'delete', 'clear'),
   })
-  const property = fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+  const property = fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
     const subscriptions = new Subscriptions(3, 7)
     const sessions = ['ann', 'ann', 'ann', 'ann', 'bob', ''].map(sessionOf)
     const ofUser = (user: string) =>

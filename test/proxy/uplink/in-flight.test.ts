@@ -18,7 +18,7 @@ t.test('within every limit', async (t) => {
   })
   holds(
     t,
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
       const inFlight = new InFlight(limits)
       const held: (typeof steps)[number][] = []
       const sum = (fits: (each: (typeof steps)[number]) => boolean) =>
