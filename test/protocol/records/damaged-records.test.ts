@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
+import { errors } from '../../../protocol/client/codes.ts'
 import { decodeCommand, encodeCommand } from '../../../protocol/records/command.ts'
 import { encodeEnvelope } from '../../../protocol/records/envelope.ts'
 import { FormatError } from '../../../protocol/records/errors.ts'
@@ -44,7 +45,7 @@ const place = { offset: 1, index: 0, to: [me, 'p-2'] }
 const events: SlotEvent[] = [
   { kind: 'publication', ...place, channel: 'c', epoch: 'e', top: 1, time: 1, body: Buffer.from('{"data":1}') },
   { kind: 'subscribed', ...place, n: 1, channel: 'c', epoch: 'e', top: 1 },
-  { kind: 'reply', ...place, n: 1, error: { code: 107, message: 'm' }, body: Buffer.from('{}') },
+  { kind: 'reply', ...place, n: 1, error: { code: errors.badRequest.code, message: 'm' }, body: Buffer.from('{}') },
   { kind: 'tops', ...place, n: 1, tops: [['c', 'e', 1]] },
 ]
 const moved: ControlRecord = {
