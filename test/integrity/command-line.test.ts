@@ -16,7 +16,7 @@ import type { Role } from '../harness/processes/role.ts'
 import type { WorkerView } from '../harness/processes/api.ts'
 import { secret, tokenFor } from '../harness/tokens.ts'
 import { Running, type Exit } from '../support/process.ts'
-import { isRunning, processes, signalIfRunning } from '../support/process-table.ts'
+import { isAlive, processes, signalIfRunning } from '../support/process-table.ts'
 import { until } from '../support/until.ts'
 
 /** A killed worker has a live successor within this. */
@@ -44,11 +44,7 @@ async function refused(environment: NodeJS.ProcessEnv): Promise<{ exit: Exit; st
 }
 
 async function allEnded(pids: number[], deadlineMs: number): Promise<void> {
-  await until(
-    `the processes ${pids.join(', ')} to end`,
-    async () => (await Promise.all(pids.map((pid) => isRunning(pid)))).every((running) => !running),
-    deadlineMs,
-  )
+  await until(`the processes ${pids.join(', ')} to end`, () => !pids.some(isAlive), deadlineMs)
 }
 
 void t.test('a running cluster', async (t) => {

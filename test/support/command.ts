@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { launcher } from './process.ts'
 
@@ -33,16 +32,6 @@ export async function run(command: string, args: readonly string[], options: Spa
 /** Runs `holdfast` to its end, in `cwd`. */
 export function holdfast(args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<Outcome> {
   return run(process.execPath, [launcher, ...args], { cwd, env: environment(env) })
-}
-
-/** False once the process is gone, or a zombie that its new parent has not collected yet. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
 }
 
 /** Resolves with how a process ended. */

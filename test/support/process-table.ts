@@ -1,5 +1,6 @@
 /** The processes of this machine, whoever started them. */
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 
 export interface ProcessEntry {
@@ -32,9 +33,14 @@ export async function descendants(pid: number): Promise<ProcessEntry[]> {
   return found
 }
 
-/** True while a process with that id runs. */
-export async function isRunning(pid: number): Promise<boolean> {
-  return (await processes()).some((entry) => entry.pid === pid)
+/** False once the process is gone, or a zombie that its new parent has not collected yet. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 /** Sends a signal to a process that may have ended meanwhile. */

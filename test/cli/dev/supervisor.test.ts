@@ -9,7 +9,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { fileURLToPath } from 'node:url'
 import { exitCodes, signalExitCode } from '../../../platform/exit-codes.ts'
-import { ended, environment, isAlive } from '../../support/command.ts'
+import { ended, environment } from '../../support/command.ts'
+import { isAlive } from '../../support/process-table.ts'
 import { until } from '../../support/until.ts'
 
 const path = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
