@@ -4,7 +4,7 @@ export class Mutex {
 
   /** Resolves, or rejects, as the task does; one that rejects holds up no other. */
   run<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task, task)
+    const result = this.#last.then(task)
     this.#last = result.catch(() => {})
     return result
   }
