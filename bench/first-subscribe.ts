@@ -1,5 +1,5 @@
-import type { BenchCluster } from './cluster.ts'
 import { BenchClient } from './client.ts'
+import type { BenchCluster } from './cluster.ts'
 import { echo } from './echo.ts'
 import { logTwoHops } from './floor.ts'
 import type { Figure } from './report.ts'

@@ -1,5 +1,5 @@
-import type { Log, LogReader } from '../log/log.ts'
 import { openLog } from '../cluster/open-log.ts'
+import type { Log, LogReader } from '../log/log.ts'
 import { atRate } from './stats.ts'
 import type { Load } from './stats.ts'
 

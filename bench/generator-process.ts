@@ -1,6 +1,6 @@
 import { Crowd } from './crowd.ts'
-import { fire } from './volley.ts'
 import type { Order } from './generator.ts'
+import { fire } from './volley.ts'
 
 /** The load generator: one crowd of clients, and what the bench orders it to do. */
 let crowd: Crowd | null = null

@@ -13,10 +13,10 @@ import { pauses } from './pause.ts'
 import { reconnect } from './reconnect.ts'
 import { table } from './report.ts'
 import type { Figure } from './report.ts'
+import { saturation } from './saturation.ts'
+import { scaling } from './scaling.ts'
 import { BenchServices } from './services.ts'
 import type { Engines } from './services.ts'
-import { scaling } from './scaling.ts'
-import { saturation } from './saturation.ts'
 
 /** Publishes per second at which latency is looked at. */
 const rates = (cluster: BenchCluster) => (cluster.services.engines.log === 'kafka' ? [200, 1_000] : [500, 2_000])

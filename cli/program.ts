@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { parseDuration } from '../config/duration.ts'
 import type { Config } from '../config/config.ts'
+import { parseDuration } from '../config/duration.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts'
 import type { Role } from './roles/roles.ts'

@@ -1,15 +1,15 @@
-import { LogError } from '../log/errors.ts'
 import { AppendLane } from '../log/append-lane.ts'
 import type { LaneItem } from '../log/append-lane.ts'
+import { LogError } from '../log/errors.ts'
+import type { Timer } from '../platform/clock.ts'
+import type { Hindrance } from '../platform/outages.ts'
+import { partitionOf } from '../protocol/partition.ts'
+import type { Heartbeat } from '../protocol/records/heartbeat.ts'
 import { encodeStatus } from '../protocol/records/status.ts'
 import type { StatusRecord } from '../protocol/records/status.ts'
-import type { Heartbeat } from '../protocol/records/heartbeat.ts'
-import { partitionOf } from '../protocol/partition.ts'
 import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../protocol/records/topics.ts'
-import type { Timer } from '../platform/clock.ts'
 import type { Env } from './env.ts'
 import { laneReports } from './lane-metrics.ts'
-import type { Hindrance } from '../platform/outages.ts'
 
 /** Announcements that wait for the log at most, in bytes. */
 export const announcementBytesMax = 1_000_000

@@ -1,5 +1,5 @@
-import { LogError } from '../log/errors.ts'
 import type { Logger } from 'pino'
+import { LogError } from '../log/errors.ts'
 import type { LogReader, LogRecord } from '../log/log.ts'
 import { FormatError } from '../protocol/records/errors.ts'
 

@@ -1,6 +1,6 @@
 import type { KafkaEvents } from '../log/kafka/events.ts'
-import type { OutageEvents } from '../platform/outages.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import type { OutageEvents } from '../platform/outages.ts'
 
 /** What the Kafka adapter tells, as metrics; `outages` are told the rest. */
 export function kafkaEvents(metrics: Metrics, outages: OutageEvents): KafkaEvents {

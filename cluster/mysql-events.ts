@@ -1,6 +1,6 @@
-import type { MysqlEvents } from '../store/mysql/events.ts'
-import type { OutageEvents } from '../platform/outages.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import type { OutageEvents } from '../platform/outages.ts'
+import type { MysqlEvents } from '../store/mysql/events.ts'
 
 /** What the MySQL adapter tells, as metrics; `outages` are told the rest. */
 export function mysqlEvents(metrics: Metrics, outages: OutageEvents): MysqlEvents {

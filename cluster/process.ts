@@ -3,11 +3,11 @@ import type { Config } from '../config/config.ts'
 import { authority } from '../platform/addresses.ts'
 import { exitCodes, fatal, signalExitCode } from '../platform/exit-codes.ts'
 import type { ExitCode } from '../platform/exit-codes.ts'
-import { forAPerson } from './for-a-person.ts'
 import { createLogger } from '../platform/logger.ts'
 import { resolvedConfigVariable } from '../platform/resolved-config.ts'
-import { Services, waitSaidMs } from './services.ts'
 import { onStopSignals } from '../platform/signals.ts'
+import { forAPerson } from './for-a-person.ts'
+import { Services, waitSaidMs } from './services.ts'
 
 /** What a process runs in. */
 export interface Shell {

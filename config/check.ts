@@ -1,14 +1,14 @@
 import { resolve } from 'node:path'
 import { parseKafkaUrl } from '../log/kafka/url.ts'
-import { parseMysqlUrl } from '../store/mysql/url.ts'
 import { parseNetworks } from '../platform/networks.ts'
-import { normalOriginPattern } from './origin-pattern.ts'
-import { compilePattern } from './pattern.ts'
+import { parseMysqlUrl } from '../store/mysql/url.ts'
 import { embeddedDirectory, logUrl, storeUrl } from './config.ts'
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
 import { ConfigError } from './errors.ts'
 import { getPath } from './keys.ts'
+import { normalOriginPattern } from './origin-pattern.ts'
+import { compilePattern } from './pattern.ts'
 
 /** Pairs of durations; the first must be shorter than the second. */
 export const shorterDurations: readonly (readonly [string, string])[] = [

@@ -1,6 +1,6 @@
-import { ConfigError } from './errors.ts'
 import { isCentrifugoKey, isNothing, restrictingKeys } from './centrifugo-keys.ts'
 import { decode, refuse } from './decode.ts'
+import { ConfigError } from './errors.ts'
 import { configKeys, defaultsOf, internalPaths, keysOf } from './keys.ts'
 import type { ConfigKey } from './keys.ts'
 import { slipFrom } from './nearest.ts'

@@ -1,6 +1,6 @@
-import type { Config } from '../config/config.ts'
 import { openStoreGround } from '../cluster/ground.ts'
 import { runProcess } from '../cluster/process.ts'
+import type { Config } from '../config/config.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { buildApi } from './api/api.ts'
 import { Controller } from './controller.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createConnection, type Socket } from 'node:net'
-import type { LogReader } from '../log/log.ts'
 import { LogError, type LogErrorCode } from '../log/errors.ts'
+import type { LogReader } from '../log/log.ts'
 import { Outages, untold, type Hindrance, type OutageEvents } from '../platform/outages.ts'
 import { StoreError, type StoreErrorCode } from '../store/errors.ts'
 import { FollowingReader } from './following-reader.ts'

@@ -1,5 +1,5 @@
-import { readBatchMax, readBufferBytesMax, type LogReader, type LogRecord } from '../log/log.ts'
 import { LogError } from '../log/errors.ts'
+import { readBatchMax, readBufferBytesMax, type LogReader, type LogRecord } from '../log/log.ts'
 import { recordBytes } from '../log/rules.ts'
 
 /** Credit goes back to the engine in lumps of this many bytes. */

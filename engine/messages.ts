@@ -1,5 +1,5 @@
-import type { LogRecord } from '../log/log.ts'
 import type { LogErrorCode } from '../log/errors.ts'
+import type { LogRecord } from '../log/log.ts'
 import type { Hindrance } from '../platform/outages.ts'
 import type { StoreErrorCode } from '../store/errors.ts'
 

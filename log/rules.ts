@@ -1,6 +1,6 @@
 import { appendBytesMax, recordOverheadBytes } from '../protocol/records/sizes.ts'
-import type { LogEntry, LogRange, TopicSpec } from './log.ts'
 import { LogError } from './errors.ts'
+import type { LogEntry, LogRange, TopicSpec } from './log.ts'
 
 /** Bytes that a record counts for wherever records are sent, bounded or held ready; so many tiny ones count too. */
 export function recordBytes({ key, value }: LogEntry): number {

@@ -1,7 +1,7 @@
-import type { LogReader } from '../log/log.ts'
 import type { Env } from '../cluster/env.ts'
 import { follow } from '../cluster/follow.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
+import type { LogReader } from '../log/log.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import { heartbeatPartitions, heartbeatTopic } from '../protocol/records/topics.ts'
 

@@ -1,6 +1,6 @@
-import type { Config } from '../config/config.ts'
 import { openStoreGround } from '../cluster/ground.ts'
 import { runProcess } from '../cluster/process.ts'
+import type { Config } from '../config/config.ts'
 import { exitCodes } from '../platform/exit-codes.ts'
 import type { App } from '../protocol/app/contract.ts'
 import { Worker } from './worker.ts'

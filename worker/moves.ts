@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts'
-import type { StatusRecord } from '../protocol/records/status.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
+import type { StatusRecord } from '../protocol/records/status.ts'
 import type { SlotId } from '../protocol/slot.ts'
 
 type Move = Extract<ControlRecord, { type: 'move' }>

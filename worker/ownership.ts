@@ -1,16 +1,16 @@
-import { LogError } from '../log/errors.ts'
 import type { StoreEnv } from '../cluster/env.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
+import { LogError } from '../log/errors.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
 import type { OwnedSlot } from '../protocol/records/heartbeat.ts'
 import type { StatusRecord } from '../protocol/records/status.ts'
 import type { SlotId } from '../protocol/slot.ts'
 import { Moves } from './moves.ts'
+import { SlotNews } from './slot-news.ts'
 import { Halted } from './slot/errors.ts'
 import { Slot } from './slot/slot.ts'
 import type { SlotDeps } from './slot/slot.ts'
 import { take, warm } from './slot/takeover.ts'
-import { SlotNews } from './slot-news.ts'
 
 type Move = Extract<ControlRecord, { type: 'move' }>
 

@@ -1,5 +1,5 @@
-import { CommandRefused } from '../../protocol/app/errors.ts'
 import type { App, AppCommand, AppMessage, AppState, Effect } from '../../protocol/app/contract.ts'
+import { CommandRefused } from '../../protocol/app/errors.ts'
 import { fold, idemKey } from '../../protocol/app/fold.ts'
 import { timeAfter } from '../../protocol/app/time.ts'
 import { errors } from '../../protocol/client/codes.ts'

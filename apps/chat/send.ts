@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { errors } from '../../protocol/client/codes.ts'
-import { CommandRefused } from '../../protocol/app/errors.ts'
 import type { AppCommand } from '../../protocol/app/contract.ts'
+import { CommandRefused } from '../../protocol/app/errors.ts'
+import { errors } from '../../protocol/client/codes.ts'
 
 /** Characters that an idempotency key has at most. */
 export const keyLengthMax = 128

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { forAPerson } from '../../cluster/for-a-person.ts'
+import { openLog } from '../../cluster/open-log.ts'
+import { openStore } from '../../cluster/open-store.ts'
+import { clusterTopics } from '../../cluster/topics.ts'
 import type { Config } from '../../config/config.ts'
 import { logUrl, slotCount, storeUrl } from '../../config/config.ts'
 import { LogError } from '../../log/errors.ts'
-import { openLog } from '../../cluster/open-log.ts'
 import { exitCodes, fatal } from '../../platform/exit-codes.ts'
-import { forAPerson } from '../../cluster/for-a-person.ts'
 import { systemRandom } from '../../platform/random.ts'
 import { defaultGroup } from '../../protocol/records/topics.ts'
-import { clusterTopics } from '../../cluster/topics.ts'
-import { openStore } from '../../cluster/open-store.ts'
-import { pinSlots } from '../../store/slots.ts'
 import { StoreError } from '../../store/errors.ts'
+import { pinSlots } from '../../store/slots.ts'
 
 /** Services that are being started are waited for. */
 const patienceMs = 30_000

@@ -1,5 +1,5 @@
-import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { createServer } from 'node:net'
 
 /** Tries to listen; resolves with the port (the one found, for 0), rejects as listen does. */
 export async function tryPort(host: string, port: number): Promise<number> {

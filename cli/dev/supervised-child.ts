@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { Logger } from 'pino'
-import { exitCodes, fatalStartCodes } from '../../platform/exit-codes.ts'
 import type { LifeMessage } from '../../cluster/process.ts'
+import { exitCodes, fatalStartCodes } from '../../platform/exit-codes.ts'
 import { BackOff } from './back-off.ts'
 
 /** One process of the cluster. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
 import { waitSaidMs } from '../../cluster/services.ts'
+import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
 import { onStopSignals } from '../../platform/signals.ts'
 import { SupervisedChild } from './supervised-child.ts'
 import type { ChildSpec } from './supervised-child.ts'

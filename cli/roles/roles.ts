@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.ts'
-import type { App } from '../../protocol/app/contract.ts'
 import { exitCodes, fatal } from '../../platform/exit-codes.ts'
+import type { App } from '../../protocol/app/contract.ts'
 
 /** Every long-lived process. Each loads no more than it needs. */
 const roles: Record<string, (config: Config) => Promise<void>> = {

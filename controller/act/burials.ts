@@ -1,5 +1,5 @@
-import type { Config } from '../../config/config.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
+import type { Config } from '../../config/config.ts'
 import type { Members } from '../view/members.ts'
 import type { Instances } from './instances.ts'
 

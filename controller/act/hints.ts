@@ -1,6 +1,6 @@
-import { AppendLane } from '../../log/append-lane.ts'
 import type { Env } from '../../cluster/env.ts'
 import { laneReports } from '../../cluster/lane-metrics.ts'
+import { AppendLane } from '../../log/append-lane.ts'
 import { encodeControl } from '../../protocol/records/control.ts'
 import type { ControlRecord } from '../../protocol/records/control.ts'
 import { controlTopic } from '../../protocol/records/topics.ts'

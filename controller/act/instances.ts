@@ -1,14 +1,14 @@
-import { AppendLane } from '../../log/append-lane.ts'
-import { LogError } from '../../log/errors.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { laneReports } from '../../cluster/lane-metrics.ts'
+import { AppendLane } from '../../log/append-lane.ts'
+import { LogError } from '../../log/errors.ts'
+import { partitionOf } from '../../protocol/partition.ts'
 import { encodeCommand, ofNobody } from '../../protocol/records/command.ts'
 import { encodeNotice } from '../../protocol/records/notice.ts'
-import { partitionOf } from '../../protocol/partition.ts'
+import { encodeRequest } from '../../protocol/records/runtime.ts'
 import { commandTopic, inboxTopic } from '../../protocol/records/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
-import { encodeRequest } from '../../protocol/records/runtime.ts'
 
 /** Who tells (the id of the controller), and which slots and inboxes there are to be told. */
 export interface InstancesOptions {

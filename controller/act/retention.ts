@@ -1,10 +1,10 @@
-import type { Config } from '../../config/config.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
+import type { Config } from '../../config/config.ts'
+import { partitionOf } from '../../protocol/partition.ts'
 import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import { commandTopic, inboxTopic } from '../../protocol/records/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
-import { partitionOf } from '../../protocol/partition.ts'
 import type { Lease } from '../../store/store.ts'
 
 /** The first offset of a partition that somebody still needs. */

@@ -1,7 +1,7 @@
-import { LogError } from '../../log/errors.ts'
-import type { TopicSpec } from '../../log/log.ts'
 import type { Env } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
+import { LogError } from '../../log/errors.ts'
+import type { TopicSpec } from '../../log/log.ts'
 
 /** How often the topics are looked at while everything runs. */
 export const topicsLookMs = 60_000

@@ -1,6 +1,6 @@
 import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
-import type { Lease } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import type { Lease } from '../../store/store.ts'
 import type { Snapshot } from '../view/snapshot.ts'
 import { place } from './placement.ts'
 

@@ -1,6 +1,6 @@
 import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
-import type { Lease } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import type { Lease } from '../../store/store.ts'
 
 /** A live owner whose heartbeats leave a slot out for so many intervals does not have it. */
 export const lostAfterBeats = 3

@@ -1,5 +1,5 @@
-import type { StatusRecord } from '../../protocol/records/status.ts'
 import type { ControllerBeat, EngineBeat, Heartbeat, ProxyBeat, WorkerBeat } from '../../protocol/records/heartbeat.ts'
+import type { StatusRecord } from '../../protocol/records/status.ts'
 
 /** A process that lives, by its newest heartbeat. */
 export interface Member<B extends Heartbeat = Heartbeat> {

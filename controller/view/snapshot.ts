@@ -1,5 +1,5 @@
-import type { SlotId } from '../../protocol/slot.ts'
 import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import type { Lease } from '../../store/store.ts'
 import { isStuck } from './members.ts'
 import type { Members } from './members.ts'

@@ -1,9 +1,9 @@
 import { accessSync, chmodSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { logMigrations } from '../../log/embedded/tables.ts'
-import { Sql, integer, sqliteCode } from '../sql.ts'
-import { applicationId, migrate, storeMigrations } from '../../store/embedded/tables.ts'
 import { NewerTablesError } from '../../store/embedded/errors.ts'
+import { applicationId, migrate, storeMigrations } from '../../store/embedded/tables.ts'
+import { Sql, integer, sqliteCode } from '../sql.ts'
 import { openDatabase, type Sync } from './database.ts'
 import { EngineStartError, type FileErrorCode } from './errors.ts'
 

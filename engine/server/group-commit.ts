@@ -1,7 +1,7 @@
 import { LogError } from '../../log/errors.ts'
 import type { Hindrance } from '../../platform/outages.ts'
-import { sqliteCode, type Sql } from '../sql.ts'
 import { StoreError } from '../../store/errors.ts'
+import { sqliteCode, type Sql } from '../sql.ts'
 import type { Disk } from './disk.ts'
 import { fileErrorCode } from './file.ts'
 import type { Appended, Request, RequestRunner } from './requests.ts'

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import type { LogRecord } from '../../log/log.ts'
 import { LogError } from '../../log/errors.ts'
+import type { LogRecord } from '../../log/log.ts'
 import { recordBytes } from '../../log/rules.ts'
 import { StoreError } from '../../store/errors.ts'
 import { FrameDecoder, encodeFrames } from '../frames.ts'

@@ -1,8 +1,8 @@
-import type { LogEntry } from '../../log/log.ts'
+import type { LogRequests } from '../../log/embedded/log-requests.ts'
 import type { SqliteLog } from '../../log/embedded/sqlite-log.ts'
+import type { LogEntry } from '../../log/log.ts'
 import type { SqliteStore, StoreArguments, StoreRequest } from '../../store/embedded/sqlite-store.ts'
 import type { Side } from '../messages.ts'
-import type { LogRequests } from '../../log/embedded/log-requests.ts'
 
 /** One request of a client, and where its outcome goes. */
 export interface Request {

@@ -1,6 +1,6 @@
+import type { SqliteLog } from '../../log/embedded/sqlite-log.ts'
 import type { LogRecord } from '../../log/log.ts'
 import { recordBytes } from '../../log/rules.ts'
-import type { SqliteLog } from '../../log/embedded/sqlite-log.ts'
 import type { Appended } from './requests.ts'
 
 /** Bytes that one reader which is behind gets in one turn, so that none keeps the others waiting. */

@@ -1,9 +1,9 @@
-import { shareConnection } from '../../engine/shared.ts'
 import type { EngineConnection } from '../../engine/connection.ts'
-import type { LogRequests } from './log-requests.ts'
+import { shareConnection } from '../../engine/shared.ts'
 import type { OutageEvents } from '../../platform/outages.ts'
-import type { Log, LogEntry, LogRange, LogReader, TopicSpec } from '../log.ts'
 import { LogError } from '../errors.ts'
+import type { Log, LogEntry, LogRange, LogReader, TopicSpec } from '../log.ts'
+import type { LogRequests } from './log-requests.ts'
 
 /** Records that one request removes at most. */
 export const trimChunk = 1_000

@@ -1,6 +1,6 @@
-import type { LogEntry, LogRange, LogRecord, TopicSpec } from '../log.ts'
-import { LogError } from '../errors.ts'
 import { bytes, bytesOrNull, integer, integerOrNull, type Sql } from '../../engine/sql.ts'
+import { LogError } from '../errors.ts'
+import type { LogEntry, LogRange, LogRecord, TopicSpec } from '../log.ts'
 import { checkAppend, checkPlace, checkTopic, recordBytes } from '../rules.ts'
 
 /** Offsets that fit beside a partition's id in a number that JavaScript holds exactly. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Brokers } from './brokers.ts'
-import { kafkaCodes } from './wire/codes.ts'
 import type { KafkaReader } from './reader.ts'
+import { kafkaCodes } from './wire/codes.ts'
 import { fetchAnswer, fetchRequest, type FetchAnswer, type FetchSession } from './wire/fetch.ts'
 
 /** How long a broker keeps a fetch that has nothing to answer. A reader that begins meanwhile does not wait for it. */

@@ -3,10 +3,10 @@ import { LogError } from '../errors.ts'
 import { checkPlace } from '../rules.ts'
 import type { Brokers } from './brokers.ts'
 import type { KafkaEvents } from './events.ts'
-import { kafkaCodes } from './wire/codes.ts'
 import { FetchLoop } from './fetch-loop.ts'
 import type { Offsets } from './offsets.ts'
 import { KafkaReader } from './reader.ts'
+import { kafkaCodes } from './wire/codes.ts'
 
 /** Pauses before a reader looks for its partition's leader again. */
 export const leaderRetryMs = { first: 20, max: 500 }

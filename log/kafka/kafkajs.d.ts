@@ -4,10 +4,10 @@
  */
 
 declare module 'kafkajs/src/cluster/index.js' {
+  import type { ConnectionOptions } from 'node:tls'
   import type { ISocketFactory, KafkaConfig, Logger, RetryOptions } from 'kafkajs'
   import type Connection from 'kafkajs/src/network/connection.js'
   import type { MetadataAnswer } from './wire/metadata.ts'
-  import type { ConnectionOptions } from 'node:tls'
 
   /** `encode` and `decode` are kafkajs's own, of a version of a request; `parse` sees the decoded answer. */
   export interface ProtocolCall<Answer> {

@@ -1,6 +1,6 @@
 import type { Brokers } from './brokers.ts'
-import type { KafkaEvents } from './events.ts'
 import { errorName, failureOf } from './errors.ts'
+import type { KafkaEvents } from './events.ts'
 
 /** How often offsets are committed to Kafka. */
 export const progressMs = 5_000

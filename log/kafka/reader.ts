@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { readBatchMax, readBufferBytesMax } from '../log.ts'
 import { LogError } from '../errors.ts'
+import { readBatchMax, readBufferBytesMax } from '../log.ts'
 import type { LogReader, LogRecord } from '../log.ts'
 import { recordBytes } from '../rules.ts'
 import type { RecordRun } from './wire/record-batch.ts'

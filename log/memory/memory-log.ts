@@ -1,5 +1,5 @@
-import { readBatchMax, type Log, type LogEntry, type LogRange, type LogReader, type LogRecord } from '../log.ts'
 import { LogError } from '../errors.ts'
+import { readBatchMax, type Log, type LogEntry, type LogRange, type LogReader, type LogRecord } from '../log.ts'
 import type { TopicSpec } from '../log.ts'
 import { checkAppend, checkPlace, checkTopic } from '../rules.ts'
 

@@ -1,7 +1,7 @@
 import { isDeeperThan, sliceMember } from '../json.ts'
 import type { StreamPosition } from '../stream.ts'
-import { ProtocolError } from './errors.ts'
 import type { ClientCommand } from './command.ts'
+import { ProtocolError } from './errors.ts'
 
 /** Commands of clients in the JSON form of the protocol: one a line, any number in what a client sends at once. */
 

@@ -1,7 +1,7 @@
-import { decodeEnvelope, encodeEnvelope } from './envelope.ts'
-import { FormatError } from './errors.ts'
 import { traceContextOf } from '../trace.ts'
 import type { TraceContext } from '../trace.ts'
+import { decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { FormatError } from './errors.ts'
 import { checkShape, shapeOf } from './shape.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { Metrics } from '../../observability/metrics.ts'
 import type { Output } from '../sessions/output.ts'
-import type { Session } from '../sessions/session.ts'
 import type { ReadBudget } from '../sessions/read-budget.ts'
+import type { Session } from '../sessions/session.ts'
 import type { Behind, Channel } from './channel.ts'
 import { isNotThere } from './missed.ts'
 import type { Missed, MissedPage, Reader } from './missed.ts'

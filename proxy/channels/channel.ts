@@ -1,5 +1,5 @@
-import type { StreamPosition } from '../../protocol/stream.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import type { StreamPosition } from '../../protocol/stream.ts'
 import type { Audience } from '../sessions/output.ts'
 import type { Session } from '../sessions/session.ts'
 

@@ -1,6 +1,6 @@
 import type { ClientError } from '../../protocol/client/codes.ts'
-import type { Session } from '../sessions/session.ts'
 import type { ReadBudget } from '../sessions/read-budget.ts'
+import type { Session } from '../sessions/session.ts'
 import type { Missed } from './missed.ts'
 
 /** First reads of recoveries that one session has under way; the next ones wait for one to end. */

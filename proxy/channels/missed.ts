@@ -1,8 +1,8 @@
 import { errors } from '../../protocol/client/codes.ts'
 import type { ClientError, CommandError } from '../../protocol/client/codes.ts'
 import { decodeRecovered, encodeRequest } from '../../protocol/records/runtime.ts'
-import type { Session } from '../sessions/session.ts'
 import type { ReadBudget } from '../sessions/read-budget.ts'
+import type { Session } from '../sessions/session.ts'
 import type { Outcome, Uplink } from '../uplink/uplink.ts'
 
 /** Which publications of a channel: those after one offset up to another, as many of them as history has. */

@@ -2,8 +2,8 @@ import { disconnects, errors } from '../../protocol/client/codes.ts'
 import { endsAt } from '../access/tokens.ts'
 import type { Session } from '../sessions/session.ts'
 import { connectionOf } from './context.ts'
-import { refuse } from './refuse.ts'
 import type { CommandOf, Context } from './context.ts'
+import { refuse } from './refuse.ts'
 
 /** Who the client is, by its token: from here on it may do what its user may. */
 export function connect(context: Context, session: Session, { id, token }: CommandOf<'connect'>): void {

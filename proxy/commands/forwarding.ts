@@ -7,8 +7,8 @@ import type { Session } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { ClientRequest, Outcome, Uplink } from '../uplink/uplink.ts'
 import type { ClientWork } from '../uplink/work.ts'
-import { refuse } from './refuse.ts'
 import type { ReadGate } from './read-gate.ts'
+import { refuse } from './refuse.ts'
 
 /** A client's command that goes to the slot of its channel. */
 export interface Forwarded {

@@ -1,5 +1,5 @@
-import type { ClientCommand } from '../../protocol/client/command.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
+import type { ClientCommand } from '../../protocol/client/command.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Context } from './context.ts'
 import { commands } from './table.ts'

@@ -1,8 +1,8 @@
 import { disconnects, errors } from '../../protocol/client/codes.ts'
 import { isHistoryOn } from '../access/namespaces.ts'
 import type { Session } from '../sessions/session.ts'
-import { refuse } from './refuse.ts'
 import type { CommandOf, Context } from './context.ts'
+import { refuse } from './refuse.ts'
 
 /** What was published in a channel before, as far as its namespace shows it. */
 export function history(context: Context, session: Session, command: CommandOf<'history'>): void {

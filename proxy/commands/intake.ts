@@ -1,13 +1,13 @@
-import type { Timer } from '../../platform/clock.ts'
 import type { Env } from '../../cluster/env.ts'
-import { ProtocolError } from '../../protocol/client/errors.ts'
-import type { ClientCommand } from '../../protocol/client/command.ts'
+import type { Timer } from '../../platform/clock.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'
+import type { ClientCommand } from '../../protocol/client/command.ts'
+import { ProtocolError } from '../../protocol/client/errors.ts'
 import { socketBytesMax } from '../sessions/backlog.ts'
 import type { Session, SessionIntake } from '../sessions/session.ts'
-import { refill } from '../sessions/token-bucket.ts'
 import { newIntake } from '../sessions/session.ts'
+import { refill } from '../sessions/token-bucket.ts'
 
 /** Of what a session sends, so many characters count as one command; what is shorter counts as one too. */
 export const commandChars = 4_096

@@ -1,7 +1,7 @@
 import { disconnects, errors } from '../../protocol/client/codes.ts'
 import type { Session } from '../sessions/session.ts'
-import { refuse } from './refuse.ts'
 import type { CommandOf, Context } from './context.ts'
+import { refuse } from './refuse.ts'
 
 /** A message for everybody in a channel. */
 export function publish(context: Context, session: Session, { id, channel, data }: CommandOf<'publish'>): void {

@@ -1,7 +1,7 @@
 import { errors } from '../../protocol/client/codes.ts'
 import type { Session } from '../sessions/session.ts'
-import { refuse } from './refuse.ts'
 import type { CommandOf, Context } from './context.ts'
+import { refuse } from './refuse.ts'
 
 /** A call of the app, which has said what it takes to be let through and where it goes. */
 export function rpc(context: Context, session: Session, { id, name, data }: CommandOf<'rpc'>): void {

@@ -9,8 +9,8 @@ import type { Joining } from '../channels/channel.ts'
 import { wantAgain } from '../sessions/session.ts'
 import type { Session } from '../sessions/session.ts'
 import { misfit } from './context.ts'
-import { refuse } from './refuse.ts'
 import type { CommandOf, Context } from './context.ts'
+import { refuse } from './refuse.ts'
 
 /** Ways to send publications that the protocol knows; asking for one says only that the client could take it. */
 const deltas = new Set(['', 'fossil'])

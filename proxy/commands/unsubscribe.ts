@@ -1,7 +1,7 @@
 import { disconnects, errors } from '../../protocol/client/codes.ts'
 import type { Session } from '../sessions/session.ts'
-import { refuse } from './refuse.ts'
 import type { CommandOf, Context } from './context.ts'
+import { refuse } from './refuse.ts'
 
 /** A session wants nothing of a channel any more; that it had it is not asked for. */
 export function unsubscribe(context: Context, session: Session, { id, channel }: CommandOf<'unsubscribe'>): void {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Config } from '../../config/config.ts'
 import type { Env } from '../../cluster/env.ts'
+import type { Config } from '../../config/config.ts'
 import { normalOriginPattern } from '../../config/origin-pattern.ts'
 import { canonicalAddress } from '../../platform/networks.ts'
 import type { Door } from './door.ts'

@@ -2,9 +2,9 @@ import type { Server } from 'node:http'
 import type { BlockList, Socket } from 'node:net'
 import type { Env } from '../../cluster/env.ts'
 import { canonicalAddress, isIn } from '../../platform/networks.ts'
-import { parseProxyHeader } from './proxy-header.ts'
 import { ProxyHeaderError } from './errors.ts'
 import type { HeaderProblem } from './errors.ts'
+import { parseProxyHeader } from './proxy-header.ts'
 
 /** From a connection's beginning to the end of its header. A balancer sends it at once. */
 export const headerDeadlineMs = 3_000

@@ -1,5 +1,5 @@
-import type { Encoded, Transport } from '../transports/transport.ts'
 import type { ServerMessage } from '../../protocol/client/message.ts'
+import type { Encoded, Transport } from '../transports/transport.ts'
 import type { Backlog, Session } from './session.ts'
 
 /** A socket is given more while it holds less than this: what it holds shows how far a client is. */

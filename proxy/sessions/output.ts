@@ -1,9 +1,9 @@
 import type { Env } from '../../cluster/env.ts'
-import type { ServerMessage } from '../../protocol/client/message.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'
-import { messageBytesMax, putBack, queuedBytes, socketBytesMax, takesMore, writeOn } from './backlog.ts'
+import type { ServerMessage } from '../../protocol/client/message.ts'
 import type { Encoded, Transport } from '../transports/transport.ts'
+import { messageBytesMax, putBack, queuedBytes, socketBytesMax, takesMore, writeOn } from './backlog.ts'
 import type { Session } from './session.ts'
 
 /** Publications of one channel that wait to be written to the same sessions. */

@@ -1,13 +1,13 @@
 import type { Env } from '../../cluster/env.ts'
 import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'
+import type { Connection } from '../transports/transport.ts'
 import type { AddressLimits } from './address-limits.ts'
 import { writeAll } from './backlog.ts'
-import type { SessionIntake, Session } from './session.ts'
 import type { Output } from './output.ts'
+import type { SessionIntake, Session } from './session.ts'
 import { newSession } from './session.ts'
 import type { Subscriptions } from './subscriptions.ts'
-import type { Connection } from '../transports/transport.ts'
 
 /** The deadlines of a session, all in ms, and who ends its subscriptions. */
 export interface SessionsOptions {

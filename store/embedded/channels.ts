@@ -1,7 +1,7 @@
+import { bytes, bytesOrNull, integer, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import { messageBytes } from '../message-size.ts'
 import type { ChannelState, IdemHit, Message, MessageQuery } from '../store.ts'
-import type { SlotId } from '../../protocol/slot.ts'
-import { bytes, bytesOrNull, integer, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
 
 /** What is read about channels: state, messages, keys, dead letters. Every method runs in the caller's transaction. */
 export class Channels {

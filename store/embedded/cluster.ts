@@ -1,5 +1,5 @@
-import type { InstanceState, Leadership } from '../store.ts'
 import { integer, text, type Sql } from '../../engine/sql.ts'
+import type { InstanceState, Leadership } from '../store.ts'
 
 /** What controllers keep: serving version, instances, leadership. Every method runs in the caller's transaction. */
 export class Cluster {

@@ -1,8 +1,8 @@
-import type { Commit, CommitResult } from '../store.ts'
-import { StoreError } from '../errors.ts'
-import type { SlotId } from '../../protocol/slot.ts'
-import type { Leases } from './leases.ts'
 import { integer, type Sql } from '../../engine/sql.ts'
+import type { SlotId } from '../../protocol/slot.ts'
+import { StoreError } from '../errors.ts'
+import type { Commit, CommitResult } from '../store.ts'
+import type { Leases } from './leases.ts'
 
 /** What an owner writes. Every method runs in the caller's transaction, which rolls back when it throws. */
 export class Commits {

@@ -1,8 +1,8 @@
 import type { EngineConnection } from '../../engine/connection.ts'
 import { shareConnection } from '../../engine/shared.ts'
 import type { OutageEvents } from '../../platform/outages.ts'
-import type { Store } from '../store.ts'
 import { StoreError } from '../errors.ts'
+import type { Store } from '../store.ts'
 import type { StoreAnswer, StoreArguments, StoreRequest } from './sqlite-store.ts'
 import { storeRequests } from './store-requests.ts'
 

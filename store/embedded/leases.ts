@@ -1,7 +1,7 @@
-import { carefulFrom, type Acquire, type Lease, type OutboxRow, type SlotState } from '../store.ts'
-import { StoreError } from '../errors.ts'
-import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
 import { bytes, integer, integerOrNull, strings, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
+import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
+import { StoreError } from '../errors.ts'
+import { carefulFrom, type Acquire, type Lease, type OutboxRow, type SlotState } from '../store.ts'
 
 /** Slots of a group at most: whoever reaches the engine's socket may ask for any number, and each is a row. */
 const slotsMax = 100_000

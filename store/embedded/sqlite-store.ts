@@ -1,10 +1,10 @@
-import type { Store } from '../store.ts'
+import { sqliteCode, type Sql } from '../../engine/sql.ts'
 import { StoreError } from '../errors.ts'
+import type { Store } from '../store.ts'
 import { Channels } from './channels.ts'
 import { Cluster } from './cluster.ts'
 import { Commits } from './commits.ts'
 import { Leases } from './leases.ts'
-import { sqliteCode, type Sql } from '../../engine/sql.ts'
 
 /** The requests of the seam that SQLite answers, by name. */
 export type StoreRequest = Exclude<keyof Store, 'migrate' | 'close'>

@@ -1,10 +1,10 @@
 import { DatabaseSync } from 'node:sqlite'
-import type { Store } from '../store.ts'
-import { StoreError } from '../errors.ts'
 import { Sql } from '../../engine/sql.ts'
 import { SqliteStore, type StoreAnswer, type StoreArguments, type StoreRequest } from '../embedded/sqlite-store.ts'
 import { storeRequests } from '../embedded/store-requests.ts'
 import { migrate, storeMigrations } from '../embedded/tables.ts'
+import { StoreError } from '../errors.ts'
+import type { Store } from '../store.ts'
 
 /** What several MemoryStore handles share. `now` is the store's own clock, in milliseconds. */
 export class MemoryStoreData {

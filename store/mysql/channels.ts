@@ -1,6 +1,6 @@
+import type { SlotId } from '../../protocol/slot.ts'
 import { messageBytes } from '../message-size.ts'
 import type { ChannelState, IdemHit, Message, MessageQuery } from '../store.ts'
-import type { SlotId } from '../../protocol/slot.ts'
 import { channelId } from './channel-id.ts'
 import type { Database } from './database.ts'
 import { Failure } from './errors.ts'

@@ -1,10 +1,10 @@
 import { commitBytes } from '../commit-size.ts'
-import type { Commit, CommitResult } from '../store.ts'
 import { StoreError } from '../errors.ts'
+import type { Commit, CommitResult } from '../store.ts'
 import { commitStatements } from './commit-statements.ts'
 import { commitSessionsMax, type Database } from './database.ts'
-import type { MysqlEvents } from './events.ts'
 import { Failure } from './errors.ts'
+import type { MysqlEvents } from './events.ts'
 import { rowsOf } from './rows.ts'
 import { sql } from './sql.ts'
 

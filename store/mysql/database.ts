@@ -1,7 +1,7 @@
 import { Outages } from '../../platform/outages.ts'
 import { systemRandom } from '../../platform/random.ts'
-import type { MysqlEvents } from './events.ts'
 import { Failure, type FailureKind } from './errors.ts'
+import type { MysqlEvents } from './events.ts'
 import { LostSessions } from './lost-sessions.ts'
 import type { Result } from './rows.ts'
 import type { Session } from './session.ts'

@@ -1,6 +1,6 @@
-import { carefulFrom, type Acquire, type Lease, type OutboxRow, type SlotState } from '../store.ts'
-import { StoreError } from '../errors.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import { StoreError } from '../errors.ts'
+import { carefulFrom, type Acquire, type Lease, type OutboxRow, type SlotState } from '../store.ts'
 import type { Database } from './database.ts'
 import { Failure } from './errors.ts'
 import { bytes, integer, integerOrNull, metOf, rowsOf, strings, text, textOrNull } from './rows.ts'

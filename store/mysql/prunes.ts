@@ -1,5 +1,5 @@
-import { StoreError } from '../errors.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import { StoreError } from '../errors.ts'
 import type { Database } from './database.ts'
 import { Failure } from './errors.ts'
 import { integer, rowsOf } from './rows.ts'

@@ -2,9 +2,9 @@ import type { AddressInfo } from 'node:net'
 import { loadConfig } from '../../config/load.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
 import type { Behind } from '../../proxy/listener/listener.ts'
-import { websocketPath } from '../../proxy/transports/websocket/route.ts'
-import { closeGraceMs } from '../../proxy/sessions/sessions.ts'
 import { newIntake, newSession } from '../../proxy/sessions/session.ts'
+import { closeGraceMs } from '../../proxy/sessions/sessions.ts'
+import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import { testEnv } from '../harness/env.ts'
 
 /** Messages of the cases go up to 16 MB, in as many fragments as that has times 64 bytes. */

@@ -8,8 +8,8 @@ import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import t from 'tap'
 import { disconnects, errors } from '../../protocol/client/codes.ts'
-import { until } from '../support/until.ts'
 import type { Wire } from '../harness/clients/wire.ts'
+import { until } from '../support/until.ts'
 import { Target } from './target.ts'
 
 const target = await Target.start()

@@ -9,13 +9,13 @@ import { createConnection, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import t from 'tap'
-import type { LogRecord } from '../../log/log.ts'
 import { encodeFrame, FrameDecoder } from '../../engine/frames.ts'
 import type { ClientMessage, ServerMessage } from '../../engine/messages.ts'
-import { helloDeadlineMs } from '../../engine/server/peer.ts'
 import { readPlace } from '../../engine/place.ts'
-import { until } from '../support/until.ts'
+import { helloDeadlineMs } from '../../engine/server/peer.ts'
+import type { LogRecord } from '../../log/log.ts'
 import { EngineChild, openEmbeddedLog, temporaryDirectory } from '../engine/start-engine.ts'
+import { until } from '../support/until.ts'
 
 const dataDir = await temporaryDirectory(t)
 await EngineChild.start(t, dataDir)

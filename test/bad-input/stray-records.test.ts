@@ -3,9 +3,9 @@
  * clients go on chatting.
  */
 import t from 'tap'
+import { clusterTopics } from '../../cluster/topics.ts'
 import { slotCount } from '../../config/config.ts'
 import { encodeEnvelope } from '../../protocol/records/envelope.ts'
-import { clusterTopics } from '../../cluster/topics.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../support/until.ts'
 

@@ -1,11 +1,11 @@
 /** What the tests of this folder attack. */
 import t from 'tap'
 import type { Test } from 'tap'
-import { until } from '../support/until.ts'
 import { BareClient } from '../harness/clients/bare-client.ts'
+import { clientFrame } from '../harness/clients/frames.ts'
 import { Served } from '../harness/served.ts'
 import { tokenFor } from '../harness/tokens.ts'
-import { clientFrame } from '../harness/clients/frames.ts'
+import { until } from '../support/until.ts'
 import { Witness } from './witness.ts'
 
 /** Longest time that a message of the witnesses may take while all this goes on, in the very process of the test. */

@@ -5,9 +5,9 @@
 import t from 'tap'
 import { errors } from '../../protocol/client/codes.ts'
 import { closeGraceMs, sessionSweepMs } from '../../proxy/sessions/sessions.ts'
-import { until } from '../support/until.ts'
 import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
 import { Served } from '../harness/served.ts'
+import { until } from '../support/until.ts'
 
 const staleCloseDelayMs = 1_000
 /** For a machine that is busy. */

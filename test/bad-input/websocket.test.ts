@@ -8,9 +8,9 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { disconnects, errors } from '../../protocol/client/codes.ts'
 import { fragmentsMax, piecesMax } from '../../proxy/transports/websocket/route.ts'
-import { until } from '../support/until.ts'
 import { BareClient, upgradeRequest } from '../harness/clients/bare-client.ts'
 import { clientFrame, closeCode, fragments, opcodes, serverFrames } from '../harness/clients/frames.ts'
+import { until } from '../support/until.ts'
 import { Target, isAnswered } from './target.ts'
 
 const target = await Target.start()

@@ -8,8 +8,8 @@ import { durability } from './rules/durability.ts'
 import { liveness, type AnswerBound } from './rules/liveness.ts'
 import { loss } from './rules/loss.ts'
 import { phantom } from './rules/phantom.ts'
-import { refusals } from './rules/refusals.ts'
 import { recovery, type HistoryBounds } from './rules/recovery.ts'
+import { refusals } from './rules/refusals.ts'
 import { senderOrder } from './rules/sender-order.ts'
 
 /** What the checked cluster promises in figures. */

@@ -3,15 +3,15 @@
  * passwords, in their log and where /ready is asked; and that they go on by themselves once it is there.
  */
 import { spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { createServer } from 'node:net'
 import t from 'tap'
 import type { Test } from 'tap'
 import { freePort } from '../../compose/services/free-port.ts'
-import { until } from '../support/until.ts'
 import { EngineChild } from '../engine/start-engine.ts'
 import { environment } from '../support/command.ts'
 import { launcher } from '../support/process.ts'
+import { until } from '../support/until.ts'
 
 const deadlineMs = 20_000
 

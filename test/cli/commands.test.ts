@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 /**
  * Proves the commands as a person or a script meets them, against a controller that only answers: what goes to
  * standard output, what to standard error, and the exit codes.
@@ -5,14 +9,10 @@
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { jwtVerify } from 'jose'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
-import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Test } from 'tap'
-import { exitCodes } from '../../platform/exit-codes.ts'
 import { loadConfig } from '../../config/load.ts'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { TokenVerifier } from '../../proxy/access/tokens.ts'
 import { holdfast } from '../support/command.ts'
 

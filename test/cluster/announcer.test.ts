@@ -3,12 +3,12 @@
  * and that a farewell ends the heartbeats and has its time and no more.
  */
 import t from 'tap'
-import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import { Announcer } from '../../cluster/announcer.ts'
+import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { partitionOf } from '../../protocol/partition.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import type { StatusRecord } from '../../protocol/records/status.ts'
-import { partitionOf } from '../../protocol/partition.ts'
 import { heartbeatPartitions, heartbeatTopic, statusTopic } from '../../protocol/records/topics.ts'
 import { testEnv } from '../harness/env.ts'
 

@@ -4,9 +4,9 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
-import { fileURLToPath } from 'node:url'
 import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
 import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
 import { ended, environment } from '../support/command.ts'

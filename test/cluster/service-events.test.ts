@@ -1,11 +1,11 @@
 /** Proves that what the Kafka and MySQL adapters tell becomes metrics, and an outage a line in the process's log. */
 import t from 'tap'
-import { LogError } from '../../log/errors.ts'
-import { StoreError } from '../../store/errors.ts'
 import { kafkaEvents } from '../../cluster/kafka-events.ts'
-import { createMetrics } from '../../observability/metrics.ts'
 import { mysqlEvents } from '../../cluster/mysql-events.ts'
 import { Services } from '../../cluster/services.ts'
+import { LogError } from '../../log/errors.ts'
+import { createMetrics } from '../../observability/metrics.ts'
+import { StoreError } from '../../store/errors.ts'
 import { notingLogger } from '../support/loggers.ts'
 
 void t.test('Kafka', async (t) => {

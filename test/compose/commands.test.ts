@@ -1,25 +1,25 @@
+import { once } from 'node:events'
 /**
  * Proves every command line of compose.yaml by running it here, in the order in which compose would: from a folder with
  * the image's files, with the service's own environment and mounts, against a real Kafka and a real database. Names and
  * ports that only exist between containers are translated, and nothing else.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createConnection } from 'mysql2/promise'
 import t from 'tap'
 import { WebSocket } from 'ws'
-import { exitCodes } from '../../platform/exit-codes.ts'
 import { freePort } from '../../compose/services/free-port.ts'
 import { bringKafka } from '../../compose/services/kafka-libraries.ts'
 import { bringPrograms } from '../../compose/services/programs.ts'
 import { parseDuration } from '../../config/duration.ts'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { migrationGrants, runtimeGrants } from '../../store/mysql/grants.ts'
+import { headerFor } from '../proxy/listener/proxy-headers.ts'
 import { ended, run } from '../support/command.ts'
 import type { Outcome } from '../support/command.ts'
-import { headerFor } from '../proxy/listener/proxy-headers.ts'
 import { ownMariadb } from '../support/own-server.ts'
 import { cleanEnvironment } from '../support/process.ts'
 import { testLog } from '../support/services.ts'

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { exitCodes } from '../../platform/exit-codes.ts'
 import { freePort } from '../../compose/services/free-port.ts'
+import { exitCodes } from '../../platform/exit-codes.ts'
 import { ended } from '../support/command.ts'
 import { until } from '../support/until.ts'
 import { contextDirectory, environmentOf, listOf, readDockerfile, textsOf } from './dockerfile.ts'

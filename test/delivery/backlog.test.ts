@@ -6,9 +6,9 @@ import { partitionOf } from '../../protocol/partition.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { clusterByHand, give, handled, onlySlot } from '../harness/by-hand.ts'
-import { until } from '../support/until.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { Gate } from '../support/gate.ts'
+import { until } from '../support/until.ts'
 
 const rooms = ['a', 'b', 'c', 'd', 'e', 'f']
 const text = 'x'.repeat(50_000)

@@ -3,9 +3,9 @@
 import t from 'tap'
 import { systemClock } from '../../platform/clock.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
-import { secret, tokenFor } from '../harness/tokens.ts'
 import { Client } from '../harness/clients/client.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
+import { secret, tokenFor } from '../harness/tokens.ts'
 import { until } from '../support/until.ts'
 
 const dayMs = 86_400_000

@@ -8,9 +8,9 @@ import { triesMax } from '../../worker/slot/takeover.ts'
 import type { Worker } from '../../worker/worker.ts'
 import { stored } from '../harness/by-hand.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
+import { deadLettersIn } from '../support/dead-letters.ts'
 import { until } from '../support/until.ts'
 import { chatBut, isPoison, never } from './deadly.ts'
-import { deadLettersIn } from '../support/dead-letters.ts'
 
 const [first, second] = [slotId('default', 0), slotId('default', 1)]
 const quick = { 'topics.slots': '2', 'client.reply_deadline': '1m', 'client.command_rate': '100000' }

@@ -1,6 +1,6 @@
+import { chat } from '../../apps/chat/chat.ts'
 /** Apps that do not survive some messages. */
 import type { App } from '../../protocol/app/contract.ts'
-import { chat } from '../../apps/chat/chat.ts'
 
 /** The chat, but for messages of which `isMarked` is true: with them `react` happens instead. */
 export function chatBut(react: () => never | Promise<never>, isMarked: (payload: string) => boolean): App {

@@ -4,11 +4,11 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { disconnects } from '../../protocol/client/codes.ts'
 import { LogError } from '../../log/errors.ts'
+import { disconnects } from '../../protocol/client/codes.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { ManualClock } from '../support/manual-clock.ts'
 import { notingLogger } from '../support/loggers.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 
 const isolationMs = 5_000
 

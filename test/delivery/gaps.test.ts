@@ -6,8 +6,8 @@ import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, onlySlot } from '../harness/by-hand.ts'
 import type { Client } from '../harness/clients/client.ts'
 import type { Message } from '../harness/clients/messages.ts'
-import { until } from '../support/until.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
+import { until } from '../support/until.ts'
 
 /** A worker that owns the slot; while `damage` is set, it is done to what the worker appends to the inboxes. */
 async function lossyWorker(cluster: InProcessCluster) {

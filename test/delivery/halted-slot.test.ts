@@ -2,8 +2,8 @@
 // with a higher incarnation, so that proxies which had seen later offsets accept what comes.
 import t from 'tap'
 import { announcements, clusterByHand, commands, give, hint, onlySlot, stored } from '../harness/by-hand.ts'
-import { until } from '../support/until.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
+import { until } from '../support/until.ts'
 
 /** Two messages handled, and nobody owns the slot. */
 async function interrupted() {

@@ -1,9 +1,9 @@
 // Proves with three proxies that events go only where they are wanted: a channel's events are addressed to the
 // instances that have it open and to no other, and no more to one whose last session has left.
 import t from 'tap'
-import { addressees } from './facts.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../support/until.ts'
+import { addressees } from './facts.ts'
 
 t.test('three proxies', async (t) => {
   await using cluster = new InProcessCluster({ 'topics.inbox_partitions': '2' })

@@ -5,8 +5,8 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, give, handled, stored } from '../harness/by-hand.ts'
-import { until } from '../support/until.ts'
 import { Gate } from '../support/gate.ts'
+import { until } from '../support/until.ts'
 
 t.test('an append that is held while its slot goes A→B→A', async (t) => {
   await using cluster = await clusterByHand({ 'topics.inbox_partitions': '1' })

@@ -7,8 +7,8 @@ import type { Test } from 'tap'
 import { errors } from '../../protocol/client/codes.ts'
 import { clusterByHand, commands, give, handled, stored } from '../harness/by-hand.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from '../support/until.ts'
 import { Gate } from '../support/gate.ts'
+import { until } from '../support/until.ts'
 
 t.test('in flight per slot and per channel', async (t) => {
   await using cluster = await clusterByHand({ 'proxy.in_flight_max': '8', 'client.reply_deadline': '1m' })

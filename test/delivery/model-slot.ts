@@ -1,12 +1,12 @@
 /** A model of a slot, for tests of a proxy alone. */
 import type { MemoryLogData } from '../../log/memory/memory-log.ts'
+import { encodeAnswer } from '../../protocol/records/answer.ts'
 import { decodeCommand } from '../../protocol/records/command.ts'
 import type { CommandRecord } from '../../protocol/records/command.ts'
-import { encodeAnswer } from '../../protocol/records/answer.ts'
-import { encodeEvents } from '../support/records.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import { commands, onlySlot } from '../harness/by-hand.ts'
+import { encodeEvents } from '../support/records.ts'
 
 export const epochOf = (channel: string): string => `epoch of ${channel}`
 

@@ -4,10 +4,10 @@ import t from 'tap'
 import { chat } from '../../apps/chat/chat.ts'
 import { errors } from '../../protocol/client/codes.ts'
 import { clusterByHand, commands, give, handled, onlySlot, stored } from '../harness/by-hand.ts'
+import { deadLettersIn } from '../support/dead-letters.ts'
 import { commandOf } from '../support/records.ts'
 import { until } from '../support/until.ts'
 import { chatBut, isPoison } from './deadly.ts'
-import { deadLettersIn } from '../support/dead-letters.ts'
 
 const app = chatBut(() => {
   throw new Error('cannot digest')

@@ -1,12 +1,12 @@
 // Proves that a command which is in the log twice takes effect once, also when the copies straddle a warm hand-off
 // and the new owner loaded its state before the original was handled, and when both are in one batch.
 import t from 'tap'
-import { statusTopic } from '../../protocol/records/topics.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
+import { statusTopic } from '../../protocol/records/topics.ts'
 import { clusterByHand, commands, give, handled, hint, onlySlot, stored } from '../harness/by-hand.ts'
+import { Gate } from '../support/gate.ts'
 import { commandOf } from '../support/records.ts'
 import { until } from '../support/until.ts'
-import { Gate } from '../support/gate.ts'
 
 t.test('a duplicate that straddles a warm hand-off', async (t) => {
   await using cluster = await clusterByHand({ 'worker.quiesce_timeout': '30s' })

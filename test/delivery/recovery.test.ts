@@ -2,12 +2,12 @@
 // the honest `recovered: false` where history does not reach.
 import t from 'tap'
 import { errors, unsubscribes } from '../../protocol/client/codes.ts'
-import { clusterByHand, commands, give } from '../harness/by-hand.ts'
-import { until } from '../support/until.ts'
-import { Gate } from '../support/gate.ts'
 import { lagMax } from '../../proxy/channels/catch-up.ts'
 import { liveBytesMax } from '../../proxy/channels/channel.ts'
+import { clusterByHand, commands, give } from '../harness/by-hand.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
+import { Gate } from '../support/gate.ts'
+import { until } from '../support/until.ts'
 
 interface Subscribed {
   epoch: string

@@ -7,8 +7,8 @@ import { StoreError } from '../../store/errors.ts'
 import type { Commit } from '../../store/store.ts'
 import { announcements, clusterByHand, commands, give, onlySlot, stored } from '../harness/by-hand.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { until } from '../support/until.ts'
 import { deadLettersIn } from '../support/dead-letters.ts'
+import { until } from '../support/until.ts'
 
 const isBad = ({ data }: { data: Buffer }) => data.includes('too much')
 

@@ -1,21 +1,21 @@
 // Proves that nothing a client sends stops a slot for others by its size: long names, long infos, many channels, commands
 // at and over what the log takes, what an app makes of them, and rows that an older version left in the outbox.
 import t from 'tap'
-import { errors, unsubscribes } from '../../protocol/client/codes.ts'
+import { chat } from '../../apps/chat/chat.ts'
 import { LogError } from '../../log/errors.ts'
+import type { App } from '../../protocol/app/contract.ts'
+import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import { decodeCommand } from '../../protocol/records/command.ts'
 import { decodeInbox } from '../../protocol/records/inbox.ts'
 import { appendBytesMax, commandBytesMax, recordBytesMax } from '../../protocol/records/sizes.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
-import { chat } from '../../apps/chat/chat.ts'
-import type { App } from '../../protocol/app/contract.ts'
 import { clusterByHand, commands, give, handled, onlySlot } from '../harness/by-hand.ts'
 import { Client } from '../harness/clients/client.ts'
 import type { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { secret, tokenFor } from '../harness/tokens.ts'
-import { until } from '../support/until.ts'
 import { deadLettersIn } from '../support/dead-letters.ts'
+import { until } from '../support/until.ts'
 
 /** Names of 255 characters that are far more bytes where they are written. */
 const longNames = { quotes: '"', backslashes: '\\', 'three bytes a character': '한' }

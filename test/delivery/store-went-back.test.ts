@@ -2,9 +2,9 @@
 // fenced, the slot gets a higher incarnation, the same messages come back at the same offsets, and subscribers see each
 // once. With the worker that was there, with another one, and with an owner that died meanwhile.
 import t from 'tap'
+import { storedMessages, stored, commands, onlySlot } from '../harness/by-hand.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../support/until.ts'
-import { storedMessages, stored, commands, onlySlot } from '../harness/by-hand.ts'
 
 const flags = { 'topics.slots': '1', 'client.command_rate': '100000', 'client.command_burst': '100000' }
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `${from + index}`)

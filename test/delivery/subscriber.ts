@@ -1,10 +1,10 @@
+import type { Proxy } from '../../proxy/proxy.ts'
 /** A client of a proxy alone, which judges all that it gets. */
 import { socketBytesMax } from '../../proxy/sessions/backlog.ts'
-import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
 import { FrameReader } from '../harness/clients/frame-reader.ts'
-import { epochOf } from './model-slot.ts'
 import { connectionOf } from '../support/connection.ts'
+import { epochOf } from './model-slot.ts'
 
 /** A session that checks what it gets as it comes, and notes in `failures` what is wrong. */
 export class Subscriber {

@@ -2,8 +2,8 @@
 // with the lease out of reach for a while, and with another owner by the time the lease tells.
 import t from 'tap'
 import { clusterByHand, give, onlySlot, stored } from '../harness/by-hand.ts'
-import { until } from '../support/until.ts'
 import { Gate } from '../support/gate.ts'
+import { until } from '../support/until.ts'
 
 for (const moment of ['before', 'after'] as const) {
   for (const leaseFails of [0, 3]) {

@@ -3,9 +3,9 @@
 import t from 'tap'
 import { clusterByHand, give, handled, hint, onlySlot, stored } from '../harness/by-hand.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
+import { Gate } from '../support/gate.ts'
 import { until } from '../support/until.ts'
 import { chatBut, isPoison, never } from './deadly.ts'
-import { Gate } from '../support/gate.ts'
 
 t.test('frozen in mid commit', async (t) => {
   await using cluster = await clusterByHand()

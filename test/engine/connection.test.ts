@@ -1,21 +1,21 @@
+import { once } from 'node:events'
 /**
  * A client's connection: it comes back by itself, waits for a bounded time, never lets a request of an older
  * connection take effect late, and a client that reads nothing keeps nobody waiting.
  */
 import { createConnection, type Socket } from 'node:net'
-import { once } from 'node:events'
 import { resolve } from 'node:path'
 import t, { type Test } from 'tap'
+import { openLog } from '../../cluster/open-log.ts'
+import { openStore } from '../../cluster/open-store.ts'
 import { connectWaitMs, EngineConnection } from '../../engine/connection.ts'
 import { encodeFrame, FrameDecoder } from '../../engine/frames.ts'
 import type { ClientMessage, ServerMessage } from '../../engine/messages.ts'
-import { runEngine } from '../../engine/server/engine.ts'
 import { readPlace } from '../../engine/place.ts'
-import { openLog } from '../../cluster/open-log.ts'
-import { openStore } from '../../cluster/open-store.ts'
+import { runEngine } from '../../engine/server/engine.ts'
 import { commitOf, own } from '../store/contract/contract.ts'
-import { EngineChild, openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from './start-engine.ts'
 import { quietLogger } from '../support/loggers.ts'
+import { EngineChild, openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from './start-engine.ts'
 
 const topic = { name: 't', partitions: 2, compacted: false }
 const entry = (text: string): { key: null; value: Buffer } => ({ key: null, value: Buffer.from(text) })

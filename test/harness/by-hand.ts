@@ -1,17 +1,17 @@
+import { slotCount } from '../../config/config.ts'
 /** A cluster in one process whose slots a test leads by hand, and what became of them in the log and the store. */
 import type { Log, LogEntry } from '../../log/log.ts'
 import { encodeControl } from '../../protocol/records/control.ts'
+import type { ControlRecord } from '../../protocol/records/control.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import type { StatusRecord } from '../../protocol/records/status.ts'
-import type { ControlRecord } from '../../protocol/records/control.ts'
-import { slotCount } from '../../config/config.ts'
 import { commandTopic, controlTopic, defaultGroup, statusTopic } from '../../protocol/records/topics.ts'
 import { parseSlot, slotId } from '../../protocol/slot.ts'
-import type { Message } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import type { Message } from '../../store/store.ts'
 import type { Worker } from '../../worker/worker.ts'
-import { InProcessCluster } from './in-process-cluster.ts'
 import { until } from '../support/until.ts'
+import { InProcessCluster } from './in-process-cluster.ts'
 
 /** The one slot of a cluster that a test leads by hand. */
 export const onlySlot = slotId(defaultGroup, 0)

@@ -5,12 +5,12 @@ import type { Logger } from 'pino'
 import type { ClientOptions } from 'ws'
 import type { Metrics } from '../../observability/metrics.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
-import { websocketPath } from '../../proxy/transports/websocket/route.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
+import { websocketPath } from '../../proxy/transports/websocket/route.ts'
+import { Wire } from './clients/wire.ts'
 import { InProcessCluster } from './in-process-cluster.ts'
 import { servedSettings } from './settings.ts'
 import { tokenFor } from './tokens.ts'
-import { Wire } from './clients/wire.ts'
 
 /**
  * A proxy with its public listener on a free port of the loopback, and a worker behind it, on the memory log and store.

@@ -1,6 +1,6 @@
+import type { Config } from '../../config/config.ts'
 /** The settings of test clusters: in one process, and of real processes. */
 import { loadConfig } from '../../config/load.ts'
-import type { Config } from '../../config/config.ts'
 import { secret } from './tokens.ts'
 
 /** Few slots, and short intervals, so that failures are found quickly. Everybody may come in. */

@@ -4,8 +4,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { startOnServices } from '../harness/processes/on-services.ts'
-import { ownKafka } from '../support/own-server.ts'
 import { underLoad } from '../harness/processes/under-load.ts'
+import { ownKafka } from '../support/own-server.ts'
 import { outage } from './scenarios/outage.ts'
 
 const frozenMs = 20_000

@@ -8,8 +8,8 @@ import t from 'tap'
 import { makeDatabase } from '../../compose/services/database.ts'
 import { newPassword } from '../../compose/services/mysql-url.ts'
 import { startOnServices } from '../harness/processes/on-services.ts'
-import { ownMariadb } from '../support/own-server.ts'
 import { underLoad } from '../harness/processes/under-load.ts'
+import { ownMariadb } from '../support/own-server.ts'
 import { outage } from './scenarios/outage.ts'
 
 /** The database does not answer for this long: longer than any of our processes waits for a statement. */

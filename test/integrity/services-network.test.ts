@@ -6,12 +6,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { freePort } from '../../compose/services/free-port.ts'
+import { disconnects } from '../../protocol/client/codes.ts'
 import { startOnServices } from '../harness/processes/on-services.ts'
+import { underLoad } from '../harness/processes/under-load.ts'
 import { ownKafka } from '../support/own-server.ts'
 import { testStore } from '../support/services.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
-import { underLoad } from '../harness/processes/under-load.ts'
-import { disconnects } from '../../protocol/client/codes.ts'
 import { outage } from './scenarios/outage.ts'
 
 /** A proxy waits for its log this long before it sends its clients away. */

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
-import type { Log, LogReader, LogRecord } from '../../log/log.ts'
 import type { LogErrorCode } from '../../log/errors.ts'
+import type { Log, LogReader, LogRecord } from '../../log/log.ts'
 import { appendBytesMax, recordOverheadBytes } from '../../protocol/records/sizes.ts'
 
 /** Opens one more handle on the same log, as another process would. Closes with the test. */

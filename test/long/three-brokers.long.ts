@@ -4,10 +4,10 @@
 // is well soon after. No socket closes and the checker finds nothing.
 import { Kafka, logLevel } from 'kafkajs'
 import t from 'tap'
-import { outage } from '../integrity/scenarios/outage.ts'
 import { startOnServices } from '../harness/processes/on-services.ts'
-import { ownKafkaCluster } from '../support/own-server.ts'
 import { underLoad } from '../harness/processes/under-load.ts'
+import { outage } from '../integrity/scenarios/outage.ts'
+import { ownKafkaCluster } from '../support/own-server.ts'
 import { until } from '../support/until.ts'
 
 /** Brokers that are left go on within this after one was killed. */

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { commandOf } from '../support/records.ts'
 import { decodeCommand } from '../../protocol/records/command.ts'
 import { decodeEnvelope, encodeEnvelope } from '../../protocol/records/envelope.ts'
 import { traceContextOf } from '../../protocol/trace.ts'
+import { commandOf } from '../support/records.ts'
 
 const context = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 

@@ -7,15 +7,15 @@ import type { Options, Subscription } from 'centrifuge'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { disconnects, errors, unsubscribes } from '../../protocol/client/codes.ts'
-import { encodeNotice } from '../../protocol/records/notice.ts'
 import { partitionOf } from '../../protocol/partition.ts'
+import { encodeNotice } from '../../protocol/records/notice.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
+import { slotId } from '../../protocol/slot.ts'
 import { buildListener } from '../../proxy/listener/listener.ts'
 import { Client } from '../harness/clients/client.ts'
-import { until } from '../support/until.ts'
 import { Served } from '../harness/served.ts'
 import { tokenFor } from '../harness/tokens.ts'
-import { slotId } from '../../protocol/slot.ts'
+import { until } from '../support/until.ts'
 
 type Noted = [event: string, detail?: unknown]
 

@@ -1,10 +1,10 @@
 /** A cluster on virtual time, with its clients and its faults. */
 import pino from 'pino'
 import type { Logger } from 'pino'
+import { clusterTopics } from '../../cluster/topics.ts'
 import type { Config } from '../../config/config.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import { statusTopic } from '../../protocol/records/topics.ts'
-import { clusterTopics } from '../../cluster/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Operation } from '../checker/history.ts'

@@ -1,13 +1,13 @@
 /** The connection of a simulated client. */
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Session } from '../../proxy/sessions/session.ts'
+import type { Connection as Transported } from '../../proxy/transports/transport.ts'
 import { FrameReader } from '../harness/clients/frame-reader.ts'
 import type { Message } from '../harness/clients/messages.ts'
+import { connectionOf } from '../support/connection.ts'
 import type { Host } from './host.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'
-import { connectionOf } from '../support/connection.ts'
-import type { Connection as Transported } from '../../proxy/transports/transport.ts'
 
 /** The client's end of a connection. */
 export interface ConnectionEvents {

@@ -1,3 +1,4 @@
+import { clusterTopics } from '../../cluster/topics.ts'
 /** What goes wrong in a run, and when. */
 import {
   commandTopic,
@@ -8,14 +9,13 @@ import {
   inboxTopic,
   statusTopic,
 } from '../../protocol/records/topics.ts'
-import { clusterTopics } from '../../cluster/topics.ts'
 import { slotId } from '../../protocol/slot.ts'
 import type { Cluster } from './cluster.ts'
 import type { Link } from './host.ts'
+import { noFaults } from './network.ts'
 import { dayMs } from './parameters.ts'
 import type { FaultName } from './parameters.ts'
 import type { Seeded } from './seeded.ts'
-import { noFaults } from './network.ts'
 
 /** How long one fault lasts at most, ms. */
 const lastsMs = 2_500

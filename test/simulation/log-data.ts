@@ -1,6 +1,6 @@
+import { LogError } from '../../log/errors.ts'
 /** The records of the simulated log. */
 import { readBatchMax } from '../../log/log.ts'
-import { LogError } from '../../log/errors.ts'
 import type { LogEntry, LogRange, LogRecord, TopicSpec } from '../../log/log.ts'
 import { checkAppend, checkPlace, checkTopic } from '../../log/rules.ts'
 

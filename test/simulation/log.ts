@@ -1,6 +1,6 @@
+import { LogError } from '../../log/errors.ts'
 /** The log as one simulated process reaches it. */
 import { readBatchMax } from '../../log/log.ts'
-import { LogError } from '../../log/errors.ts'
 import type { Log, LogEntry, LogReader, LogRecord } from '../../log/log.ts'
 import { decodeEnvelope, formatVersion } from '../../protocol/records/envelope.ts'
 import type { Host } from './host.ts'

@@ -1,7 +1,7 @@
 /** Watches modules of production from inside, without changing what they do. */
 import { AppendLane } from '../../log/append-lane.ts'
-import { Dispatcher } from '../../proxy/dispatcher.ts'
 import type { SlotEvent } from '../../protocol/records/event.ts'
+import { Dispatcher } from '../../proxy/dispatcher.ts'
 
 /** Told which event the proxy whose step it is handles. */
 let watch: ((event: SlotEvent) => void) | null = null

@@ -1,7 +1,7 @@
+import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'
 /** One run, from its seed to its verdict. */
 import { check, report } from '../checker/checker.ts'
 import type { Operation } from '../checker/history.ts'
-import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'
 import { Cluster } from './cluster.ts'
 import { drawParameters } from './parameters.ts'
 import { Seeded } from './seeded.ts'

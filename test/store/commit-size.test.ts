@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { commitBytes } from '../../store/commit-size.ts'
-import { commitStatements } from '../../store/mysql/commit-statements.ts'
-import { jointBytesMax, jointSlotsMax } from '../../store/mysql/commit-queue.ts'
 import { commitBytesMax, packetBytesMin } from '../../protocol/records/sizes.ts'
+import { commitBytes } from '../../store/commit-size.ts'
+import { jointBytesMax, jointSlotsMax } from '../../store/mysql/commit-queue.ts'
+import { commitStatements } from '../../store/mysql/commit-statements.ts'
 import type { Commit } from '../../store/store.ts'
-import { commitOf } from './contract/rows.ts'
 import { holds } from '../support/holds.ts'
+import { commitOf } from './contract/rows.ts'
 
 const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 60 }),

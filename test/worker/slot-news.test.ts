@@ -1,10 +1,10 @@
 /** Proves that however many slots come and go, a worker tells it in one line once that has settled. */
 import t from 'tap'
-import { SlotNews, newsWaitMaxMs } from '../../worker/slot-news.ts'
-import { ManualClock } from '../support/manual-clock.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { slotId } from '../../protocol/slot.ts'
+import { SlotNews, newsWaitMaxMs } from '../../worker/slot-news.ts'
 import { notingLogger } from '../support/loggers.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 
 function listened(level: string) {
   const { lines, logger } = notingLogger(level)

@@ -1,15 +1,15 @@
-import { emptyPayload } from '../../protocol/records/envelope.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import type { App, Read } from '../../protocol/app/contract.ts'
 import { errors } from '../../protocol/client/codes.ts'
 import type { CommandError } from '../../protocol/client/codes.ts'
+import { emptyPayload } from '../../protocol/records/envelope.ts'
+import type { RecoverRange } from '../../protocol/records/runtime.ts'
+import type { SlotId } from '../../protocol/slot.ts'
+import type { TraceContext } from '../../protocol/trace.ts'
 import { StoreError } from '../../store/errors.ts'
 import type { Message, MessageQuery } from '../../store/store.ts'
-import { answerRecover } from './recover.ts'
-import type { RecoverRange } from '../../protocol/records/runtime.ts'
-import type { TraceContext } from '../../protocol/trace.ts'
-import type { SlotId } from '../../protocol/slot.ts'
 import type { Lanes } from './lanes.ts'
+import { answerRecover } from './recover.ts'
 
 /** Reads that wait for their turn at most, of all and of one session; the next is answered with "too many requests". */
 export const readsWaitingMax = { all: 2_000, session: 32 }

@@ -1,5 +1,5 @@
-import { CommandRefused } from '../../protocol/app/errors.ts'
 import type { Stream } from '../../protocol/app/contract.ts'
+import { CommandRefused } from '../../protocol/app/errors.ts'
 import { historyWindow } from '../../protocol/app/history.ts'
 import { errors } from '../../protocol/client/codes.ts'
 import type { CommandError } from '../../protocol/client/codes.ts'

@@ -1,5 +1,5 @@
-import type { Commit, OutboxRow } from '../../store/store.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import type { Commit, OutboxRow } from '../../store/store.ts'
 import type { Lanes } from '../emit/lanes.ts'
 
 /** What the outbox changes with a batch's commit, beside the batch's own rows. */

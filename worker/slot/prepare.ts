@@ -1,7 +1,7 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
-import { CommandRefused } from '../../protocol/app/errors.ts'
 import type { App, AppCommand, AppState, Stream } from '../../protocol/app/contract.ts'
+import { CommandRefused } from '../../protocol/app/errors.ts'
 import { idemKey } from '../../protocol/app/fold.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { IdemHit } from '../../store/store.ts'

@@ -1,6 +1,6 @@
 import crc32C from 'kafkajs/src/protocol/recordBatch/crc32C/index.js'
-import type { LogEntry, LogRecord } from '../../log.ts'
 import { LogError } from '../../errors.ts'
+import type { LogEntry, LogRecord } from '../../log.ts'
 import { recordBytes } from '../../rules.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 

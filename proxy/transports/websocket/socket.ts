@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
+import type { Session } from '../../sessions/session.ts'
 import type { Connection, Transport } from '../transport.ts'
 import { jsonOverWebSocket } from './json-over-websocket.ts'
-import type { Session } from '../../sessions/session.ts'
 
 /** What happens to the sockets of sessions. */
 export interface SocketEvents {

@@ -6,14 +6,14 @@ import { spawn } from 'node:child_process'
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import type { Test } from 'tap'
-import { exitCodes } from '../../../platform/exit-codes.ts'
 import { freePort } from '../../../compose/services/free-port.ts'
+import { exitCodes } from '../../../platform/exit-codes.ts'
 import { resolvedConfigVariable } from '../../../platform/resolved-config.ts'
 import { ended, environment, holdfast } from '../../support/command.ts'
 import { isAlive } from '../../support/process-table.ts'
 import { launcher } from '../../support/process.ts'
-import { until } from '../../support/until.ts'
 import { serviceUrl, storeVariable } from '../../support/services.ts'
+import { until } from '../../support/until.ts'
 
 async function start(t: Test, settings: Record<string, string> = {}) {
   const cwd = t.testdir({})

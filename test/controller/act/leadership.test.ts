@@ -4,9 +4,9 @@ import t from 'tap'
 import { Leadership, leaderMs, leaderWaitSaidMs } from '../../../controller/act/leadership.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
 import { testEnv } from '../../harness/env.ts'
 import { notingLogger } from '../../support/loggers.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 const dayMs = 86_400_000
 

@@ -2,6 +2,8 @@
 // a retention time, inboxes from the slowest proxy's place on, until a silent one is dead for certain; and that it stays
 // bounded under steady load, however long that lasts.
 import t from 'tap'
+import type { StoreEnv } from '../../../cluster/env.ts'
+import { clusterTopics } from '../../../cluster/topics.ts'
 import { loadConfig } from '../../../config/load.ts'
 import {
   Retention,
@@ -14,11 +16,9 @@ import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
 import type { ProxyBeat } from '../../../protocol/records/heartbeat.ts'
 import { commandTopic, defaultGroup, inboxTopic } from '../../../protocol/records/topics.ts'
-import { clusterTopics } from '../../../cluster/topics.ts'
 import type { Lease } from '../../../store/store.ts'
-import type { StoreEnv } from '../../../cluster/env.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
 import { testEnv } from '../../harness/env.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 const commands = commandTopic(defaultGroup)
 const retentionMs = 60_000

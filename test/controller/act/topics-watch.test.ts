@@ -4,9 +4,9 @@ import t from 'tap'
 import { TopicsWatch } from '../../../controller/act/topics-watch.ts'
 import { LogError } from '../../../log/errors.ts'
 import type { Log } from '../../../log/log.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
 import { testEnv } from '../../harness/env.ts'
 import { notingLogger } from '../../support/loggers.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 t.test('changed and mended', async (t) => {
   let answer: LogError | null = new LogError('topic_mismatch', 'topic holdfast.inbox has 17 partitions, not 16')

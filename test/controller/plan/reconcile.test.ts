@@ -4,9 +4,9 @@ import t from 'tap'
 import { moveTimeoutMs, reconcile } from '../../../controller/plan/reconcile.ts'
 import type { ReconcileInput, PendingMove } from '../../../controller/plan/reconcile.ts'
 import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
-import type { Lease } from '../../../store/store.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
 import { slotId } from '../../../protocol/slot.ts'
+import type { Lease } from '../../../store/store.ts'
 
 const worker = (id: string, state: WorkerBeat['state'] = 'live', version = 'v1'): WorkerBeat => ({
   type: 'heartbeat',

@@ -3,8 +3,8 @@
 import t from 'tap'
 import { LostSlots } from '../../../controller/view/lost-slots.ts'
 import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
-import type { Lease } from '../../../store/store.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
+import type { Lease } from '../../../store/store.ts'
 
 const intervalMs = 100
 const slot: SlotId = 'default/0'

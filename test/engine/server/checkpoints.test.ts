@@ -9,10 +9,10 @@ import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { Checkpoints, checkpointPages } from '../../../engine/server/checkpoints.ts'
 import { openDatabase } from '../../../engine/server/database.ts'
-import { openFile } from '../../../engine/server/file.ts'
 import { runEngine } from '../../../engine/server/engine.ts'
-import { EngineChild, openEmbeddedLog, temporaryDirectory } from '../start-engine.ts'
+import { openFile } from '../../../engine/server/file.ts'
 import { quietLogger } from '../../support/loggers.ts'
+import { EngineChild, openEmbeddedLog, temporaryDirectory } from '../start-engine.ts'
 
 Object.assign(checkpointPages, { pass: 100, restart: 400, tail: 50, bound: 800 })
 

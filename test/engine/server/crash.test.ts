@@ -4,10 +4,10 @@
  * write-ahead log into the file.
  */
 import t, { type Test } from 'tap'
-import type { Log, LogRecord } from '../../../log/log.ts'
 import { LogError } from '../../../log/errors.ts'
-import type { Store } from '../../../store/store.ts'
+import type { Log, LogRecord } from '../../../log/log.ts'
 import { StoreError } from '../../../store/errors.ts'
+import type { Store } from '../../../store/store.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../../store/contract/contract.ts'
 import { until } from '../../support/until.ts'
 import { EngineChild, openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from '../start-engine.ts'

@@ -9,11 +9,11 @@ import { dirname, join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { EngineConnection } from '../../../engine/connection.ts'
-import { runEngine } from '../../../engine/server/engine.ts'
 import { readPlace } from '../../../engine/place.ts'
+import { runEngine } from '../../../engine/server/engine.ts'
+import { quietLogger } from '../../support/loggers.ts'
 import { until } from '../../support/until.ts'
 import { EngineChild, temporaryDirectory } from '../start-engine.ts'
-import { quietLogger } from '../../support/loggers.ts'
 
 /** Engines of this file and their processes keep their sockets here. */
 const temporary = await temporaryDirectory(t)

@@ -3,11 +3,11 @@ import { mkdir, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/pro
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
+import { readPlace } from '../../../engine/place.ts'
 import { runEngine } from '../../../engine/server/engine.ts'
 import type { EngineErrorCode } from '../../../engine/server/errors.ts'
-import { readPlace } from '../../../engine/place.ts'
-import { EngineChild, openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from '../start-engine.ts'
 import { quietLogger } from '../../support/loggers.ts'
+import { EngineChild, openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from '../start-engine.ts'
 
 const start = (dataDir: string, onFatal = (_error: Error): void => {}): ReturnType<typeof runEngine> =>
   runEngine({ dataDir, sync: 'normal', logger: quietLogger, onFatal })

@@ -5,11 +5,11 @@
  */
 import t, { type Test } from 'tap'
 import { Disk, roomAfterMs } from '../../../engine/server/disk.ts'
-import { openFile } from '../../../engine/server/file.ts'
 import { serveFile } from '../../../engine/server/engine.ts'
+import { openFile } from '../../../engine/server/file.ts'
+import { notingLogger } from '../../support/loggers.ts'
 import { until } from '../../support/until.ts'
 import { openEmbeddedLog, openEmbeddedStore, temporaryDirectory } from '../start-engine.ts'
-import { notingLogger } from '../../support/loggers.ts'
 
 const kilobytes = (count: number): { key: null; value: Buffer }[] => [{ key: null, value: Buffer.alloc(count * 1024) }]
 

@@ -1,10 +1,10 @@
 /** A client in the proxy's own process. */
 import type { Proxy } from '../../../proxy/proxy.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
+import { connectionOf } from '../../support/connection.ts'
 import { until } from '../../support/until.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { Message, Publication } from './messages.ts'
-import { connectionOf } from '../../support/connection.ts'
 
 /** A client without a network: it speaks the protocol to a proxy's sessions directly and notes all it gets. */
 export class Client {

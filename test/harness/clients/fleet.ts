@@ -1,10 +1,10 @@
 /** Many real clients of a cluster of real processes, and the history of what they do and see. */
 import { check, report } from '../../checker/checker.ts'
 import type { Operation } from '../../checker/history.ts'
+import { until } from '../../support/until.ts'
+import { tokenFor } from '../tokens.ts'
 import { Load } from './load.ts'
 import { Member } from './member.ts'
-import { tokenFor } from '../tokens.ts'
-import { until } from '../../support/until.ts'
 
 export interface FleetOptions {
   /** Where proxies are; clients spread over them. */

@@ -1,7 +1,7 @@
 /** A cluster of real processes on the real services of the tests. */
 import type { Test } from 'tap'
-import { startCluster, type Cluster, type ClusterOptions } from './cluster.ts'
 import { testLog, testStore } from '../../support/services.ts'
+import { startCluster, type Cluster, type ClusterOptions } from './cluster.ts'
 
 /** Proxies of a cluster on real services: clients of one that fails go on at the other. */
 export const proxiesOnServices = 2

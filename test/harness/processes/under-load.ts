@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { writeHistory } from '../../checker/history.ts'
-import type { Cluster } from './cluster.ts'
 import { Fleet } from '../clients/fleet.ts'
+import type { Cluster } from './cluster.ts'
 
 /** Where a failing run leaves its history and the cluster's output; not part of the repository. */
 const failuresDirectory = join('.tap', 'failures')

@@ -1,8 +1,8 @@
 import type { Test } from 'tap'
-import type { Cluster } from '../../harness/processes/cluster.ts'
-import { signalIfRunning } from '../../support/process-table.ts'
 import type { SlotView } from '../../harness/processes/api.ts'
+import type { Cluster } from '../../harness/processes/cluster.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
+import { signalIfRunning } from '../../support/process-table.ts'
 import { until } from '../../support/until.ts'
 
 /** The controller may die or stand still and traffic flows on. */

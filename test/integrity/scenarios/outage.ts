@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
-import type { Cluster } from '../../harness/processes/cluster.ts'
 import type { Fleet } from '../../harness/clients/fleet.ts'
+import type { Cluster } from '../../harness/processes/cluster.ts'
 
 /** Traffic flows again within this after a service is back. */
 export const healedWithinMs = 15_000

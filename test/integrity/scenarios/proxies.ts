@@ -1,9 +1,9 @@
-import { disconnects } from '../../../protocol/client/codes.ts'
 import type { Test } from 'tap'
-import type { Cluster } from '../../harness/processes/cluster.ts'
-import { signalIfRunning } from '../../support/process-table.ts'
+import { disconnects } from '../../../protocol/client/codes.ts'
 import type { ProxyView } from '../../harness/processes/api.ts'
+import type { Cluster } from '../../harness/processes/cluster.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
+import { signalIfRunning } from '../../support/process-table.ts'
 import { until } from '../../support/until.ts'
 import { subscribeTimeout, transportClosed, unsubscribeError } from './close-codes.ts'
 

@@ -1,11 +1,11 @@
-import { disconnects } from '../../../protocol/client/codes.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import type { Test } from 'tap'
+import { disconnects } from '../../../protocol/client/codes.ts'
 import type { Cluster } from '../../harness/processes/cluster.ts'
-import { signalIfRunning } from '../../support/process-table.ts'
 import type { Role } from '../../harness/processes/role.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
+import { signalIfRunning } from '../../support/process-table.ts'
 import { subscribeTimeout, transportClosed, unsubscribeError } from './close-codes.ts'
 
 interface Fault {

@@ -1,9 +1,9 @@
 import type { Test } from 'tap'
 import { exitCodes } from '../../../platform/exit-codes.ts'
-import type { Cluster } from '../../harness/processes/cluster.ts'
-import { signalIfRunning } from '../../support/process-table.ts'
 import type { WorkerView } from '../../harness/processes/api.ts'
+import type { Cluster } from '../../harness/processes/cluster.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
+import { signalIfRunning } from '../../support/process-table.ts'
 import { until } from '../../support/until.ts'
 
 /**

@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 /**
  * Proves that the adapter goes by time that only goes forward, whatever the time of day is set to: who is silent is given
  * up in time, what is under way goes on, a throttled broker is asked again, and records are taken that were sent by a
@@ -5,7 +6,6 @@
  */
 import kafkajs from 'kafkajs'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
 import { kafkaLimitMs } from '../../../log/kafka/brokers.ts'
 import { tameTimers } from '../../../log/kafka/tame-timers.ts'

@@ -4,8 +4,8 @@
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
-import { kafkaLimitMs } from '../../../log/kafka/brokers.ts'
 import { LogError } from '../../../log/errors.ts'
+import { kafkaLimitMs } from '../../../log/kafka/brokers.ts'
 import { testLog } from '../../support/services.ts'
 import { until } from '../../support/until.ts'
 import { entry, numbers, openLog } from './tools.ts'

@@ -9,8 +9,8 @@ import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store
 import { answersWhateverTheSize } from '../../delivery/any-size.ts'
 import { clusterByHand, giveVia, onlySlot } from '../../harness/by-hand.ts'
 import type { InProcessCluster } from '../../harness/in-process-cluster.ts'
-import { until } from '../../support/until.ts'
 import { testLog } from '../../support/services.ts'
+import { until } from '../../support/until.ts'
 
 function opener(t: Test) {
   const topics = testLog()

@@ -3,8 +3,8 @@
  * it was given stays as it was, and an app that does not go on from its channel is told so.
  */
 import t from 'tap'
-import { fold, goOn, idemKey } from '../../../protocol/app/fold.ts'
 import type { AppCommand, AppMessage, AppState, Effect, Stream } from '../../../protocol/app/contract.ts'
+import { fold, goOn, idemKey } from '../../../protocol/app/fold.ts'
 
 const stream: Stream = { epoch: 'e', top: 4, lastTime: 1_000 }
 const state: AppState = { worker: 'w', version: 'v', channels: new Map([['room', stream]]), known: new Map() }

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { commandEnd, commandStart, decodeCommand } from '../../../protocol/client/json-commands.ts'
 import { ProtocolError } from '../../../protocol/client/errors.ts'
+import { commandEnd, commandStart, decodeCommand } from '../../../protocol/client/json-commands.ts'
 import { holds } from '../../support/holds.ts'
 
 const parse = (command: unknown, depth = 64) => decodeCommand(JSON.stringify(command), depth)

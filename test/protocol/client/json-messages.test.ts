@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { encodeMessage } from '../../../protocol/client/json-messages.ts'
 import { disconnects, errors, unsubscribes } from '../../../protocol/client/codes.ts'
+import { encodeMessage } from '../../../protocol/client/json-messages.ts'
 import { publicationJson } from '../../../protocol/client/publication.ts'
 import { holds } from '../../support/holds.ts'
 

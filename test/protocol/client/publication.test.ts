@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import { publicationJson } from '../../../protocol/client/publication.ts'
-import { messageBytes } from '../../../store/message-size.ts'
 import { answerRead } from '../../../apps/chat/reads.ts'
-import type { Message } from '../../../store/store.ts'
-import { commandOf } from '../../support/records.ts'
+import { publicationJson } from '../../../protocol/client/publication.ts'
 import { decodeCommand } from '../../../protocol/records/command.ts'
-import { holds } from '../../support/holds.ts'
+import { messageBytes } from '../../../store/message-size.ts'
+import type { Message } from '../../../store/store.ts'
 import { appCommand } from '../../../worker/slot/handle.ts'
+import { holds } from '../../support/holds.ts'
+import { commandOf } from '../../support/records.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 60 })
 const json = fc.jsonValue().map((value) => JSON.stringify(value))

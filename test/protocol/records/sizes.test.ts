@@ -1,18 +1,19 @@
 // Proves that every bound on sizes is below the next one up, from what a client may send to what a topic, a database and
 // the engine take: the bounds as they are, and the largest of each kind, built and measured as it is encoded.
 import t from 'tap'
+import { chat } from '../../../apps/chat/chat.ts'
 import { configSchema } from '../../../config/schema.ts'
 import { frameBytesMax } from '../../../engine/frames.ts'
 import { appendBatchMax, appendLaterMax } from '../../../log/append-lane.ts'
 import { requestBytesMax } from '../../../log/kafka/producing.ts'
 import { batchRoom } from '../../../log/kafka/wire/record-batch.ts'
 import { recordBytes } from '../../../log/rules.ts'
+import type { Effect } from '../../../protocol/app/contract.ts'
+import { publicationJson } from '../../../protocol/client/publication.ts'
+import { encodeAnswer } from '../../../protocol/records/answer.ts'
 import { decodeCommand, encodeCommand } from '../../../protocol/records/command.ts'
 import type { CommandRecord } from '../../../protocol/records/command.ts'
 import { encodeParts } from '../../../protocol/records/event-batch.ts'
-import { encodeAnswer } from '../../../protocol/records/answer.ts'
-import { publicationJson } from '../../../protocol/client/publication.ts'
-import { messageBytes } from '../../../store/message-size.ts'
 import {
   appendBytesMax,
   clientMessageBytesMax,
@@ -26,11 +27,10 @@ import {
   answerPartBytesMax,
 } from '../../../protocol/records/sizes.ts'
 import { encodeStatus } from '../../../protocol/records/status.ts'
-import { chat } from '../../../apps/chat/chat.ts'
-import { keysChunk } from '../../../worker/slot/prepare.ts'
-import type { Effect } from '../../../protocol/app/contract.ts'
 import { slotId } from '../../../protocol/slot.ts'
+import { messageBytes } from '../../../store/message-size.ts'
 import { appCommand } from '../../../worker/slot/handle.ts'
+import { keysChunk } from '../../../worker/slot/prepare.ts'
 
 /** The most that a setting can be set to. */
 const highest = (setting: object) => (setting as { maximum: number }).maximum

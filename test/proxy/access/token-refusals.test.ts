@@ -5,12 +5,12 @@
 import t from 'tap'
 import { disconnects, errors } from '../../../protocol/client/codes.ts'
 import { TokenRefusals, refusalQuietMs } from '../../../proxy/access/token-refusals.ts'
-import { until } from '../../support/until.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
+import { testEnv } from '../../harness/env.ts'
 import { Served } from '../../harness/served.ts'
 import { tokenFor } from '../../harness/tokens.ts'
-import { testEnv } from '../../harness/env.ts'
 import { notingLogger } from '../../support/loggers.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { until } from '../../support/until.ts'
 
 void t.test('a line for each reason, once a while', async (t) => {
   const { lines, logger } = notingLogger('warn')

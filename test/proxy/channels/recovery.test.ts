@@ -8,10 +8,10 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import type { StreamPosition } from '../../../protocol/stream.ts'
 import { decideRecovery } from '../../../proxy/channels/recovery.ts'
-import { InProcessCluster } from '../../harness/in-process-cluster.ts'
-import { until } from '../../support/until.ts'
 import type { Client } from '../../harness/clients/client.ts'
+import { InProcessCluster } from '../../harness/in-process-cluster.ts'
 import { holds } from '../../support/holds.ts'
+import { until } from '../../support/until.ts'
 
 /** What history and one recovery may show. */
 const historySize = 6

@@ -13,11 +13,11 @@ import { WebSocket } from 'ws'
 import { errors } from '../../../protocol/client/codes.ts'
 import { buildListener } from '../../../proxy/listener/listener.ts'
 import { websocketPath } from '../../../proxy/transports/websocket/route.ts'
-import { until } from '../../support/until.ts'
-import { TcpProxy } from '../../support/tcp-proxy.ts'
-import { Served } from '../../harness/served.ts'
 import { Wire } from '../../harness/clients/wire.ts'
 import { testEnv } from '../../harness/env.ts'
+import { Served } from '../../harness/served.ts'
+import { TcpProxy } from '../../support/tcp-proxy.ts'
+import { until } from '../../support/until.ts'
 
 /** How much faster than in life. */
 const haste = Number(process.env['SLOW_LINK_HASTE'] ?? 10)

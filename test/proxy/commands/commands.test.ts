@@ -4,9 +4,9 @@
  */
 import t from 'tap'
 import { errors } from '../../../protocol/client/codes.ts'
-import { until } from '../../support/until.ts'
 import { Served } from '../../harness/served.ts'
 import { tokenFor } from '../../harness/tokens.ts'
+import { until } from '../../support/until.ts'
 
 /** Options of a namespace: everything is off unless it is named. */
 const namespaces = [

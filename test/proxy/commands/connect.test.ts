@@ -4,10 +4,10 @@
  */
 import t from 'tap'
 import { disconnects, errors } from '../../../protocol/client/codes.ts'
-import { until } from '../../support/until.ts'
+import type { Wire } from '../../harness/clients/wire.ts'
 import { Served } from '../../harness/served.ts'
 import { tokenFor } from '../../harness/tokens.ts'
-import type { Wire } from '../../harness/clients/wire.ts'
+import { until } from '../../support/until.ts'
 
 const served = await Served.start()
 t.teardown(() => served[Symbol.asyncDispose]())

@@ -11,10 +11,10 @@ import type { ClientCommand } from '../../../protocol/client/command.ts'
 import { Intake, commandChars, floodMs, intakeTickMs, pongBacklogMax } from '../../../proxy/commands/intake.ts'
 import { newSession } from '../../../proxy/sessions/session.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
-import { holds } from '../../support/holds.ts'
-import { connectionOf } from '../../support/connection.ts'
 import { testEnv } from '../../harness/env.ts'
+import { connectionOf } from '../../support/connection.ts'
+import { holds } from '../../support/holds.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 interface Limits {
   rate: number

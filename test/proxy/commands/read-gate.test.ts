@@ -2,12 +2,12 @@
 // order; what goes beyond waits, and what waits too long or is one too many is refused. Nobody pays for another.
 import t from 'tap'
 import { errors } from '../../../protocol/client/codes.ts'
-import { ReadBudget } from '../../../proxy/sessions/read-budget.ts'
 import { ReadGate, readSweepMs, readsMax } from '../../../proxy/commands/read-gate.ts'
+import { ReadBudget } from '../../../proxy/sessions/read-budget.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
 import type { ClientRequest, Uplink } from '../../../proxy/uplink/uplink.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
 import { testEnv } from '../../harness/env.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 const limits = { rate: 1_000, burst: 4_000 }
 const deadlineMs = 4_500

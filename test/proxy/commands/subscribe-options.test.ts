@@ -5,12 +5,12 @@
  */
 import t from 'tap'
 import { disconnects, errors, unsubscribes } from '../../../protocol/client/codes.ts'
-import { encodeNotice } from '../../../protocol/records/notice.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
+import { encodeNotice } from '../../../protocol/records/notice.ts'
 import { inboxTopic } from '../../../protocol/records/topics.ts'
-import { until } from '../../support/until.ts'
-import { Served } from '../../harness/served.ts'
 import type { Wire } from '../../harness/clients/wire.ts'
+import { Served } from '../../harness/served.ts'
+import { until } from '../../support/until.ts'
 
 const member = { allow_subscribe_for_client: true, allow_publish_for_subscriber: true }
 const history = { history_size: 100, history_ttl: '1h' }

@@ -4,9 +4,9 @@
  */
 import t from 'tap'
 import { disconnects, errors, unsubscribes } from '../../../protocol/client/codes.ts'
-import { until } from '../../support/until.ts'
 import { Served } from '../../harness/served.ts'
 import { tokenFor } from '../../harness/tokens.ts'
+import { until } from '../../support/until.ts'
 
 const now = () => Date.now() / 1000
 

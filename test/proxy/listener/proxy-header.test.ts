@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 /**
  * Proves the reading of PROXY protocol headers: what another implementation builds, every form that the specification
  * has, whatever was cut, and that nothing else passes.
@@ -14,11 +15,10 @@ import {
   V1ProxyProtocol,
   V2ProxyProtocol,
 } from 'proxy-protocol-js'
-import * as fc from 'fast-check'
 import t from 'tap'
 import { canonicalAddress } from '../../../platform/networks.ts'
-import { binaryBytesMax, lineBytesMax, parseProxyHeader } from '../../../proxy/listener/proxy-header.ts'
 import { ProxyHeaderError } from '../../../proxy/listener/errors.ts'
+import { binaryBytesMax, lineBytesMax, parseProxyHeader } from '../../../proxy/listener/proxy-header.ts'
 import { binaryHeader, ip4, ip6, unix } from './proxy-headers.ts'
 
 /** The problem that refuses a header; null when it is taken or not all there. */

@@ -9,15 +9,15 @@ import type { Socket } from 'node:net'
 import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
-import { headerDeadlineMs } from '../../../proxy/listener/proxy-protocol.ts'
 import { lineBytesMax } from '../../../proxy/listener/proxy-header.ts'
-import { until } from '../../support/until.ts'
+import { headerDeadlineMs } from '../../../proxy/listener/proxy-protocol.ts'
 import { BareClient, upgradeRequest } from '../../harness/clients/bare-client.ts'
 import { clientFrame } from '../../harness/clients/frames.ts'
-import { binaryHeader, headerFor, ip4, unix } from './proxy-headers.ts'
 import { Served } from '../../harness/served.ts'
 import { tokenFor } from '../../harness/tokens.ts'
 import { notingLogger } from '../../support/loggers.ts'
+import { until } from '../../support/until.ts'
+import { binaryHeader, headerFor, ip4, unix } from './proxy-headers.ts'
 
 /** What the proxy logs, one object a line. */
 class Heard {

@@ -6,11 +6,11 @@ import t from 'tap'
 import { loadConfig } from '../../../config/load.ts'
 import { canonicalAddress, isIn, parseNetworks, subscriberOf } from '../../../platform/networks.ts'
 import { AddressLimits, ratedAddressesMax } from '../../../proxy/sessions/address-limits.ts'
-import { until } from '../../support/until.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
 import { BareClient, upgradeRequest } from '../../harness/clients/bare-client.ts'
-import { headerFor } from '../listener/proxy-headers.ts'
 import { Served } from '../../harness/served.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { until } from '../../support/until.ts'
+import { headerFor } from '../listener/proxy-headers.ts'
 
 void t.test('one text for each address', async (t) => {
   const cases: [string, string][] = [

@@ -6,16 +6,16 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import type { Clock } from '../../../platform/clock.ts'
+import type { ServerMessage } from '../../../protocol/client/message.ts'
 import { socketBytesMax } from '../../../proxy/sessions/backlog.ts'
 import { Output, overshootBytesMax, restMsMax, restShare } from '../../../proxy/sessions/output.ts'
 import type { Audience } from '../../../proxy/sessions/output.ts'
 import { newIntake, newSession } from '../../../proxy/sessions/session.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
-import { connectionOf } from '../../support/connection.ts'
 import type { Transport } from '../../../proxy/transports/transport.ts'
-import type { ServerMessage } from '../../../protocol/client/message.ts'
 import { jsonOverWebSocket } from '../../../proxy/transports/websocket/json-over-websocket.ts'
 import { testEnv } from '../../harness/env.ts'
+import { connectionOf } from '../../support/connection.ts'
 
 const queueMaxBytes = 200_000
 const stallMs = 1_000

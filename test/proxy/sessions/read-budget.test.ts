@@ -7,10 +7,10 @@ import t from 'tap'
 import { errors } from '../../../protocol/client/codes.ts'
 import { ReadBudget } from '../../../proxy/sessions/read-budget.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
+import type { Wire } from '../../harness/clients/wire.ts'
+import { Served } from '../../harness/served.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/until.ts'
-import { Served } from '../../harness/served.ts'
-import type { Wire } from '../../harness/clients/wire.ts'
 
 const count = 20
 const bytes = 10_000

@@ -8,11 +8,11 @@ import t from 'tap'
 import { disconnects, errors } from '../../../protocol/client/codes.ts'
 import { floodMs } from '../../../proxy/commands/intake.ts'
 import { closeGraceMs, sessionSweepMs } from '../../../proxy/sessions/sessions.ts'
-import { clientFrame, closeCode, opcodes, serverFrames } from '../../harness/clients/frames.ts'
-import { until } from '../../support/until.ts'
 import { BareClient } from '../../harness/clients/bare-client.ts'
+import { clientFrame, closeCode, opcodes, serverFrames } from '../../harness/clients/frames.ts'
 import { Served } from '../../harness/served.ts'
 import { secret, tokenFor } from '../../harness/tokens.ts'
+import { until } from '../../support/until.ts'
 
 /** A client that is nothing but a TCP connection: it upgrades, connects, and from then on does what the test does. */
 async function bareClient(served: Served, ...commands: object[]): Promise<Socket> {

@@ -3,9 +3,9 @@
 import * as fc from 'fast-check'
 import t from 'tap'
 import { configKeys } from '../../../config/keys.ts'
-import { holds } from '../../support/holds.ts'
-import { InFlight, commandOverheadBytes, shares } from '../../../proxy/uplink/in-flight.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
+import { InFlight, commandOverheadBytes, shares } from '../../../proxy/uplink/in-flight.ts'
+import { holds } from '../../support/holds.ts'
 
 const limits = { commands: 16, bytes: 1_600 }
 

@@ -1,8 +1,8 @@
 /** Rows and commits for the contract of stores and for the tests of single ones. */
 import type { Test } from 'tap'
 import type { SlotId } from '../../../protocol/slot.ts'
-import type { Acquire, Commit, DeadLetter, Message, SlotState, Store } from '../../../store/store.ts'
 import type { StoreErrorCode } from '../../../store/errors.ts'
+import type { Acquire, Commit, DeadLetter, Message, SlotState, Store } from '../../../store/store.ts'
 
 /** Opens one more handle on the same store, as another process would. Closes with the test. */
 export type OpenStore = () => Store

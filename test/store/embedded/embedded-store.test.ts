@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { runEngine } from '../../../engine/server/engine.ts'
-import { openEmbeddedStore, temporaryDirectory } from '../../engine/start-engine.ts'
-import { storeContract } from '../contract/contract.ts'
-import { quietLogger } from '../../support/loggers.ts'
 import { Sql } from '../../../engine/sql.ts'
+import { openEmbeddedStore, temporaryDirectory } from '../../engine/start-engine.ts'
 import { deadLettersIn } from '../../support/dead-letters.ts'
+import { quietLogger } from '../../support/loggers.ts'
+import { storeContract } from '../contract/contract.ts'
 
 storeContract(t, 'embedded', async (t) => {
   const dataDir = await temporaryDirectory(t)

@@ -1,8 +1,8 @@
 /** The in-process store keeps the contract, and its hooks cut the connection before or after a commit. */
 import t from 'tap'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
-import { commitOf, own, slot, storeContract } from '../contract/contract.ts'
 import { deadLettersIn } from '../../support/dead-letters.ts'
+import { commitOf, own, slot, storeContract } from '../contract/contract.ts'
 
 storeContract(t, 'memory', async (t) => {
   const data = new MemoryStoreData()

@@ -3,14 +3,14 @@
  * no other. Rows that the database can never take are refused, and those that cannot be read are damage.
  */
 import t from 'tap'
+import type { SlotId } from '../../../protocol/slot.ts'
+import { slotId } from '../../../protocol/slot.ts'
 import { commitStatements } from '../../../store/mysql/commit-statements.ts'
 import type { MysqlEvents } from '../../../store/mysql/events.ts'
 import type { Commit, Store } from '../../../store/store.ts'
 import { channelOf, commitOf, messageOf, own } from '../contract/contract.ts'
 import { mysqlFixture, type MysqlFixture } from './fixture.ts'
 import { asItIs, MysqlProxy, unnamed } from './mysql-proxy.ts'
-import type { SlotId } from '../../../protocol/slot.ts'
-import { slotId } from '../../../protocol/slot.ts'
 
 const slots = Array.from({ length: 12 }, (_, index) => slotId('default', index))
 

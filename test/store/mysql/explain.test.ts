@@ -4,13 +4,13 @@
  */
 import type { RowDataPacket } from 'mysql2/promise'
 import t, { type Test } from 'tap'
+import { slotId } from '../../../protocol/slot.ts'
 import { channelsStatement, firstPageRows, keysStatement, pageStatement } from '../../../store/mysql/channels.ts'
 import { commitStatements } from '../../../store/mysql/commit-statements.ts'
 import type { Sql } from '../../../store/mysql/sql.ts'
 import type { MessageQuery } from '../../../store/store.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../contract/contract.ts'
 import { mysqlFixture, type MysqlFixture } from './fixture.ts'
-import { slotId } from '../../../protocol/slot.ts'
 
 const rooms = ['a', 'b', 'c', 'd']
 const perRoom = 1_000

@@ -11,12 +11,12 @@ import { fencedTransaction } from '../../../store/mysql/transaction.ts'
 import { parseMysqlUrl } from '../../../store/mysql/url.ts'
 import type { Commit, Store } from '../../../store/store.ts'
 import { commit } from '../../../worker/slot/commit.ts'
-import { channelOf, commitOf, messageOf, own, slot } from '../contract/contract.ts'
-import { until } from '../../support/until.ts'
-import { mysqlFixture, type MysqlFixture } from './fixture.ts'
-import { MysqlProxy, type Cut } from './mysql-proxy.ts'
 import type { Committed } from '../../../worker/slot/commit.ts'
 import { testEnv } from '../../harness/env.ts'
+import { until } from '../../support/until.ts'
+import { channelOf, commitOf, messageOf, own, slot } from '../contract/contract.ts'
+import { mysqlFixture, type MysqlFixture } from './fixture.ts'
+import { MysqlProxy, type Cut } from './mysql-proxy.ts'
 
 const deadlineMs = 20_000
 

@@ -13,8 +13,8 @@ import { migrate } from '../../../store/mysql/migrate.ts'
 import { migrations, type Migration } from '../../../store/mysql/migrations.ts'
 import { openMysqlStore } from '../../../store/mysql/mysql-store.ts'
 import { parseMysqlUrl } from '../../../store/mysql/url.ts'
-import { own } from '../contract/contract.ts'
 import { cleanEnvironment } from '../../support/process.ts'
+import { own } from '../contract/contract.ts'
 import { mysqlFixture, type MysqlFixture } from './fixture.ts'
 
 const migrateProcess = fileURLToPath(new URL('migrate-process.ts', import.meta.url))

@@ -14,13 +14,13 @@ import { adminUser, startMariadb, untilMariadbAnswers, type MariadbOptions } fro
 import { mysqlUrl } from '../../../compose/services/mysql-url.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { packetBytesMin } from '../../../protocol/records/sizes.ts'
-import { commit } from '../../../worker/slot/commit.ts'
-import { channelOf, commitOf, messageOf, own, slot } from '../contract/contract.ts'
-import { temporaryDirectory } from '../../engine/start-engine.ts'
-import { until } from '../../support/until.ts'
-import { fixtureOn } from './fixture.ts'
 import { slotId } from '../../../protocol/slot.ts'
+import { commit } from '../../../worker/slot/commit.ts'
+import { temporaryDirectory } from '../../engine/start-engine.ts'
 import { testEnv } from '../../harness/env.ts'
+import { until } from '../../support/until.ts'
+import { channelOf, commitOf, messageOf, own, slot } from '../contract/contract.ts'
+import { fixtureOn } from './fixture.ts'
 
 const deadlineMs = 30_000
 

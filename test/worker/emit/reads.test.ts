@@ -2,16 +2,16 @@
 // itself; few of one slot at once; none while much waits on the way to its inbox, or once nobody waits for it any more.
 import t from 'tap'
 import { createMetrics } from '../../../observability/metrics.ts'
+import type { App } from '../../../protocol/app/contract.ts'
 import { errors } from '../../../protocol/client/codes.ts'
 import type { AnswerRecord } from '../../../protocol/records/answer.ts'
-import type { Message, Store } from '../../../store/store.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
-import type { App } from '../../../protocol/app/contract.ts'
+import type { Message, Store } from '../../../store/store.ts'
 import type { Lanes } from '../../../worker/emit/lanes.ts'
 import { Reads, readsPerSlotMax, readsWaitingMax } from '../../../worker/emit/reads.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
 import type { CommittedRead } from '../../../worker/emit/reads.ts'
 import { testEnv } from '../../harness/env.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 const deadlineMs = 4_500
 const a: SlotId = 'default/0'

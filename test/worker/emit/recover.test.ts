@@ -3,11 +3,11 @@
  * and never a part of what is not all there.
  */
 import t from 'tap'
-import { errors } from '../../../protocol/client/codes.ts'
-import type { Message } from '../../../store/store.ts'
 import { CommandRefused } from '../../../protocol/app/errors.ts'
-import { answerBytesMax } from '../../../protocol/records/sizes.ts'
+import { errors } from '../../../protocol/client/codes.ts'
 import type { RecoverRange } from '../../../protocol/records/runtime.ts'
+import { answerBytesMax } from '../../../protocol/records/sizes.ts'
+import type { Message } from '../../../store/store.ts'
 import { answerRecover, recoverQuery } from '../../../worker/emit/recover.ts'
 
 const hour = 3_600_000

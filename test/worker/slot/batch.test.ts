@@ -7,8 +7,8 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import type { CommandRecord } from '../../../protocol/records/command.ts'
 import { channelsOf, fingerprintOf, readBatch } from '../../../worker/slot/batch.ts'
-import { commandOf } from '../../support/records.ts'
 import { holds } from '../../support/holds.ts'
+import { commandOf } from '../../support/records.ts'
 
 /** What the slot's owner knows: the last number of each producer, and the instances that are gone. */
 const memory = (producers: [string, number][] = [], tombstones: string[] = []) => {

@@ -3,9 +3,9 @@
 // before.
 import t from 'tap'
 import type { OutboxRow, Commit } from '../../../store/store.ts'
-import { until } from '../../support/until.ts'
 import { tidyingCommit } from '../../../worker/slot/commit.ts'
 import { Outbox, outboxChangesMax, outboxDoneMin } from '../../../worker/slot/outbox.ts'
+import { until } from '../../support/until.ts'
 import { fast, rowOf, slow, twoLanes } from '../two-lanes.ts'
 
 function setUp() {

@@ -24,10 +24,10 @@ import { Slot, idleFlushMs } from '../../../worker/slot/slot.ts'
 import type { SlotDeps, SlotEnd } from '../../../worker/slot/slot.ts'
 import { take, warm } from '../../../worker/slot/takeover.ts'
 import type { TakenSlot } from '../../../worker/slot/takeover.ts'
-import { commandOf } from '../../support/records.ts'
 import { testEnv } from '../../harness/env.ts'
 import { Gate } from '../../support/gate.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { commandOf } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
 const commands = commandTopic(defaultGroup)

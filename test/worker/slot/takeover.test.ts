@@ -3,9 +3,9 @@
 import t from 'tap'
 import { haltReason } from '../../../worker/slot/takeover.ts'
 import { clusterByHand, commands, give, handled, hint, onlySlot, stored } from '../../harness/by-hand.ts'
+import { Gate } from '../../support/gate.ts'
 import { commandOf } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
-import { Gate } from '../../support/gate.ts'
 
 t.test('whether log and store fit', async (t) => {
   t.equal(haltReason(5, { oldest: 0, next: 5 }), null, 'all handled')

@@ -1,6 +1,6 @@
+import { RoomList, addressOf } from './room-list.js'
 // @ts-check
 import { Room } from './room.js'
-import { RoomList, addressOf } from './room-list.js'
 import { MessageView, avatar, element } from './view.js'
 
 /** @typedef {import('centrifuge').Centrifuge} Client */

@@ -3,14 +3,14 @@
  * that is served and ends as any other, and counts for its address. And that lists of subprotocols are read as lists.
  */
 import t from 'tap'
-import { websocketPath } from '../../../../proxy/transports/websocket/route.ts'
-import { subprotocolList } from '../../../../proxy/transports/websocket/handshake.ts'
 import { sessionSweepMs } from '../../../../proxy/sessions/sessions.ts'
-import { until } from '../../../support/until.ts'
-import { clientFrame } from '../../../harness/clients/frames.ts'
+import { subprotocolList } from '../../../../proxy/transports/websocket/handshake.ts'
+import { websocketPath } from '../../../../proxy/transports/websocket/route.ts'
 import { BareClient, upgradeRequest } from '../../../harness/clients/bare-client.ts'
+import { clientFrame } from '../../../harness/clients/frames.ts'
 import { Served } from '../../../harness/served.ts'
 import { tokenFor } from '../../../harness/tokens.ts'
+import { until } from '../../../support/until.ts'
 
 const staleCloseDelayMs = 1_000
 const served = await Served.start({ 'client.stale_close_delay': `${staleCloseDelayMs}ms` })
