@@ -20,9 +20,14 @@ export async function follow(reader: LogReader, handle: (records: LogRecord[]) =
   }
 }
 
-/** What `decode` makes of the records, in order. One that it cannot read is logged and passed over. */
-export function readable<T>(records: LogRecord[], decode: (value: Buffer) => T, logger: Logger): T[] {
-  return records.flatMap(({ offset, value }) => {
+/** The same, record by record as `decode` makes it. One that it cannot read (FormatError) is logged and passed over. */
+export async function followDecoded<T>(
+  reader: LogReader,
+  decode: (value: Buffer) => T,
+  logger: Logger,
+  handle: (record: T) => void,
+): Promise<void> {
+  const decoded = ({ offset, value }: LogRecord): T[] => {
     try {
       return [decode(value)]
     } catch (error) {
@@ -30,5 +35,8 @@ export function readable<T>(records: LogRecord[], decode: (value: Buffer) => T, 
       logger.error({ err: error, offset }, 'unreadable record')
       return []
     }
+  }
+  await follow(reader, (records) => {
+    for (const record of records.flatMap(decoded)) handle(record)
   })
 }

@@ -1,6 +1,6 @@
 import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
-import { follow, readable } from '../cluster/follow.ts'
+import { followDecoded } from '../cluster/follow.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
@@ -168,9 +168,7 @@ export class Controller implements ControlPlane {
 
   #follow<T>(reader: LogReader, decode: (value: Buffer) => T, handle: (record: T) => void): void {
     this.#readers.push(reader)
-    follow(reader, (records) => {
-      for (const record of readable(records, decode, this.#env.logger)) handle(record)
-    }).catch((error: unknown) => this.#end(error))
+    followDecoded(reader, decode, this.#env.logger, handle).catch((error: unknown) => this.#end(error))
   }
 
   #end(error: unknown): void {

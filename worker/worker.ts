@@ -1,6 +1,6 @@
 import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
-import { follow, readable } from '../cluster/follow.ts'
+import { followDecoded } from '../cluster/follow.ts'
 import { clusterTopics } from '../cluster/topics.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { slotCount } from '../config/config.ts'
@@ -147,9 +147,7 @@ export class Worker {
   #follow<T>(topic: string, from: number, decode: (value: Buffer) => T, handle: (record: T) => void): void {
     const reader = this.#env.log.read(topic, 0, from)
     this.#readers.push(reader)
-    follow(reader, (records) => {
-      for (const record of readable(records, decode, this.#env.logger)) handle(record)
-    }).catch((error: unknown) => this.#broken(error))
+    followDecoded(reader, decode, this.#env.logger, handle).catch((error: unknown) => this.#broken(error))
   }
 
   #broken(error: unknown): void {
