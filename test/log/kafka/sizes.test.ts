@@ -3,7 +3,6 @@
  * stops nobody else by its size, and neither does a row that an older version left in the outbox.
  */
 import t, { type Test } from 'tap'
-import { openKafkaLog } from '../../../log/kafka/kafka-log.ts'
 import { appendBytesMax } from '../../../protocol/records/sizes.ts'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
 import { answersWhateverTheSize } from '../../delivery/any-size.ts'
@@ -11,15 +10,12 @@ import { clusterByHand, giveVia, onlySlot } from '../../harness/by-hand.ts'
 import type { InProcessCluster } from '../../harness/in-process-cluster.ts'
 import { testLog } from '../../support/services.ts'
 import { until } from '../../support/until.ts'
+import { openLog } from './tools.ts'
 
 function opener(t: Test) {
   const topics = testLog()
   t.teardown(() => topics[Symbol.asyncDispose]())
-  return () => {
-    const log = openKafkaLog(topics.url)
-    t.teardown(() => log.close())
-    return log
-  }
+  return () => openLog(t, topics.url)
 }
 
 void t.test('whatever the size', async (t) => {
