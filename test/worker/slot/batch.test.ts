@@ -5,32 +5,16 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
-import type { CommandRecord } from '../../../protocol/records/command.ts'
 import { channelsOf, fingerprintOf, readBatch } from '../../../worker/slot/batch.ts'
 import { holds } from '../../support/holds.ts'
-import { commandOf } from '../../support/records.ts'
+import { command, from, mostlyPassedOver, records } from './slot-log.ts'
 
 /** What the slot's owner knows: the last number of each producer, and the instances that are gone. */
 const memory = (producers: [string, number][] = [], tombstones: string[] = []) => {
   return { producers: new Map(producers), tombstones: new Set(tombstones) }
 }
-let n = 0
-const command = (given: Partial<CommandRecord> & { channel?: string }) =>
-  commandOf({ channel: 'room', n: ++n, ...given })
-const records = (...values: Buffer[]) => values.map((value, index) => ({ offset: 5 + index, key: null, value }))
-const from = (instance: string) => command({ instance, producer: `${instance}.1` })
-
 t.test('what is dropped', async (t) => {
-  const values = [
-    command({ producer: 'p.1', n: 3 }),
-    command({ producer: 'p.1', n: 4 }),
-    command({ producer: 'p.1', n: 4 }),
-    command({ producer: 'q.1', n: 1 }),
-    Buffer.from('none of ours'),
-    command({ producer: 'dead.1', instance: 'dead', n: 1 }),
-    command({ producer: 'p.1', n: 9 }),
-  ]
-  const items = readBatch(memory([['p.1', 3]], ['dead']), records(...values))
+  const items = readBatch(memory([['p.1', 3]], ['dead']), records(...mostlyPassedOver))
   t.same(
     items.map(({ dropped }) => dropped),
     ['duplicate', null, 'duplicate', null, 'format', 'tombstone', null],

@@ -8,24 +8,13 @@ import t from 'tap'
 import { ChannelCache, channelFrom, memoryOf, remember } from '../../../worker/slot/memory.ts'
 import type { Channel } from '../../../worker/slot/memory.ts'
 import { holds } from '../../support/holds.ts'
+import { lease as slotLease } from './slot-log.ts'
 
 function channelOf(name: string, ...interest: string[]): Channel {
   return { name, epoch: 'e', top: 0, lastTime: 0, interest: new Set(interest) }
 }
 
-const lease = {
-  slot: 'default/0',
-  token: 't',
-  owner: 'w',
-  version: 'v',
-  epoch: 1,
-  nextOffset: 5,
-  incarnation: 2,
-  fingerprint: 'f',
-  trying: null,
-  attempts: 0,
-  origin: 'o',
-} as const
+const lease = { ...slotLease, fingerprint: 'f' }
 
 /** What an owner knows that took the slot at 5. */
 function taken(tombstones: string[] = []) {

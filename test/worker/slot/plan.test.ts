@@ -5,7 +5,6 @@ import { chat } from '../../../apps/chat/chat.ts'
 import type { Effect } from '../../../protocol/app/contract.ts'
 import { clockErrorMaxMs, timeAfter } from '../../../protocol/app/time.ts'
 import { errors } from '../../../protocol/client/codes.ts'
-import type { CommandRecord } from '../../../protocol/records/command.ts'
 import type { EventBatch } from '../../../protocol/records/event-batch.ts'
 import { decodeInbox } from '../../../protocol/records/inbox.ts'
 import { recordBytesMax } from '../../../protocol/records/sizes.ts'
@@ -15,33 +14,13 @@ import { appCommand } from '../../../worker/slot/handle.ts'
 import type { SlotMemory, Channel } from '../../../worker/slot/memory.ts'
 import type { OutboxChanges } from '../../../worker/slot/outbox.ts'
 import { newChannel, planBatch } from '../../../worker/slot/plan.ts'
-import { commandOf } from '../../support/records.ts'
+import { command, from, lease, mostlyPassedOver, records } from './slot-log.ts'
 
 const slot: SlotId = 'default/0'
 
 function memory(given: Partial<SlotMemory> = {}): SlotMemory {
-  const lease = {
-    slot,
-    token: 't',
-    owner: 'w',
-    version: 'v',
-    epoch: 1,
-    nextOffset: 5,
-    incarnation: 2,
-    fingerprint: null,
-    trying: null,
-    attempts: 0,
-    origin: 'o',
-  }
   return { lease, token: 't', nextOffset: 5, fingerprint: null, producers: new Map(), tombstones: new Set(), ...given }
 }
-
-let n = 0
-const command = (given: Partial<CommandRecord> & { channel?: string }) =>
-  commandOf({ channel: 'room', n: ++n, ...given })
-const records = (...values: Buffer[]) => values.map((value, index) => ({ offset: 5 + index, key: null, value }))
-const from = (instance: string, given: Partial<CommandRecord> = {}) =>
-  command({ instance, producer: `${instance}.1`, ...given })
 
 /** Plans a batch for the chat, with channels as they are given. */
 function plan(
@@ -70,22 +49,13 @@ const eventsFor = (instance: string, { commit }: ReturnType<typeof plan>) =>
   commit.outbox.flatMap(({ body }) => (decodeInbox(body, instance) as EventBatch | null)?.events ?? [])
 
 t.test('records that are passed over are behind the slot all the same', async (t) => {
-  const values = [
-    command({ producer: 'p.1', n: 3 }),
-    command({ producer: 'p.1', n: 4 }),
-    command({ producer: 'p.1', n: 4 }),
-    command({ producer: 'q.1', n: 1 }),
-    Buffer.from('none of ours'),
-    command({ producer: 'dead.1', instance: 'dead', n: 1 }),
-    command({ producer: 'p.1', n: 9 }),
-  ]
-  const { commit } = plan(values, [], { producers: new Map([['p.1', 3]]), tombstones: new Set(['dead']) })
+  const { commit } = plan(mostlyPassedOver, [], { producers: new Map([['p.1', 3]]), tombstones: new Set(['dead']) })
   t.same(commit.producers, [
     ['p.1', 9],
     ['q.1', 1],
   ])
   t.match(commit.deadLetters, [{ offset: 9, reason: 'format' }])
-  t.match(commit, { expected: 5, next: 12, fingerprint: fingerprintOf(values.at(-1)!) })
+  t.match(commit, { expected: 5, next: 12, fingerprint: fingerprintOf(mostlyPassedOver.at(-1)!) })
 })
 
 t.test('interest takes effect in the order of the log', async (t) => {
