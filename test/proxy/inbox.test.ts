@@ -19,13 +19,13 @@ import { Dispatcher } from '../../proxy/dispatcher.ts'
 import { Inbox } from '../../proxy/inbox.ts'
 import { Output } from '../../proxy/sessions/output.ts'
 import { ReadBudget } from '../../proxy/sessions/read-budget.ts'
-import { newIntake, newSession } from '../../proxy/sessions/session.ts'
 import { Uplink } from '../../proxy/uplink/uplink.ts'
 import { FrameReader } from '../harness/clients/frame-reader.ts'
 import type { Message } from '../harness/clients/messages.ts'
 import { testEnv } from '../harness/env.ts'
 import { connectionOf } from '../support/connection.ts'
 import { encodeEvents } from '../support/records.ts'
+import { sessionOf } from '../support/session.ts'
 import { until } from '../support/until.ts'
 
 const me = 'p-me'
@@ -79,7 +79,7 @@ class Rig implements Disposable {
       retired,
     })
     const connection = connectionOf({ write: (frame) => void this.messages.push(...this.#reader.take(frame)) })
-    const session = newSession({ id: 's', connection, address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
+    const session = sessionOf('s', connection)
     session.phase = 'connected'
     hub.subscribe(session, 'room', {
       id: 1,

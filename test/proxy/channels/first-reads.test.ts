@@ -1,7 +1,8 @@
 /** Proves that a session which joins many channels reads what it missed a few at a time, and as long as it may read. */
 import t from 'tap'
 import { FirstReads, firstReadsMax } from '../../../proxy/channels/first-reads.ts'
-import { ReadingRig, history, limit, sessionOf } from './reading-rig.ts'
+import { sessionOf } from '../../support/session.ts'
+import { ReadingRig, history, limit } from './reading-rig.ts'
 
 /** First reads of one session: those of channels in `unwanted` nobody wants any more. */
 function firstReads(rig: ReadingRig, unwanted: Set<string> = new Set()) {

@@ -13,19 +13,14 @@ import type { SubscribeRequest } from '../../../proxy/channels/channel.ts'
 import { Hub } from '../../../proxy/channels/hub.ts'
 import type { Output } from '../../../proxy/sessions/output.ts'
 import { ReadBudget } from '../../../proxy/sessions/read-budget.ts'
-import { newIntake, newSession } from '../../../proxy/sessions/session.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
 import type { Outcome, Request, Uplink } from '../../../proxy/uplink/uplink.ts'
 import { testEnv } from '../../harness/env.ts'
-import { connectionOf } from '../../support/connection.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { sessionOf } from '../../support/session.ts'
 
 const slot: SlotId = 'default/0'
 const replyDeadlineMs = 5_000
-
-function sessionOf(id: string): Session {
-  return newSession({ id, connection: connectionOf({}), address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
-}
 
 const fresh: SubscribeRequest = {
   id: 1,

@@ -23,14 +23,9 @@ import {
 } from '../../../proxy/channels/machine.ts'
 import type { Step, Steps } from '../../../proxy/channels/machine.ts'
 import type { MissedPage } from '../../../proxy/channels/missed.ts'
-import { newIntake, newSession } from '../../../proxy/sessions/session.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
-import { connectionOf } from '../../support/connection.ts'
 import { holds } from '../../support/holds.ts'
-
-function sessionOf(id: string): Session {
-  return newSession({ id, connection: connectionOf({}), address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
-}
+import { sessionOf } from '../../support/session.ts'
 
 /** A client that subscribes from an offset of the stream `e`, from nowhere when that is null. */
 function joiningOf(session: Session, from: number | null = null, given: Partial<Joining> = {}): Joining {

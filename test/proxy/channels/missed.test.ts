@@ -3,7 +3,8 @@ import t from 'tap'
 import { errors } from '../../../protocol/client/codes.ts'
 import { decodeRequest } from '../../../protocol/records/runtime.ts'
 import { isNotThere, pageBytesMax } from '../../../proxy/channels/missed.ts'
-import { ReadingRig, limit, sessionOf } from './reading-rig.ts'
+import { sessionOf } from '../../support/session.ts'
+import { ReadingRig, limit } from './reading-rig.ts'
 
 const [ada, bob, eve] = [sessionOf('ada'), sessionOf('bob'), sessionOf('eve')]
 

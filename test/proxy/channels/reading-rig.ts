@@ -1,18 +1,12 @@
 import { errors } from '../../../protocol/client/codes.ts'
 import { Missed } from '../../../proxy/channels/missed.ts'
 import { ReadBudget } from '../../../proxy/sessions/read-budget.ts'
-import { newIntake, newSession } from '../../../proxy/sessions/session.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
 import type { Outcome, Request, Uplink } from '../../../proxy/uplink/uplink.ts'
-import { connectionOf } from '../../support/connection.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 export const history = { size: 10, ttlMs: 1_000 }
 export const limit = 10
-
-export function sessionOf(id: string): Session {
-  return newSession({ id, connection: connectionOf({}), address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
-}
 
 /** Reads through an uplink that only notes them; a session may read 100 bytes at once, and 100 a second. */
 export class ReadingRig {

@@ -10,12 +10,12 @@ import type { ServerMessage } from '../../../protocol/client/message.ts'
 import { socketBytesMax } from '../../../proxy/sessions/backlog.ts'
 import { Output, overshootBytesMax, restMsMax, restShare } from '../../../proxy/sessions/output.ts'
 import type { Audience } from '../../../proxy/sessions/output.ts'
-import { newIntake, newSession } from '../../../proxy/sessions/session.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
 import type { Transport } from '../../../proxy/transports/transport.ts'
 import { jsonOverWebSocket } from '../../../proxy/transports/websocket/json-over-websocket.ts'
 import { testEnv } from '../../harness/env.ts'
 import { connectionOf } from '../../support/connection.ts'
+import { sessionOf } from '../../support/session.ts'
 
 const queueMaxBytes = 200_000
 const stallMs = 1_000
@@ -76,7 +76,7 @@ class Rig {
         return buffered()
       },
     })
-    const session = newSession({ id, connection, address: '', connectBy: 0, intake: newIntake(0, 0, 0) })
+    const session = sessionOf(id, connection)
     session.phase = 'connected'
     session.channels = new Set(channels)
     return session
