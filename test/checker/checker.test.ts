@@ -32,6 +32,18 @@ function one(history: HistoryBuilder, message = 'm', offset = 1): HistoryBuilder
     .delivery('b', message, offset)
 }
 
+/** b was away while `l` was sent, and has recovered. */
+function backFromAway(history: HistoryBuilder): HistoryBuilder {
+  return history
+    .windowOpened('proxy', [1])
+    .closed('b')
+    .send('a', 'l')
+    .acknowledged('a', 'l', 1)
+    .delivery('a', 'l', 1)
+    .opened('b')
+    .subscribed('b', 0, 'recovered')
+}
+
 const cases: Case[] = [
   {
     rule: 'loss',
@@ -72,33 +84,8 @@ const cases: Case[] = [
   {
     rule: 'loss',
     name: 'not recovered',
-    breaks: (h) =>
-      one(
-        h
-          .windowOpened('proxy', [1])
-          .closed('b')
-          .send('a', 'l')
-          .acknowledged('a', 'l', 1)
-          .delivery('a', 'l', 1)
-          .opened('b')
-          .subscribed('b', 0, 'recovered'),
-        'm',
-        2,
-      ).store(['l', 'm']),
-    holds: (h) =>
-      one(
-        h
-          .windowOpened('proxy', [1])
-          .closed('b')
-          .send('a', 'l')
-          .acknowledged('a', 'l', 1)
-          .delivery('a', 'l', 1)
-          .opened('b')
-          .subscribed('b', 0, 'recovered')
-          .delivery('b', 'l', 1, true),
-        'm',
-        2,
-      ).store(['l', 'm']),
+    breaks: (h) => one(backFromAway(h), 'm', 2).store(['l', 'm']),
+    holds: (h) => one(backFromAway(h).delivery('b', 'l', 1, true), 'm', 2).store(['l', 'm']),
   },
   {
     rule: 'duplicates',
