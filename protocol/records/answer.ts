@@ -26,7 +26,7 @@ export interface AnswerRecord {
   /** Which bytes of a large answer these are; null when `body` is all of it. */
   part: AnswerPart | null
   /** Of the command. */
-  trace?: TraceContext
+  trace?: TraceContext | undefined
   /** JSON of the method's result; empty with an error. */
   body: Buffer
 }

@@ -1,7 +1,7 @@
-import { traceContextOf } from '../trace.ts'
 import type { TraceContext } from '../trace.ts'
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts'
 import { FormatError } from './errors.ts'
+import { traced } from './members.ts'
 import { checkShape, shapeOf } from './shape.ts'
 
 /**
@@ -34,7 +34,7 @@ export interface CommandRecord {
   /** Whoever asks puts a large answer together from its parts; proxies of older versions do not. */
   takesParts: boolean
   /** Absent when nobody traces it. */
-  trace?: TraceContext
+  trace?: TraceContext | undefined
   /** What the method brings: JSON of the app's methods, as runtime.ts has it of the runtime's. */
   payload: Buffer
 }
@@ -60,7 +60,7 @@ interface Header {
   h: [number, number]
   ci?: string
   ap?: 1
-  tp?: TraceContext
+  tp?: TraceContext | undefined
 }
 
 /** The record of a command: its header's members are named by one or two letters, as Header has them. */
@@ -76,10 +76,11 @@ export function encodeCommand(command: CommandRecord): Buffer {
     t: command.time,
     r: command.seed,
     h: [command.history.size, command.history.ttlMs],
+    // One that is undefined is not in the JSON.
+    tp: command.trace,
   }
   if (command.connInfo !== null) header.ci = command.connInfo
   if (command.takesParts) header.ap = 1
-  if (command.trace !== undefined) header.tp = command.trace
   return encodeEnvelope(header, command.payload)
 }
 
@@ -103,7 +104,6 @@ export function decodeCommand(value: Buffer): CommandRecord {
   const { header: read, payload } = decodeEnvelope(value)
   checkShape(read, headerShape, 'command')
   const header = read as unknown as Header
-  const trace = traceContextOf(header.tp)
   if (header.h.length !== 2 || !header.h.every(Number.isSafeInteger)) {
     throw new FormatError('command: h is not a size and a time')
   }
@@ -120,7 +120,7 @@ export function decodeCommand(value: Buffer): CommandRecord {
     history: { size: header.h[0], ttlMs: header.h[1] },
     connInfo: header.ci ?? null,
     takesParts: header.ap === 1,
-    ...(trace !== undefined && { trace }),
+    ...traced(header.tp),
     payload,
   }
 }

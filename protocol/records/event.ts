@@ -14,7 +14,7 @@ interface EventPlace {
   /** Instances. */
   to: string[]
   /** Of the command. */
-  trace?: TraceContext
+  trace?: TraceContext | undefined
 }
 
 /** Events that carry a position are delivered once and in order; each is for some of the batch's instances. */
@@ -53,7 +53,7 @@ export interface EventHeader {
   /** Bytes of the body. */
   l: number
   /** Trace context. */
-  tp?: TraceContext
+  tp?: TraceContext | undefined
   [member: string]: unknown
 }
 
@@ -69,8 +69,8 @@ const topShape = shapeOf({ channel: 'text', epoch: 'text', top: 'count' })
 
 /** An event as the record's header has it, for the instances at these indices of the header's list. */
 export function describeEvent(event: SlotEvent, to: number[]): EventHeader {
-  const { trace } = event
-  const base = { k: event.kind, o: event.offset, x: event.index, to, ...(trace !== undefined && { tp: trace }) }
+  // One that is undefined is not in the JSON.
+  const base = { k: event.kind, o: event.offset, x: event.index, to, tp: event.trace }
   switch (event.kind) {
     case 'publication':
       return { ...base, l: event.body.length, c: event.channel, e: event.epoch, t: event.top, at: event.time }

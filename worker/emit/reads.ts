@@ -34,7 +34,7 @@ export interface CommittedRead {
   n: number
   /** A large answer may go in parts. */
   takesParts: boolean
-  trace?: TraceContext
+  trace: TraceContext | undefined
   /** Null when no messages are needed. */
   query: MessageQuery | null
   /** Who answers, and what it needs for that. */
@@ -167,8 +167,8 @@ export class Reads {
     const { worker, version } = this.#options
     const error = 'error' in result ? result.error : null
     const body = 'body' in result ? Buffer.from(result.body) : emptyPayload
-    const from = { slot, worker, version, ...(trace !== undefined && { trace }) }
-    this.#lanes.answer({ type: 'answer', ...from, to, n, error, part: null, body }, takesParts, () => this.#next())
+    const answer = { type: 'answer' as const, slot, to, n, worker, version, error, part: null, trace, body }
+    this.#lanes.answer(answer, takesParts, () => this.#next())
   }
 }
 

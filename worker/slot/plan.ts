@@ -191,7 +191,7 @@ class Planner {
     query: MessageQuery | null,
     asked: CommittedRead['asked'],
   ): void {
-    this.#reads.push({ n, instance, session, takesParts, query, asked, ...(trace !== undefined && { trace }) })
+    this.#reads.push({ n, instance, session, takesParts, query, asked, trace })
   }
 
   #stream(name: string): Stream {
@@ -224,8 +224,7 @@ class Planner {
   }
 
   #at(to: string[]): Pick<SlotEvent, 'offset' | 'index' | 'to' | 'trace'> {
-    const trace = this.#trace
-    return { offset: this.#offset, index: this.#index++, to, ...(trace !== undefined && { trace }) }
+    return { offset: this.#offset, index: this.#index++, to, trace: this.#trace }
   }
 
   #emit(event: SlotEvent): void {
