@@ -1,6 +1,7 @@
 import { logUrl, storeUrl } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
+import type { Metrics } from '../observability/metrics.ts'
 import { systemClock } from '../platform/clock.ts'
 import { startInternalListener } from '../platform/internal-listener.ts'
 import type { InternalListener } from '../platform/internal-listener.ts'
@@ -30,22 +31,31 @@ export interface GroundOptions {
   gatherMs?: number
 }
 
+/** Listens for operators: liveness, whether the process is ready, its metrics. Throws EADDRINUSE. */
+export function serveOperators(
+  config: Config,
+  { registry }: Metrics,
+  ready: () => true | string,
+): Promise<InternalListener> {
+  collectProcessMetrics(registry)
+  return startInternalListener({
+    host: config.http_server.internal_address,
+    port: config.http_server.internal_port,
+    advertised: config.http_server.advertise_address,
+    registry,
+    ready,
+  })
+}
+
 /** Opens the log, and the internal listener. Throws what openLog does, and EADDRINUSE. */
 export async function openGround(config: Config, shell: Shell, options: GroundOptions): Promise<Ground<Env>> {
   const { logger, services } = shell
   const metrics = createMetrics()
-  collectProcessMetrics(metrics.registry)
   const log = await openLog(logUrl(config), {
     events: kafkaEvents(metrics, services.outages('log', logUrl(config))),
     ...(options.gatherMs !== undefined && { gatherMs: options.gatherMs }),
   })
-  const internal = await startInternalListener({
-    host: config.http_server.internal_address,
-    port: config.http_server.internal_port,
-    advertised: config.http_server.advertise_address,
-    registry: metrics.registry,
-    ready: () => services.waitsFor ?? options.ready(),
-  })
+  const internal = await serveOperators(config, metrics, () => services.waitsFor ?? options.ready())
   return {
     env: { clock: systemClock, random: systemRandom, log, logger, metrics },
     internal,

@@ -1,15 +1,15 @@
 import { Announcer } from '../../cluster/announcer.ts'
+import { serveOperators } from '../../cluster/ground.ts'
 import { openLog } from '../../cluster/open-log.ts'
 import { runProcess } from '../../cluster/process.ts'
 import type { Shell } from '../../cluster/process.ts'
 import { engineDirectory, logUrl } from '../../config/config.ts'
 import type { Config } from '../../config/config.ts'
 import { EngineStartError, runEngine, type RunningEngine } from '../../engine/server/engine.ts'
-import { collectProcessMetrics, createMetrics, type Metrics } from '../../observability/metrics.ts'
+import { createMetrics, type Metrics } from '../../observability/metrics.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { exitCodes } from '../../platform/exit-codes.ts'
 import type { ExitCode } from '../../platform/exit-codes.ts'
-import { startInternalListener } from '../../platform/internal-listener.ts'
 import { packageVersion } from '../../platform/package-version.ts'
 import { systemRandom } from '../../platform/random.ts'
 
@@ -58,14 +58,7 @@ async function beFound(
   const measure = (): void => metrics.engineDiskFree.set(engine.disk.freeBytes)
   measure()
   const measuring = systemClock.every(announceMs, measure)
-  collectProcessMetrics(metrics.registry)
-  const internal = await startInternalListener({
-    host: config.http_server.internal_address,
-    port: config.http_server.internal_port,
-    advertised: config.http_server.advertise_address,
-    registry: metrics.registry,
-    ready: () => engine.ready,
-  })
+  const internal = await serveOperators(config, metrics, () => engine.ready)
   const log = await openLog(logUrl(config))
   const id = `e-${systemRandom.hex(6)}`
   const env = { clock: systemClock, random: systemRandom, log, logger, metrics }
