@@ -27,3 +27,8 @@ export interface SlotPlace {
   /** Log offset of the first record that has not been handled. */
   nextOffset: number
 }
+
+/** True when `a` is further than `b`: by incarnation first. */
+export function isFurther(a: SlotPlace, b: SlotPlace): boolean {
+  return a.incarnation === b.incarnation ? a.nextOffset > b.nextOffset : a.incarnation > b.incarnation
+}

@@ -51,6 +51,14 @@ export interface ChannelState {
   interest: string[]
 }
 
+/** Channels of a slot, as they were when it was at `place`. */
+export interface ActiveChannels {
+  /** Of the lease, read in the same snapshot. */
+  place: SlotPlace
+  /** The one with the newest message first. */
+  channels: ChannelState[]
+}
+
 /** What a publication is; one kind so far. */
 export type MessageKind = 'message'
 
@@ -274,8 +282,8 @@ export interface Store {
 
   /** Channels that exist among `names`, with their interest. */
   channels(slot: SlotId, names: string[]): Promise<ChannelState[]>
-  /** The most recently active channels that anybody has open: what a new owner warms up with. */
-  activeChannels(slot: SlotId, limit: number): Promise<ChannelState[]>
+  /** What a new owner warms up with: the most recently active channels that anybody has open. */
+  activeChannels(slot: SlotId, limit: number): Promise<ActiveChannels>
   /** Messages that keys lead to; a key that leads to none has no hit. */
   idempotent(slot: SlotId, keys: { channel: string; idem: Buffer }[]): Promise<IdemHit[]>
   /** Messages that a query asks for, in its order; none of a channel that does not exist. */

@@ -1,7 +1,8 @@
 import { bytes, bytesOrNull, integer, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import { StoreError } from '../errors.ts'
 import { messageBytes } from '../message-size.ts'
-import type { ChannelState, IdemHit, Message, MessageQuery } from '../store.ts'
+import type { ActiveChannels, ChannelState, IdemHit, Message, MessageQuery } from '../store.ts'
 
 /** What is read about channels: state, messages, keys, dead letters. Every method runs in the caller's transaction. */
 export class Channels {
@@ -20,16 +21,20 @@ export class Channels {
     return found
   }
 
-  activeChannels(slot: SlotId, limit: number): ChannelState[] {
-    return this.#sql
-      .all(
-        // No index on last_time: it would have to be written with every message.
-        `SELECT * FROM channel WHERE id IN (SELECT channel_id FROM interest WHERE slot = ?)
-         ORDER BY last_time DESC LIMIT ?`,
-        slot,
-        limit,
-      )
-      .map((row) => this.#toState(row))
+  activeChannels(slot: SlotId, limit: number): ActiveChannels {
+    const lease = this.#sql.get('SELECT incarnation, next_offset FROM lease WHERE slot = ?', slot)
+    if (lease === undefined) throw new StoreError('unknown_slot', `there is no slot ${slot}`)
+    // No index on last_time: it would have to be written with every message.
+    const rows = this.#sql.all(
+      `SELECT * FROM channel WHERE id IN (SELECT channel_id FROM interest WHERE slot = ?)
+       ORDER BY last_time DESC LIMIT ?`,
+      slot,
+      limit,
+    )
+    return {
+      place: { incarnation: integer(lease['incarnation']), nextOffset: integer(lease['next_offset']) },
+      channels: rows.map((row) => this.#toState(row)),
+    }
   }
 
   idempotent(slot: SlotId, keys: { channel: string; idem: Buffer }[]): IdemHit[] {

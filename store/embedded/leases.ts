@@ -1,5 +1,6 @@
 import { bytes, integer, integerOrNull, strings, text, textOrNull, type Row, type Sql } from '../../engine/sql.ts'
-import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
+import { isFurther } from '../../protocol/slot.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import { StoreError } from '../errors.ts'
 import { carefulFrom, type Acquire, type Lease, type OutboxRow, type SlotState } from '../store.ts'
 
@@ -38,7 +39,8 @@ export class Leases {
     const before = this.lease(slot)
     if (before.token !== seen.token || before.epoch !== seen.epoch) return null
     const unclean = before.owner !== null
-    const wentBack = announced !== null && isBehind(before, announced)
+    // The store may have lost the raise of an incarnation too.
+    const wentBack = announced !== null && isFurther(announced, before)
     const blamed = unclean && (before.attempts < carefulFrom || before.trying === before.nextOffset)
     this.#sql.run(
       `UPDATE lease SET token = ?, owner = ?, version = ?, epoch = epoch + 1, attempts = attempts + ?, trying = NULL,
@@ -129,13 +131,6 @@ export class Leases {
         body: bytes(row['body']),
       }))
   }
-}
-
-/** The store may have lost the raise of an incarnation too. */
-function isBehind({ incarnation, nextOffset }: Lease, announced: SlotPlace): boolean {
-  return (
-    incarnation < announced.incarnation || (incarnation === announced.incarnation && nextOffset < announced.nextOffset)
-  )
 }
 
 function toLease(row: Row): Lease {

@@ -1,6 +1,7 @@
 import type { SlotId } from '../../protocol/slot.ts'
+import { StoreError } from '../errors.ts'
 import { messageBytes } from '../message-size.ts'
-import type { ChannelState, IdemHit, Message, MessageQuery } from '../store.ts'
+import type { ActiveChannels, ChannelState, IdemHit, Message, MessageQuery } from '../store.ts'
 import { channelId } from './channel-id.ts'
 import type { Database } from './database.ts'
 import { Failure } from './errors.ts'
@@ -28,24 +29,32 @@ export class Channels {
 
   async channels(slot: SlotId, names: string[]): Promise<ChannelState[]> {
     const answers = await this.#inChunks(names, (some) => channelsStatement(slot, some))
-    const found = statesIn(answers)
+    const found = statesIn(answers.flatMap(rowsOf))
     return [...new Set(names)].flatMap((name) => found.get(name) ?? [])
   }
 
-  async activeChannels(slot: SlotId, limit: number): Promise<ChannelState[]> {
-    // No index on last_time: it would have to be written with every message.
-    const answers = await this.#database.request([
-      sql`SELECT latest.name, latest.epoch, latest.top, latest.last_time, interest.instance_id
-        FROM (
+  async activeChannels(slot: SlotId, limit: number): Promise<ActiveChannels> {
+    // One statement is one snapshot. No index on last_time: it would have to be written with every message.
+    const [rows] = await this.#database.request([
+      sql`SELECT lease.incarnation, lease.next_offset, latest.name, latest.epoch, latest.top, latest.last_time,
+          interest.instance_id
+        FROM lease LEFT JOIN (
           SELECT channel.id, channel.name, channel.epoch, channel.top, channel.last_time
           FROM (SELECT DISTINCT channel_id FROM interest WHERE slot = ${slot}) AS opened
           JOIN channel ON channel.id = opened.channel_id
           ORDER BY channel.last_time DESC LIMIT ${limit}
-        ) AS latest
-        JOIN interest ON interest.slot = ${slot} AND interest.channel_id = latest.id
+        ) AS latest ON TRUE
+        LEFT JOIN interest ON interest.slot = ${slot} AND interest.channel_id = latest.id
+        WHERE lease.slot = ${slot}
         ORDER BY latest.last_time DESC`,
     ])
-    return [...statesIn(answers).values()]
+    const [row] = rowsOf(rows)
+    if (row === undefined) throw new StoreError('unknown_slot', `there is no slot ${slot}`)
+    return {
+      place: { incarnation: integer(row['incarnation']), nextOffset: integer(row['next_offset']) },
+      // A slot in which no channel is open is one row without a name.
+      channels: [...statesIn(rowsOf(rows).filter(({ name }) => name !== null)).values()],
+    }
   }
 
   async idempotent(slot: SlotId, keys: { channel: string; idem: Buffer }[]): Promise<IdemHit[]> {
@@ -125,9 +134,9 @@ export function pageStatement(slot: SlotId, query: MessageQuery): Sql {
 }
 
 /** Channels by name, in the order of their first rows: one row for each instance that has one open, or one. */
-function statesIn(answers: readonly Result[]): Map<string, ChannelState> {
+function statesIn(rows: readonly Row[]): Map<string, ChannelState> {
   const found = new Map<string, ChannelState>()
-  for (const row of answers.flatMap(rowsOf)) {
+  for (const row of rows) {
     const name = text(row['name'])
     let state = found.get(name)
     if (state === undefined) {

@@ -82,6 +82,11 @@ export class Slot {
     this.#outbox.emit(state.outbox)
   }
 
+  /** What fences every other owner out. */
+  get token(): string {
+    return this.#memory.token
+  }
+
   /** Of the lease; what is below is as it is now, for heartbeats and metrics. */
   get epoch(): number {
     return this.#memory.lease.epoch

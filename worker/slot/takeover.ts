@@ -2,7 +2,7 @@ import type { StoreEnv } from '../../cluster/env.ts'
 import { untilAnswered } from '../../cluster/until-answered.ts'
 import type { LogRange, LogReader, LogRecord } from '../../log/log.ts'
 import { commandTopic } from '../../protocol/records/topics.ts'
-import { parseSlot } from '../../protocol/slot.ts'
+import { isFurther, parseSlot } from '../../protocol/slot.ts'
 import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
 import type { Lease, SlotState } from '../../store/store.ts'
 import { carefulFrom } from '../../store/store.ts'
@@ -20,6 +20,8 @@ export interface WarmSlot {
   slot: SlotId
   /** As it was when warming began. */
   lease: Lease
+  /** Of the slot when its channels were loaded. */
+  place: SlotPlace
   /** Where reading began; the record before the place to go on from is needed too. */
   from: number
   reader: LogReader
@@ -34,18 +36,20 @@ export async function warm(
   stopped: () => boolean,
 ): Promise<WarmSlot | null> {
   const { group, partition } = parseSlot(slot)
-  // The place first: what is committed between the two reads counts as handled since, and is dropped from the cache.
-  const lease = await untilAnswered(env, () => env.store.lease(slot), stopped)
-  if (lease === null) return null
   const request = () =>
-    Promise.all([env.store.activeChannels(slot, cacheMax), env.log.range(commandTopic(group), partition)])
+    Promise.all([
+      env.store.lease(slot),
+      env.store.activeChannels(slot, cacheMax),
+      env.log.range(commandTopic(group), partition),
+    ])
   const answers = await untilAnswered(env, request, stopped)
   if (answers === null) return null
-  const [active, range] = answers
-  const from = Math.min(Math.max(lease.nextOffset - 1, range.oldest), range.next)
+  // Their place is of the same moment: what is committed from there on is dropped from the cache.
+  const [lease, { place, channels }, range] = answers
+  const from = Math.min(Math.max(place.nextOffset - 1, range.oldest), range.next)
   const cache = new ChannelCache(cacheMax)
-  for (const channel of active) cache.set(channelFrom(channel, new Set()))
-  return { slot, lease, from, reader: env.log.read(commandTopic(group), partition, from), cache }
+  for (const channel of channels) cache.set(channelFrom(channel, new Set()))
+  return { slot, lease, place, from, reader: env.log.read(commandTopic(group), partition, from), cache }
 }
 
 /** A slot that is owned and ready to go on. */
@@ -85,35 +89,34 @@ export async function take(
   stopped: () => boolean,
 ): Promise<TakenSlot | null> {
   const { slot, cache } = warmed
-  const state = await acquire(env, warmed.lease, as, stopped)
+  const announced = furthest(as.announced, warmed.place)
+  const state = await acquire(env, warmed.lease, { ...as, announced }, stopped)
   if (state === null) return null
   const memory = memoryOf(state)
   const { nextOffset, fingerprint } = memory
   if (state.wentBack) {
     env.metrics.storesWentBack.inc()
     env.logger.fatal(
-      { slot, nextOffset, announced: as.announced },
+      { slot, nextOffset, announced },
       'the store went back in time: what it lost comes again from the log',
     )
-    cache.clear()
   }
+  // What was loaded may have been lost since, whoever found that out: in another incarnation none of it holds.
+  if (memory.lease.incarnation !== warmed.place.incarnation) cache.clear()
   const { group, partition } = parseSlot(slot)
   const range = await untilAnswered(env, () => env.log.range(commandTopic(group), partition), stopped)
   if (range === null) return null
   const halt = haltReason(nextOffset, range)
   if (halt) throw new Halted(halt)
 
-  // A person's reset may have gone back since warming began: then nothing of it holds.
+  // A person's reset, or the store, may have gone back since warming began.
   const from = Math.max(nextOffset - 1, range.oldest)
-  const isReset = from < warmed.from
-  if (isReset) {
-    warmed.reader.close()
-    cache.clear()
-  }
-  const reader = isReset ? env.log.read(commandTopic(group), partition, from) : warmed.reader
+  const isBack = from < warmed.from
+  if (isBack) warmed.reader.close()
+  const reader = isBack ? env.log.read(commandTopic(group), partition, from) : warmed.reader
 
   // What was handled since warming began has changed the channels it names.
-  const records = await readUpTo(reader, isReset ? from : warmed.from, nextOffset)
+  const records = await readUpTo(reader, isBack ? from : warmed.from, nextOffset)
   const handled = records.filter((record) => record.offset < nextOffset)
   const before = handled.at(-1)
   if (range.oldest < nextOffset && fingerprint !== null && before && fingerprintOf(before.value) !== fingerprint) {
@@ -155,10 +158,17 @@ async function acquire(
   if (state !== null) return state
   const now = await untilAnswered(env, () => env.store.lease(slot), stopped)
   if (now === null) return null
-  // Ours, with the answer lost on the way.
-  if (now.token === token) return tryAs(now, env.random.hex(16))
+  // Ours, with the answer lost on the way, and with it that the incarnation was raised.
+  if (now.token === token) {
+    const again = await tryAs(now, env.random.hex(16))
+    return again && { ...again, wentBack: again.wentBack || now.incarnation > seen.incarnation }
+  }
   // A person reset it meanwhile.
   return now.epoch === epoch ? tryAs(now, token) : null
+}
+
+function furthest(announced: SlotPlace | null, seen: SlotPlace): SlotPlace {
+  return announced !== null && isFurther(announced, seen) ? announced : seen
 }
 
 /** Reads until the record before `nextOffset` has been seen; from there on the reader is left to its owner. */

@@ -78,15 +78,16 @@ export function channelsContract(check: Check): void {
       { ...channels[1], interest: ['p'] },
       { ...channels[2], interest: [] },
     ])
+    t.same((await store.activeChannels(slot, 9)).place, { incarnation: 0, nextOffset: 1 })
     t.same(
-      (await store.activeChannels(slot, 9)).map(({ name }) => name),
+      (await store.activeChannels(slot, 9)).channels.map(({ name }) => name),
       ['b', 'a'],
     )
     t.same(
-      (await store.activeChannels(slot, 1)).map(({ name }) => name),
+      (await store.activeChannels(slot, 1)).channels.map(({ name }) => name),
       ['b'],
     )
-    t.same(await store.activeChannels('default/1', 9), [])
+    t.same(await store.activeChannels('default/1', 9), { place: { incarnation: 0, nextOffset: 0 }, channels: [] })
     t.same(await store.channels('default/1', ['a']), [])
     await store.commit(
       commitOf({
@@ -105,7 +106,7 @@ export function channelsContract(check: Check): void {
       [['p'], []],
     )
     t.same(
-      (await store.activeChannels(slot, 9)).map(({ name }) => name),
+      (await store.activeChannels(slot, 9)).channels.map(({ name }) => name),
       ['a'],
     )
     await t.rejects(

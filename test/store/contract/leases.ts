@@ -22,6 +22,7 @@ export function leasesContract(check: Check): void {
       origin: 'origin',
     })
     await t.rejects(store.lease('default/2'), refused('unknown_slot'))
+    await t.rejects(store.activeChannels('default/2', 9), refused('unknown_slot'))
     await t.rejects(store.commit(commitOf({ slot: 'nowhere/0' })), refused('unknown_slot'))
   })
 

@@ -2,8 +2,18 @@
 // over.
 import t from 'tap'
 import { haltReason } from '../../../worker/slot/takeover.ts'
-import { clusterByHand, commands, give, handled, hint, onlySlot, stored } from '../../harness/by-hand.ts'
+import {
+  clusterByHand,
+  commands,
+  give,
+  handled,
+  hint,
+  onlySlot,
+  stored,
+  storedMessages,
+} from '../../harness/by-hand.ts'
 import { Gate } from '../../support/gate.ts'
+import { notingLogger } from '../../support/loggers.ts'
 import { commandOf } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
@@ -109,4 +119,57 @@ t.test('what is committed while a successor warms up', async (t) => {
     return owner !== b.id || nextOffset === 4
   })
   t.same(await stored(cluster, 'room'), [null, null], 'it knew what the room had come to')
+})
+
+t.test('a store that goes back while a successor is warm', async (t) => {
+  await using cluster = await clusterByHand()
+  const acquires = new Gate()
+  const beforeCommit = (request: string) => (request === 'acquire' ? acquires.pass() : undefined)
+  const [a, b] = [await cluster.worker(), await cluster.worker({ handles: cluster.handles({}, { beforeCommit }) })]
+  const send = (n: number, channel: string, method = 'publish') =>
+    cluster.logData.append(commands, 0, [{ key: null, value: commandOf({ channel, n, method }) }])
+  await give(cluster, a)
+  send(1, 'room', 'subscribe')
+  send(2, 'room')
+  // The record before the place to go on from is looked at, and would give its channel away.
+  send(3, 'elsewhere')
+  await handled(cluster)
+  const snapshot = cluster.storeData.snapshot()
+  send(4, 'room')
+  await handled(cluster)
+  acquires.shut()
+  const { epoch } = await cluster.store.lease(onlySlot)
+  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: null, to: b.id, announced: null })
+  await until('B is warm', () => acquires.held === 1)
+  a.kill()
+  cluster.storeData.goBackTo(snapshot)
+  acquires.open()
+  await handled(cluster)
+  send(5, 'room')
+  await handled(cluster)
+  t.same(
+    (await storedMessages(cluster, 'room')).map(({ offset }) => offset),
+    [1, 2, 3],
+    'what B had loaded was lost: it goes on after what there is',
+  )
+  t.equal((await cluster.store.lease(onlySlot)).incarnation, 1, 'B had seen how far it was, though nobody had said so')
+})
+
+t.test('a store that went back, and the answer that says so is lost', async (t) => {
+  await using cluster = await clusterByHand()
+  let losses = 1
+  const afterCommit = (request: string) => {
+    if (request === 'acquire' && losses-- > 0) throw new Error('lost')
+  }
+  const { lines, logger } = notingLogger()
+  const { env } = cluster.handles({}, { afterCommit })
+  const [a, b] = [await cluster.worker(), await cluster.worker({ handles: { env: { ...env, logger } } })]
+  await give(cluster, a)
+  a.kill()
+  const { epoch } = await cluster.store.lease(onlySlot)
+  const announced = { incarnation: 3, nextOffset: 9 }
+  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: null, to: b.id, announced })
+  await cluster.owned([b])
+  await until('it is told', () => lines.some(({ msg }) => msg.startsWith('the store went back in time')))
+  t.match(await cluster.store.lease(onlySlot), { incarnation: 4, epoch: epoch + 2 })
 })
