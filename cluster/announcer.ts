@@ -85,6 +85,13 @@ export class Announcer {
     this.#announcements.push({ entry: { key: null, value: encodeStatus(record) } })
   }
 
+  /** As announce, for what something rests on: never dropped. Resolves once it is in the log. */
+  announced(record: StatusRecord): Promise<void> {
+    return new Promise((resolve) =>
+      this.#announcements.push({ entry: { key: null, value: encodeStatus(record) }, appended: () => resolve() }),
+    )
+  }
+
   /** Stops the heartbeats, says goodbye and waits until all of it is in the log, for at most `goodbyeMs`. */
   async leave(goodbye: StatusRecord): Promise<void> {
     this.#timer?.cancel()

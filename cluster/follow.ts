@@ -20,23 +20,29 @@ export async function follow(reader: LogReader, handle: (records: LogRecord[]) =
   }
 }
 
-/** The same, record by record as `decode` makes it. One that it cannot read (FormatError) is logged and passed over. */
+/**
+ * The same, record by record as `decode` makes it. One that it cannot read (FormatError) is logged and passed over.
+ * `passed` is told after each batch with which offset the reader goes on.
+ */
 export async function followDecoded<T>(
   reader: LogReader,
   decode: (value: Buffer) => T,
   logger: Logger,
-  handle: (record: T) => void,
+  handle: (record: T, offset: number) => void,
+  passed: (next: number) => void = () => {},
 ): Promise<void> {
-  const decoded = ({ offset, value }: LogRecord): T[] => {
-    try {
-      return [decode(value)]
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error
-      logger.error({ err: error, offset }, 'unreadable record')
-      return []
-    }
-  }
   await follow(reader, (records) => {
-    for (const record of records.flatMap(decoded)) handle(record)
+    for (const { offset, value } of records) {
+      let record: T
+      try {
+        record = decode(value)
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error
+        logger.error({ err: error, offset }, 'unreadable record')
+        continue
+      }
+      handle(record, offset)
+    }
+    passed(records.at(-1)!.offset + 1)
   })
 }

@@ -4,9 +4,10 @@ import { followDecoded } from '../cluster/follow.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
-import type { LogReader } from '../log/log.ts'
+import type { LogRange, LogReader } from '../log/log.ts'
 import type { Timer } from '../platform/clock.ts'
 import { decodeControl } from '../protocol/records/control.ts'
+import type { ControlRecord } from '../protocol/records/control.ts'
 import type { Address, ProxyBeat } from '../protocol/records/heartbeat.ts'
 import { decodeStatus } from '../protocol/records/status.ts'
 import type { StatusRecord } from '../protocol/records/status.ts'
@@ -25,7 +26,7 @@ import { Moves } from './act/moves.ts'
 import type { ControlPlane } from './api/control-plane.ts'
 import { reconcile } from './plan/reconcile.ts'
 import { Announced } from './view/announced.ts'
-import { heard } from './view/heard.ts'
+import { heard, heardKept } from './view/heard.ts'
 import { LostSlots } from './view/lost-slots.ts'
 import { Members } from './view/members.ts'
 import type { Member } from './view/members.ts'
@@ -122,13 +123,12 @@ export class Controller implements ControlPlane {
     const places = await untilAnswered(this.#env, begin, () => this.#isStopped)
     if (places === null) return
     this.#startedAt = clock.monotonic()
-    for (const [index, [topic, partition]] of heard.entries()) {
-      this.#follow(log.read(topic, partition, places.ends[index]!.next), decodeStatus, (record) => this.#note(record))
-    }
     // Those before its time too: see Leadership.
     const hints = log.read(controlTopic, 0, places.control.oldest)
-    this.#follow(hints, decodeControl, ({ term }) => this.#leadership.heard(term))
+    void this.#follow(hints, decodeControl, (record) => this.#recall(record))
     this.#announcer.start(config.worker.heartbeat_interval)
+    await Promise.all(heard.map(([topic, partition], index) => this.#hear(topic, partition, places.ends[index]!)))
+    if (this.#isStopped) return
     this.#housekeeping.start()
     this.#timers.push(clock.every(lookMs.members, () => this.#look()))
     this.#look()
@@ -166,9 +166,32 @@ export class Controller implements ControlPlane {
     for (const timer of this.#timers) timer.cancel()
   }
 
-  #follow<T>(reader: LogReader, decode: (value: Buffer) => T, handle: (record: T) => void): void {
+  /** Follows what is announced. Resolves when it knows what was announced before it began. */
+  async #hear(topic: string, partition: number, { oldest, next }: LogRange): Promise<void> {
+    const from = Math.max(oldest, next - heardKept.recalled)
+    const reader = this.#env.log.read(topic, partition, from)
+    const { promise: recalled, resolve } = Promise.withResolvers<void>()
+    if (from === next) resolve()
+    const hear = (record: StatusRecord, offset: number) => (offset < next ? this.#recall(record) : this.#note(record))
+    const passed = (at: number) => {
+      if (at >= next) resolve()
+    }
+    void this.#follow(reader, decodeStatus, hear, passed).then(resolve)
+    await recalled
+  }
+
+  async #follow<T>(
+    reader: LogReader,
+    decode: (value: Buffer) => T,
+    handle: (record: T, offset: number) => void,
+    passed?: (next: number) => void,
+  ): Promise<void> {
     this.#readers.push(reader)
-    followDecoded(reader, decode, this.#env.logger, handle).catch((error: unknown) => this.#end(error))
+    try {
+      await followDecoded(reader, decode, this.#env.logger, handle, passed)
+    } catch (error) {
+      this.#end(error)
+    }
   }
 
   #end(error: unknown): void {
@@ -177,9 +200,15 @@ export class Controller implements ControlPlane {
     this.#options.ended(error)
   }
 
+  /** What stays true, however long ago it was said: how far slots were, and which terms there have been. */
+  #recall(record: StatusRecord | ControlRecord): void {
+    this.#announced.note(record)
+    if ('term' in record && record.term !== undefined) this.#leadership.heard(record.term)
+  }
+
   #note(record: StatusRecord): void {
+    this.#recall(record)
     const hasChanged = this.members.note(record, this.#env.clock.monotonic())
-    if (record.type === 'heartbeat' && record.role === 'worker') this.#announced.note(record)
     if (record.type === 'acquired') {
       this.drains.pause(record.from, record.pauseMs)
       this.#env.metrics.handoffs.inc({ result: record.kind })

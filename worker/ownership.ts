@@ -8,11 +8,13 @@ import type { SlotId } from '../protocol/slot.ts'
 import { Moves } from './moves.ts'
 import { SlotNews } from './slot-news.ts'
 import { Halted } from './slot/errors.ts'
+import type { SlotMemory } from './slot/memory.ts'
 import { Slot } from './slot/slot.ts'
 import type { SlotDeps } from './slot/slot.ts'
 import { take, warm } from './slot/takeover.ts'
 
 type Move = Extract<ControlRecord, { type: 'move' }>
+type Acquired = Extract<StatusRecord, { type: 'acquired' }>
 
 /** Whose slots they are, and who hears of it. */
 export interface OwnershipOptions {
@@ -25,6 +27,8 @@ export interface OwnershipOptions {
   /** False once it leaves: it takes nothing over any more. */
   isTaking: () => boolean
   announce: (record: StatusRecord) => void
+  /** Resolves once it is in the log. */
+  announced: (record: StatusRecord) => Promise<void>
   /** What it owns has changed. */
   changed: () => void
   /** The worker cannot go on. */
@@ -180,8 +184,14 @@ export class Ownership {
       const as = { owner: worker, version, epoch, announced: move.announced }
       const taken = await take(this.#env, warmed, as, stopped)
       if (taken === null || this.#isStopped) return
+      const pauseMs = stoppedAt === null ? null : this.#pauseSince(stoppedAt, startedAt)
+      const acquired = acquiredRecord(taken.memory, this.#options.worker, from, pauseMs)
+      // An incarnation that the store could lose again must be known before anything of it is.
+      if (taken.state.wentBack) await this.#options.announced(acquired)
+      else this.#options.announce(acquired)
+      if (this.#isStopped) return
       isTaken = true
-      this.#own(new Slot(this.#deps, taken), from, stoppedAt === null ? null : this.#pauseSince(stoppedAt, startedAt))
+      this.#own(new Slot(this.#deps, taken), acquired)
     } finally {
       if (!isTaken) warmed.reader.close()
     }
@@ -204,15 +214,12 @@ export class Ownership {
     return Math.min(Math.max(0, clock.now() - stoppedAt), clock.monotonic() - askedAt)
   }
 
-  /** `pauseMs` is null when there was nobody who let it go. */
-  #own(slot: Slot, from: string | null, pauseMs: number | null): void {
+  #own(slot: Slot, { kind, pauseMs }: Acquired): void {
     const { id, epoch } = slot
     this.#halted.delete(id)
     this.#slots.get(id)?.crash()
     this.#slots.set(id, slot)
-    const taken = { slot: id, epoch, kind: pauseMs === null ? 'takeover' : 'planned', pauseMs: pauseMs ?? 0 } as const
-    this.#options.announce({ type: 'acquired', worker: this.#options.worker, from, ...taken })
-    this.#news.taken(taken)
+    this.#news.taken({ slot: id, epoch, kind, pauseMs })
     slot
       .run()
       .then((end) => {
@@ -233,6 +240,26 @@ export class Ownership {
       .catch((error: unknown) => this.#options.broken(error))
     // A hint that came while the slot was being taken.
     this.#maybeLetGo(id)
+  }
+}
+
+/** `pauseMs` is null when there was nobody who let it go. */
+function acquiredRecord(
+  { lease, nextOffset }: SlotMemory,
+  worker: string,
+  from: string | null,
+  pauseMs: number | null,
+): Acquired {
+  const { slot, epoch, incarnation } = lease
+  return {
+    type: 'acquired',
+    slot,
+    epoch,
+    worker,
+    from,
+    kind: pauseMs === null ? 'takeover' : 'planned',
+    pauseMs: pauseMs ?? 0,
+    place: { incarnation, nextOffset },
   }
 }
 

@@ -75,6 +75,7 @@ export class Worker {
       quiesceMs: config.worker.quiesce_timeout,
       isTaking: () => this.state === 'live',
       announce: (record) => this.#announcer.announce(record),
+      announced: (record) => this.#announcer.announced(record),
       changed: () => this.#announcer.beat(),
       broken: (error) => this.#broken(error),
     })
@@ -91,6 +92,7 @@ export class Worker {
       claimed: this.#ownership.claimed,
       inFlight: this.#ownership.inFlight,
       outbox: this.#ownership.outboxRows,
+      term: this.#term,
     }))
   }
 

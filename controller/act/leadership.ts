@@ -12,7 +12,7 @@ export class Leadership {
   readonly #env: StoreEnv
   readonly #candidate: string
   #term = 0
-  /** The highest term that hints were sent in: whoever follows them drops what has a lower one. */
+  /** The highest term that is known to have been used: whoever follows hints drops those of a lower one. */
   #heard = 0
   /** Monotonic ms, by our own clock: counted from before the store was asked, so never longer than the store's. */
   #until = 0
@@ -26,9 +26,12 @@ export class Leadership {
     this.#candidate = candidate
   }
 
-  /** By a clock that only goes forward: a term that may have ended counts as ended. */
+  /**
+   * By a clock that only goes forward: a term that may have ended counts as ended. So does one below another that was
+   * heard of: nobody would follow it.
+   */
   get isHeld(): boolean {
-    return this.#env.clock.monotonic() < this.#until
+    return this.#env.clock.monotonic() < this.#until && this.#term >= this.#heard
   }
 
   /** The last term held; of use only while it is. */
@@ -41,7 +44,7 @@ export class Leadership {
     return this.#holder
   }
 
-  /** A hint of this term is in the log. */
+  /** A hint of this term is in the log, or somebody follows it (the log may keep it no longer: hints are compacted). */
   heard(term: number): void {
     this.#heard = Math.max(this.#heard, term)
   }
@@ -50,7 +53,7 @@ export class Leadership {
   async renew(): Promise<void> {
     const { clock, store, logger } = this.#env
     const now = clock.monotonic()
-    if (this.#until - leaderMs.ttl + leaderMs.renew > now) return
+    if (this.isHeld && this.#until - leaderMs.ttl + leaderMs.renew > now) return
     const { term, leader, leftMs } = await store.lead(this.#candidate, leaderMs.ttl, this.#heard)
     if (leader !== this.#candidate) return this.#wait(now, { leader, leftMs })
     this.#holder = null

@@ -8,8 +8,11 @@ export const heard: readonly [topic: string, partition: number][] = [
   ...Array.from({ length: heartbeatPartitions }, (_, partition): [string, number] => [heartbeatTopic, partition]),
 ]
 
-/** Records that are kept of each of these partitions, and how often the others are removed. */
-export const heardKept = { records: 1_000, everyMs: 60_000 }
+/**
+ * Records that are kept of each of these partitions, how many of them a controller looks back at when it starts (fewer,
+ * so that none of those is removed meanwhile), and how often the others are removed.
+ */
+export const heardKept = { records: 1_000, recalled: 500, everyMs: 60_000 }
 
 /** Removes what everybody has heard: the records before the newest `heardKept.records` of each partition. */
 export async function trimHeard(env: Env, stopped: () => boolean): Promise<void> {

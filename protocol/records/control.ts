@@ -1,6 +1,6 @@
 import type { SlotId, SlotPlace } from '../slot.ts'
 import { decodeJsonRecord, encodeJsonRecord } from './json-record.ts'
-import { checkShape, shapeOf } from './shape.ts'
+import { checkShape, placeShape, shapeOf } from './shape.ts'
 import type { Shape } from './shape.ts'
 
 /** Hints, ordered by term: a reader drops what has a lower term than it has seen. */
@@ -18,7 +18,6 @@ export type ControlRecord =
     }
   | { type: 'drain'; term: number; worker: string }
 
-const announcedShape = shapeOf({ incarnation: 'count', nextOffset: 'count' })
 const controlShapes: Record<ControlRecord['type'], Shape> = {
   move: shapeOf({ term: 'count', slot: 'slot', epoch: 'count', from: 'text?', to: 'text?', announced: 'object?' }),
   drain: shapeOf({ term: 'count', worker: 'text' }),
@@ -32,6 +31,6 @@ export function encodeControl(record: ControlRecord): Buffer {
 /** The inverse of encodeControl. Throws FormatError, as decodeJsonRecord does. */
 export function decodeControl(value: Buffer): ControlRecord {
   const record = decodeJsonRecord(value, controlShapes)
-  if (record['announced']) checkShape(record['announced'], announcedShape, 'announced')
+  if (record['announced']) checkShape(record['announced'], placeShape, 'announced')
   return record as unknown as ControlRecord
 }

@@ -58,6 +58,8 @@ export interface WorkerBeat extends Beat {
   inFlight: number
   /** Outbox rows that are not known to be in the log. */
   outbox: number
+  /** Of the hints that it follows, 0 before the first: it drops those of a lower term. An older version does not say it. */
+  term?: number
 }
 
 /** Where a proxy is reached and how far it has read. */
@@ -98,7 +100,14 @@ const ownedShape = shapeOf({
 })
 
 const beatShapes: Record<Heartbeat['role'], Shape> = {
-  worker: shapeOf({ state: 'text', slots: 'list', claimed: 'list', inFlight: 'count', outbox: 'count' }),
+  worker: shapeOf({
+    state: 'text',
+    slots: 'list',
+    claimed: 'list',
+    inFlight: 'count',
+    outbox: 'count',
+    term: 'count?',
+  }),
   proxy: shapeOf({ state: 'text', clients: 'object?', generation: 'count', sessions: 'count', inboxOffset: 'count' }),
   controller: [],
   engine: [],

@@ -43,3 +43,6 @@ export function checkShape(value: unknown, shape: Shape, what: string): asserts 
 export function checkTexts(list: unknown, what: string): asserts list is string[] {
   if (!Array.isArray(list) || !list.every(tests.text)) throw new FormatError(`${what} is not a list of texts`)
 }
+
+/** Of a SlotPlace. */
+export const placeShape = shapeOf({ incarnation: 'count', nextOffset: 'count' })

@@ -1,8 +1,8 @@
-import type { SlotId } from '../slot.ts'
+import type { SlotId, SlotPlace } from '../slot.ts'
 import { checkBeat } from './heartbeat.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import { decodeJsonRecord, encodeJsonRecord } from './json-record.ts'
-import { shapeOf } from './shape.ts'
+import { checkShape, placeShape, shapeOf } from './shape.ts'
 import type { Shape } from './shape.ts'
 
 /** What processes announce: heartbeats on their own topic, everything else on the status topic. */
@@ -12,7 +12,10 @@ export type StatusRecord =
   | { type: 'warmed'; slot: SlotId; epoch: number; worker: string }
   /** The owner has committed, emptied its outbox and let go. `stoppedAt` is its clock, ms. */
   | { type: 'released'; slot: SlotId; epoch: number; worker: string; stoppedAt: number }
-  /** `planned` when `from` let go; `takeover` when it was fenced, or there was nobody. */
+  /**
+   * `planned` when `from` let go; `takeover` when it was fenced, or there was nobody. `place` is where the owner goes on;
+   * an older version does not say it.
+   */
   | {
       type: 'acquired'
       slot: SlotId
@@ -21,6 +24,7 @@ export type StatusRecord =
       from: string | null
       kind: 'planned' | 'takeover'
       pauseMs: number
+      place?: SlotPlace
     }
   /** The slot stands still until a person resets it; `reason` is one line for that person. */
   | { type: 'halted'; slot: SlotId; worker: string; reason: string }
@@ -31,7 +35,15 @@ const statusShapes: Record<StatusRecord['type'], Shape> = {
   heartbeat: shapeOf({ role: 'text', id: 'text', pid: 'count', version: 'text', internal: 'object', beat: 'count' }),
   warmed: shapeOf({ slot: 'slot', epoch: 'count', worker: 'text' }),
   released: shapeOf({ slot: 'slot', epoch: 'count', worker: 'text', stoppedAt: 'number' }),
-  acquired: shapeOf({ slot: 'slot', epoch: 'count', worker: 'text', from: 'text?', kind: 'text', pauseMs: 'number' }),
+  acquired: shapeOf({
+    slot: 'slot',
+    epoch: 'count',
+    worker: 'text',
+    from: 'text?',
+    kind: 'text',
+    pauseMs: 'number',
+    place: 'object?',
+  }),
   halted: shapeOf({ slot: 'slot', worker: 'text', reason: 'text' }),
   left: shapeOf({ role: 'text', id: 'text' }),
 }
@@ -45,5 +57,6 @@ export function encodeStatus(record: StatusRecord): Buffer {
 export function decodeStatus(value: Buffer): StatusRecord {
   const record = decodeJsonRecord(value, statusShapes)
   if (record['type'] === 'heartbeat') checkBeat(record)
+  if (record['type'] === 'acquired' && record['place']) checkShape(record['place'], placeShape, 'place')
   return record as unknown as StatusRecord
 }

@@ -1,8 +1,11 @@
 // Proves that the control plane may come and go: a controller that starts anew adopts what it finds and moves nothing,
 // of two one leads and the other takes over, and traffic flows on without any. A second version gets slots only when
-// no worker of the serving one lives.
+// no worker of the serving one lives. Workers that follow a higher term than store and log know are heard.
 import t from 'tap'
 import { leaderMs } from '../../controller/act/leadership.ts'
+import { encodeControl } from '../../protocol/records/control.ts'
+import { controlTopic } from '../../protocol/records/topics.ts'
+import { newestBeat } from '../harness/by-hand.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../support/until.ts'
 
@@ -78,4 +81,17 @@ t.test('a second version', async (t) => {
     (await owners(cluster)).some(({ owner }) => owner === more.id),
   )
   t.notOk((await owners(cluster)).some(({ owner }) => owner === late.id))
+})
+
+t.test('workers follow a term that neither store nor log know any more', async (t) => {
+  await using cluster = new InProcessCluster()
+  const worker = await cluster.worker()
+  const term = Date.now() + 86_400_000
+  const drain = encodeControl({ type: 'drain', term, worker: 'somebody else' })
+  cluster.logData.append(controlTopic, 0, [{ key: null, value: drain }])
+  await until('it follows that', () => newestBeat(cluster, worker).term === term)
+  cluster.logData.trim(controlTopic, 0, cluster.logData.range(controlTopic, 0).next)
+  await cluster.controller()
+  await cluster.owned([worker])
+  t.ok((await cluster.store.lead('somebody else', leaderMs.ttl)).term > term)
 })

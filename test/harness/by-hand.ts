@@ -1,11 +1,20 @@
 import { slotCount } from '../../config/config.ts'
 /** A cluster in one process whose slots a test leads by hand, and what became of them in the log and the store. */
 import type { Log, LogEntry } from '../../log/log.ts'
+import { partitionOf } from '../../protocol/partition.ts'
 import { encodeControl } from '../../protocol/records/control.ts'
 import type { ControlRecord } from '../../protocol/records/control.ts'
+import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import type { StatusRecord } from '../../protocol/records/status.ts'
-import { commandTopic, controlTopic, defaultGroup, statusTopic } from '../../protocol/records/topics.ts'
+import {
+  commandTopic,
+  controlTopic,
+  defaultGroup,
+  heartbeatPartitions,
+  heartbeatTopic,
+  statusTopic,
+} from '../../protocol/records/topics.ts'
 import { parseSlot, slotId } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Message } from '../../store/store.ts'
@@ -99,4 +108,11 @@ export function storedMessages(
 export function announcements(cluster: InProcessCluster): StatusRecord[] {
   const { oldest } = cluster.logData.range(statusTopic, 0)
   return cluster.logData.read(statusTopic, 0, oldest).map(({ value }) => decodeStatus(value))
+}
+
+/** The newest heartbeat of a worker. */
+export function newestBeat(cluster: InProcessCluster, { id }: Worker): WorkerBeat {
+  const records = cluster.logData.read(heartbeatTopic, partitionOf(id, heartbeatPartitions), 0)
+  const beats = records.map(({ value }) => decodeStatus(value) as WorkerBeat)
+  return beats.findLast((beat) => beat.id === id)!
 }

@@ -1,5 +1,5 @@
 // Proves when a controller leads, whatever the clocks do: what stands in the store is believed no longer than a term
-// lasts, and who waits for long says for whom.
+// lasts, and who waits for long says for whom. A term below one that was used before is none.
 import t from 'tap'
 import { Leadership, leaderMs, leaderWaitSaidMs } from '../../../controller/act/leadership.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
@@ -71,4 +71,16 @@ t.test('who waits for long says once for whom and how long, and when it leads', 
   await other.renew()
   t.equal(other.holder, null)
   t.match(lines.at(-1), { msg: 'leading' })
+})
+
+t.test('it hears of a higher term than its own: it leads no more until it has a higher one', async (t) => {
+  const { candidate } = await setUp()
+  const leader = candidate('leader')
+  await leader.renew()
+  const heard = leader.term + 1_000
+  leader.heard(heard)
+  t.notOk(leader.isHeld, 'nobody would follow it')
+  await leader.renew()
+  t.ok(leader.isHeld, 'at once, and not when it would have renewed')
+  t.ok(leader.term > heard)
 })

@@ -48,7 +48,7 @@ const events: SlotEvent[] = [
   { kind: 'reply', ...place, n: 1, error: { code: errors.badRequest.code, message: 'm' }, body: Buffer.from('{}') },
   { kind: 'tops', ...place, n: 1, tops: [['c', 'e', 1]] },
 ]
-const moved: ControlRecord = {
+const moved: Extract<ControlRecord, { type: 'move' }> = {
   type: 'move',
   term: 1,
   slot: 'default/0' as const,
@@ -57,17 +57,27 @@ const moved: ControlRecord = {
   to: 'w',
   announced: { incarnation: 1, nextOffset: 2 },
 }
+const reached = moved.announced!
 const internal = { host: 'h', port: 1 }
 const beat = { type: 'heartbeat', id: 'i', pid: 1, version: 'v', internal, beat: 1 } as const
 const owned = { slot: 'default/0' as const, epoch: 1, incarnation: 0, nextOffset: 1, waitingMs: 0 }
 const announced: StatusRecord[] = [
-  { ...beat, role: 'worker', state: 'live', slots: [owned], claimed: ['default/0'], inFlight: 0, outbox: 0 },
+  { ...beat, role: 'worker', state: 'live', slots: [owned], claimed: ['default/0'], inFlight: 0, outbox: 0, term: 1 },
   { ...beat, role: 'proxy', state: 'live', clients: internal, generation: 1, sessions: 0, inboxOffset: 0 },
   { ...beat, role: 'controller' },
   { ...beat, role: 'engine' },
   { type: 'warmed', slot: 'default/0' as const, epoch: 1, worker: 'w' },
   { type: 'released', slot: 'default/0' as const, epoch: 1, worker: 'w', stoppedAt: 1 },
-  { type: 'acquired', slot: 'default/0' as const, epoch: 1, worker: 'w', from: null, kind: 'planned', pauseMs: 0.5 },
+  {
+    type: 'acquired',
+    slot: 'default/0' as const,
+    epoch: 1,
+    worker: 'w',
+    from: null,
+    kind: 'planned',
+    pauseMs: 0.5,
+    place: reached,
+  },
   { type: 'halted', slot: 'default/0' as const, worker: 'w', reason: 'r' },
   { type: 'left', role: 'worker', id: 'w' },
 ]
