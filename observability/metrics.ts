@@ -92,7 +92,7 @@ export function createMetrics(registry = new Registry()) {
     commitsUnknown: counter('commits_unknown_total', 'Commits whose outcome had to be looked up'),
     commitsRefused: counter('commits_refused_total', 'Commits that the store cannot take, cut smaller'),
     readsDropped: counter('reads_dropped_total', 'Reads left to the proxy to ask again'),
-    fenced: counter('fenced_total', 'Slots lost to another owner while at work', ['stage']),
+    fenced: counter('fenced_total', 'Slots lost to another owner, as a commit or a look at the leases told', ['stage']),
     deadLetters: counter('dead_letters_total', 'Records set aside', ['reason']),
     laneBacklogBytes: gauge('lane_backlog_bytes', 'Bytes waiting to be appended to the inbox topic'),
     laneAnswerBytes: gauge('lane_answer_bytes', 'Bytes of answers to reads that wait until no event does'),

@@ -98,6 +98,22 @@ export class Ownership {
     metrics.cachedChannels.set(sum(this.#slots.values(), (slot) => slot.cachedChannels))
   }
 
+  /**
+   * Gives up what the store gives to others, or to nobody. A commit would find out, but an idle slot makes none: after
+   * the store went back in time it would be owned in vain for ever, and a worker that drains would not end.
+   */
+  async lookAtLeases(): Promise<void> {
+    // Those that were owned before the question: the answer may be older than an acquisition.
+    const owned = [...this.#slots.values()]
+    if (owned.length === 0) return
+    const tokens = new Map((await this.#env.store.leases()).map(({ slot, token }) => [slot, token]))
+    for (const slot of owned) {
+      if (tokens.get(slot.id) === slot.token) continue
+      this.#env.metrics.fenced.inc({ stage: 'idle' })
+      slot.crash()
+    }
+  }
+
   /** Lets everything go that nobody took over. */
   letAllGo(): void {
     for (const slot of this.#slots.values()) slot.stop()

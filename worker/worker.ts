@@ -14,6 +14,7 @@ import type { ControlRecord } from '../protocol/records/control.ts'
 import type { Address, WorkerState } from '../protocol/records/heartbeat.ts'
 import { decodeStatus } from '../protocol/records/status.ts'
 import { commandTopic, controlTopic, defaultGroup, inboxTopic, statusTopic } from '../protocol/records/topics.ts'
+import { StoreError } from '../store/errors.ts'
 import { Lanes } from './emit/lanes.ts'
 import { Reads } from './emit/reads.ts'
 import { Ownership } from './ownership.ts'
@@ -32,6 +33,8 @@ export interface WorkerOptions {
 
 /** How often a draining worker looks whether it is done. */
 const drainLookMs = 20
+/** How often a worker looks whether the store still says that its slots are its own. */
+export const leasesLookMs = 2_000
 
 /** A worker process without its listeners: takes slots over and lets them go as the controller hints. */
 export class Worker {
@@ -112,7 +115,10 @@ export class Worker {
     this.#follow(statusTopic, status.next, decodeStatus, (record) => this.#ownership.heard(record))
     this.#follow(controlTopic, control.oldest, decodeControl, (record) => this.#onControl(record))
     this.#announcer.start(config.worker.heartbeat_interval)
-    this.#timers.push(clock.every(config.worker.heartbeat_interval, () => this.#ownership.look()))
+    this.#timers.push(
+      clock.every(config.worker.heartbeat_interval, () => this.#ownership.look()),
+      clock.every(leasesLookMs, () => this.#lookAtLeases()),
+    )
   }
 
   /** True, or the state for which it should get no slots. */
@@ -167,6 +173,12 @@ export class Worker {
       return
     }
     this.#ownership.moved(record)
+  }
+
+  #lookAtLeases(): void {
+    this.#ownership.lookAtLeases().catch((error: unknown) => {
+      if (!(error instanceof StoreError) || error.code !== 'unavailable') this.#broken(error)
+    })
   }
 
   /** From here on the worker takes nothing over; it ends once it owns nothing. */
