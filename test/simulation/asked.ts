@@ -5,6 +5,8 @@ export interface Room {
   wanted: boolean
   state: 'out' | 'joining' | 'in' | 'leaving'
   position: { epoch: string; offset: number } | null
+  /** Subscribes in a row that came to nothing. */
+  failures: number
 }
 
 export interface Sending {

@@ -12,7 +12,7 @@ import type { Seeded } from './seeded.ts'
 const connectTimeoutMs = 1_500
 /** Pause before it connects again, before it tries a subscribe again, and before it sends a message again, at most. */
 const againMs = { connect: 150, subscribe: 100, send: 200 }
-/** The pause before a message is sent again doubles with each attempt, this many times. */
+/** The pause before a message is sent again, or a subscribe tried, doubles with each attempt, as SDKs do; this many times. */
 const backOffsMax = 4
 /** Commands without an answer over which it does nothing new. */
 const askedMax = 12
@@ -63,7 +63,13 @@ export class SimulatedClient {
     this.name = name
     this.#random = world.random.fork(name)
     const wanted = () => this.#random.chance(0.6)
-    this.#rooms = world.rooms.map((room) => ({ name: room, wanted: wanted(), state: 'out', position: null }))
+    this.#rooms = world.rooms.map((room) => ({
+      name: room,
+      wanted: wanted(),
+      state: 'out',
+      position: null,
+      failures: 0,
+    }))
     this.#later(this.#random.between(0, 500), 'begins', () => this.#connect())
     this.#later(this.#random.between(0, world.thinkMs), 'thinks', () => this.#think())
     this.#watch()
@@ -197,7 +203,8 @@ export class SimulatedClient {
   }
 
   #joinLater(room: Room): void {
-    this.#later(this.#random.between(1, againMs.subscribe), `joins ${room.name}`, () => this.#join(room))
+    const most = againMs.subscribe * 2 ** Math.min(room.failures, backOffsMax)
+    this.#later(this.#random.between(1, most), `joins ${room.name}`, () => this.#join(room))
   }
 
   #send(before: Sending): void {
@@ -262,8 +269,10 @@ export class SimulatedClient {
         this.#world.broken(`${this.name}: subscribe to ${room.name} ended in ${message.error!.code}`)
       if (room.state !== 'joining') return
       room.state = 'out'
+      room.failures++
       return this.#joinLater(room)
     }
+    room.failures = 0
     const { epoch, offset } = result
     const recovery = !recovering ? 'none' : result.recovered === true ? 'recovered' : 'failed'
     this.#record({ kind: 'subscribed', channel: room.name, epoch, offset, recovery })

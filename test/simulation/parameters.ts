@@ -78,6 +78,9 @@ function drawConfig(random: Seeded): Config {
   config.worker.lane_backlog_max = random.pick([3_000, 20_000, 67_108_864])
   config.proxy.heartbeat_interval = random.pick([100, 300])
   config.proxy.in_flight_max = random.pick([4, 16, 1_024])
+  // What may wait for a slot must be what it handles within a deadline: otherwise all answers come too late, and what is
+  // sent again for them keeps it so.
+  if (config.worker.batch_max === 2) config.proxy.in_flight_max = Math.min(config.proxy.in_flight_max, 16)
   config.proxy.isolation_timeout = random.pick([1_500, 5_000])
   config.proxy.position_check_interval = random.pick([1_000, 3_000])
   config.client.reply_deadline = random.pick([700, 2_000, 4_500])

@@ -208,18 +208,21 @@ export class Processes {
   }
 
   #gaveUp(host: Host, why: string): void {
-    const mayBeTrimmed = ['inbox', 'topics'].includes(this.#world.loss) || this.#isRetired(host)
+    const mayBeTrimmed = ['inbox', 'topics'].includes(this.#world.loss) || this.#isUnknown(host)
     const isTrimmed = why === 'its inbox was trimmed' && mayBeTrimmed
     if (!isTrimmed && why !== 'declared dead by the controller' && why !== 'cut off from the log')
       this.#world.broken(`${host.name} gave up: ${why}`)
     this.stop(host)
   }
 
-  /** Nobody keeps an inbox for a proxy that was declared dead, whether or not it has read so. */
-  #isRetired(host: Host): boolean {
+  /**
+   * Nobody keeps an inbox for a proxy that was declared dead, whether or not it has read so, nor for one that has not been
+   * heard of because it froze as it began.
+   */
+  #isUnknown(host: Host): boolean {
     const id = this.#running.get(host)?.proxy?.id ?? ''
     const row = this.#world.storeData.sql.get('SELECT state FROM instance WHERE id = ?', id)
-    return row !== undefined && row['state'] !== 'live'
+    return row?.['state'] !== 'live'
   }
 
   /** A process ended because it could not go on, which only lost topics justify. */
