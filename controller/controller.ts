@@ -47,6 +47,9 @@ export interface ControllerOptions {
 /** How often silence is looked at; and the leases, when nothing was announced. */
 export const lookMs = { members: 200, leases: 2_000 }
 
+/** A log that is away, or lost what it had, keeps a controller from its work for no longer than this. */
+export const recallMaxMs = 2_000
+
 /** The control plane without its listeners. It is never in the way of a message: without it, traffic flows on. */
 export class Controller implements ControlPlane {
   readonly id: string
@@ -166,18 +169,21 @@ export class Controller implements ControlPlane {
     for (const timer of this.#timers) timer.cancel()
   }
 
-  /** Follows what is announced. Resolves when it knows what was announced before it began. */
+  /** Follows what is announced. Resolves when it knows what was announced before it began, or has waited long enough. */
   async #hear(topic: string, partition: number, { oldest, next }: LogRange): Promise<void> {
     const from = Math.max(oldest, next - heardKept.recalled)
-    const reader = this.#env.log.read(topic, partition, from)
     const { promise: recalled, resolve } = Promise.withResolvers<void>()
-    if (from === next) resolve()
-    const hear = (record: StatusRecord, offset: number) => (offset < next ? this.#recall(record) : this.#note(record))
+    let isPast = true
+    const hear = (record: StatusRecord, offset: number) =>
+      isPast && offset < next ? this.#recall(record) : this.#note(record)
     const passed = (at: number) => {
       if (at >= next) resolve()
     }
-    void this.#follow(reader, decodeStatus, hear, passed).then(resolve)
-    await recalled
+    if (from === next) resolve()
+    const { log, clock } = this.#env
+    void this.#follow(log.read(topic, partition, from), decodeStatus, hear, passed).then(resolve)
+    await Promise.race([recalled, clock.sleep(recallMaxMs)])
+    isPast = false
   }
 
   async #follow<T>(
