@@ -71,6 +71,11 @@ export class Client {
     for (const message of this.#reader.take(frame)) this.#message(message)
   }
 
+  /** A test may last longer than a client may be silent. */
+  #pong(): void {
+    if (this.closed === null) this.#proxy.received(this.#session, '{}')
+  }
+
   #message(message: Message): void {
     if (message.id) {
       if (this.replies.has(message.id)) throw new Error(`command ${message.id} was answered twice`)
@@ -80,6 +85,6 @@ export class Client {
       this.received.getOrInsertComputed(message.push.channel!, () => []).push(message.push.pub)
     } else if (message.push?.unsubscribe) {
       this.unsubscribed.push({ channel: message.push.channel!, code: message.push.unsubscribe.code })
-    }
+    } else if (Object.keys(message).length === 0) queueMicrotask(() => this.#pong())
   }
 }
