@@ -4,7 +4,7 @@ import type { LogRange, LogReader, LogRecord } from '../../log/log.ts'
 import { commandTopic } from '../../protocol/records/topics.ts'
 import { isFurther, parseSlot } from '../../protocol/slot.ts'
 import type { SlotPlace, SlotId } from '../../protocol/slot.ts'
-import type { Lease, SlotState } from '../../store/store.ts'
+import type { Acquire, Lease, SlotState } from '../../store/store.ts'
 import { carefulFrom } from '../../store/store.ts'
 import { channelsOf, commandsOf, fingerprintOf, readBatch } from './batch.ts'
 import { Halted } from './errors.ts'
@@ -143,28 +143,32 @@ export async function take(
   }
 }
 
-/** The lease is asked for again only when what warming saw does not hold any more: rooms wait meanwhile. */
+/** The lease is asked for again only when what was seen does not hold any more: rooms wait meanwhile. */
 async function acquire(
   env: StoreEnv,
-  { slot, ...seen }: Lease,
+  { slot, ...warmed }: Lease,
   { owner, version, epoch, announced }: TakeAs,
   stopped: () => boolean,
 ): Promise<SlotState | null> {
-  if (seen.epoch !== epoch) return null
-  const token = env.random.hex(16)
-  const tryAs = (from: Pick<Lease, 'token' | 'epoch'>, to: string) =>
-    untilAnswered(env, () => env.store.acquire({ slot, seen: from, token: to, owner, version, announced }), stopped)
-  const state = await tryAs(seen, token)
-  if (state !== null) return state
-  const now = await untilAnswered(env, () => env.store.lease(slot), stopped)
-  if (now === null) return null
-  // Ours, with the answer lost on the way, and with it that the incarnation was raised.
-  if (now.token === token) {
-    const again = await tryAs(now, env.random.hex(16))
-    return again && { ...again, wentBack: again.wentBack || now.incarnation > seen.incarnation }
+  let seen: Omit<Lease, 'slot'> = warmed
+  let expected = epoch
+  let wentBack = false
+  while (seen.epoch === expected) {
+    const token = env.random.hex(16)
+    const asked: Acquire = { slot, seen, token, owner, version, announced }
+    const state = await untilAnswered(env, () => env.store.acquire(asked), stopped)
+    if (state !== null) return { ...state, wentBack: wentBack || state.wentBack }
+    const now = await untilAnswered(env, () => env.store.lease(slot), stopped)
+    if (now === null) return null
+    if (now.token === token) {
+      // Ours, with the answer lost on the way, and with it that the incarnation was raised.
+      wentBack ||= now.incarnation > seen.incarnation
+      expected = now.epoch
+    }
+    // Or a person reset it meanwhile: then the epoch is the same.
+    seen = now
   }
-  // A person reset it meanwhile.
-  return now.epoch === epoch ? tryAs(now, token) : null
+  return null
 }
 
 function furthest(announced: SlotPlace | null, seen: SlotPlace): SlotPlace {
