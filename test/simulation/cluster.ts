@@ -200,6 +200,7 @@ export class Cluster {
     const { parameters, clients } = this
     const { unowned } = this
     if (unowned !== null) return unowned
+    if (this.faults.unrest !== null) return this.faults.unrest
     const old = this.#oldOutboxRow()
     // Rows that come back with an older store stay until the next owner: they were delivered, nobody waits for them.
     if (old !== null && parameters.loss !== 'store') return `the outbox keeps ${old}`

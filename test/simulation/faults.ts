@@ -42,6 +42,15 @@ export class Faults {
     this.#clocks = cluster.random.fork('clocks')
   }
 
+  /** Slots that stand still until a person has looked. */
+  readonly #halted = new Set<number>()
+
+  /** Who does not know yet that a slot stands still, or null. */
+  get unrest(): string | null {
+    const [slot] = this.#halted
+    return slot === undefined ? null : `a person is still to look at slot ${slot}`
+  }
+
   /** True when the run loses what only a person or a recovery can mend. */
   get losesCommands(): boolean {
     return this.#cluster.parameters.loss === 'commands'
@@ -75,6 +84,7 @@ export class Faults {
   /** A slot stands still because of what the log lost: a person looks and decides. */
   halted(slot: number): void {
     if (!this.losesCommands) return this.#cluster.broken(`slot ${slot} halted although nothing was lost`)
+    this.#halted.add(slot)
     this.#later(this.#random.between(1, personMs), `a person looks at slot ${slot}`, () => this.#reset(slot))
   }
 
@@ -210,6 +220,7 @@ export class Faults {
 
   /** The person knows what the log lost and goes on with the first record that may not have been handled. */
   #reset(partition: number): void {
+    this.#halted.delete(partition)
     const { storeData, logData } = this.#cluster
     const slot = slotId(defaultGroup, partition)
     const lease = storeData.ask('lease', slot)

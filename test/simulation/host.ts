@@ -23,6 +23,9 @@ export class Host implements TaskOwner {
   state: 'running' | 'frozen' | 'dead' = 'running'
   /** How far its own clock has been set, ms. */
   aheadMs = 0
+  /** The longest time for which it was frozen, ms. */
+  frozenMs = 0
+  #frozenAt = 0
   /** Called once when the process dies, whatever of. */
   onDeath: () => void = () => {}
   readonly #scheduler: Scheduler
@@ -42,12 +45,15 @@ export class Host implements TaskOwner {
 
   /** As SIGSTOP: nothing of it runs, what arrives waits. */
   freeze(): void {
-    if (this.state === 'running') this.state = 'frozen'
+    if (this.state !== 'running') return
+    this.state = 'frozen'
+    this.#frozenAt = this.#scheduler.now
   }
 
   wake(): void {
     if (this.state !== 'frozen') return
     this.state = 'running'
+    this.frozenMs = Math.max(this.frozenMs, this.#scheduler.now - this.#frozenAt)
     const parked = this.#parked
     this.#parked = []
     for (const task of parked) this.#scheduler.resume(task, this.random.between(0, wakeMs))

@@ -1,7 +1,8 @@
-/** The life of simulated processes: production modules on a simulated clock, log and store. */
 import type { Logger } from 'pino'
 import type { StoreEnv } from '../../cluster/env.ts'
 import type { Config } from '../../config/config.ts'
+/** The life of simulated processes: production modules on a simulated clock, log and store. */
+import { keptMs } from '../../controller/act/retention.ts'
 import type { Controller } from '../../controller/controller.ts'
 import type { LogEntry, LogRecord } from '../../log/log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
@@ -216,10 +217,11 @@ export class Processes {
   }
 
   /**
-   * Nobody keeps an inbox for a proxy that was declared dead, whether or not it has read so, nor for one that has not been
-   * heard of because it froze as it began.
+   * Nobody keeps an inbox for a proxy that was declared dead, whether or not it has read so; nor for one that has not been
+   * heard of: because it froze as it began, or for so long that a new controller would have known by then.
    */
   #isUnknown(host: Host): boolean {
+    if (host.frozenMs >= keptMs(this.#world.config).inboxes) return true
     const id = this.#running.get(host)?.proxy?.id ?? ''
     const row = this.#world.storeData.sql.get('SELECT state FROM instance WHERE id = ?', id)
     return row?.['state'] !== 'live'
