@@ -1,17 +1,13 @@
 import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
-import { followDecoded } from '../cluster/follow.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
-import type { LogRange, LogReader } from '../log/log.ts'
 import type { Timer } from '../platform/clock.ts'
-import { decodeControl } from '../protocol/records/control.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
 import type { Address, ProxyBeat } from '../protocol/records/heartbeat.ts'
-import { decodeStatus } from '../protocol/records/status.ts'
 import type { StatusRecord } from '../protocol/records/status.ts'
-import { controlTopic, defaultGroup } from '../protocol/records/topics.ts'
+import { defaultGroup } from '../protocol/records/topics.ts'
 import { slotId } from '../protocol/slot.ts'
 import { StoreError } from '../store/errors.ts'
 import { pinSlots } from '../store/slots.ts'
@@ -26,7 +22,7 @@ import { Moves } from './act/moves.ts'
 import type { ControlPlane } from './api/control-plane.ts'
 import { reconcile } from './plan/reconcile.ts'
 import { Announced } from './view/announced.ts'
-import { heard, heardKept } from './view/heard.ts'
+import { Hearing } from './view/hearing.ts'
 import { LostSlots } from './view/lost-slots.ts'
 import { Members } from './view/members.ts'
 import type { Member } from './view/members.ts'
@@ -47,9 +43,6 @@ export interface ControllerOptions {
 /** How often silence is looked at; and the leases, when nothing was announced. */
 export const lookMs = { members: 200, leases: 2_000 }
 
-/** A log that is away, or lost what it had, keeps a controller from its work for no longer than this. */
-export const recallMaxMs = 2_000
-
 /** The control plane without its listeners. It is never in the way of a message: without it, traffic flows on. */
 export class Controller implements ControlPlane {
   readonly id: string
@@ -69,8 +62,10 @@ export class Controller implements ControlPlane {
   readonly #housekeeping: Housekeeping
   #adoptedTerm: number | null = null
   readonly #timers: Timer[] = []
-  readonly #readers: LogReader[] = []
+  readonly #hearing: Hearing
   #startedAt = 0
+  /** It knows what was announced before it: without that it would plan from too little. */
+  #hasBegun = false
   #isLooking = false
   /** Something was announced, or somebody died, since the leases were looked at. */
   #hasNews = true
@@ -91,6 +86,11 @@ export class Controller implements ControlPlane {
       isLeader: this.isLeader,
       leases: this.leases,
       proxies: this.members.proxies().map(({ beat }) => beat),
+    })
+    this.#hearing = new Hearing(env, {
+      news: (record) => this.#note(record),
+      past: (record) => this.#recall(record),
+      failed: (error) => this.#end(error),
     })
     this.#housekeeping = new Housekeeping(env, config, now, (error) => this.#end(error))
     this.#lost = new LostSlots(config.worker.heartbeat_interval)
@@ -120,18 +120,15 @@ export class Controller implements ControlPlane {
     const begin = async () => {
       await log.createTopics(this.#housekeeping.topics.wanted)
       await pinSlots(store, defaultGroup, slots, this.id)
-      const control = await log.range(controlTopic, 0)
-      return { control, ends: await Promise.all(heard.map(([topic, partition]) => log.range(topic, partition))) }
+      return this.#hearing.places()
     }
     const places = await untilAnswered(this.#env, begin, () => this.#isStopped)
     if (places === null) return
     this.#startedAt = clock.monotonic()
-    // Those before its time too: see Leadership.
-    const hints = log.read(controlTopic, 0, places.control.oldest)
-    void this.#follow(hints, decodeControl, (record) => this.#recall(record))
     this.#announcer.start(config.worker.heartbeat_interval)
-    await Promise.all(heard.map(([topic, partition], index) => this.#hear(topic, partition, places.ends[index]!)))
+    await this.#hearing.start(places)
     if (this.#isStopped) return
+    this.#hasBegun = true
     this.#housekeeping.start()
     this.#timers.push(clock.every(lookMs.members, () => this.#look()))
     this.#look()
@@ -165,39 +162,8 @@ export class Controller implements ControlPlane {
     this.#announcer.stop()
     this.#housekeeping.stop()
     this.#hints.stop()
-    for (const reader of this.#readers) reader.close()
+    this.#hearing.stop()
     for (const timer of this.#timers) timer.cancel()
-  }
-
-  /** Follows what is announced. Resolves when it knows what was announced before it began, or has waited long enough. */
-  async #hear(topic: string, partition: number, { oldest, next }: LogRange): Promise<void> {
-    const from = Math.max(oldest, next - heardKept.recalled)
-    const { promise: recalled, resolve } = Promise.withResolvers<void>()
-    let isPast = true
-    const hear = (record: StatusRecord, offset: number) =>
-      isPast && offset < next ? this.#recall(record) : this.#note(record)
-    const passed = (at: number) => {
-      if (at >= next) resolve()
-    }
-    if (from === next) resolve()
-    const { log, clock } = this.#env
-    void this.#follow(log.read(topic, partition, from), decodeStatus, hear, passed).then(resolve)
-    await Promise.race([recalled, clock.sleep(recallMaxMs)])
-    isPast = false
-  }
-
-  async #follow<T>(
-    reader: LogReader,
-    decode: (value: Buffer) => T,
-    handle: (record: T, offset: number) => void,
-    passed?: (next: number) => void,
-  ): Promise<void> {
-    this.#readers.push(reader)
-    try {
-      await followDecoded(reader, decode, this.#env.logger, handle, passed)
-    } catch (error) {
-      this.#end(error)
-    }
   }
 
   #end(error: unknown): void {
@@ -228,6 +194,7 @@ export class Controller implements ControlPlane {
 
   /** One look at a time; what happens meanwhile is looked at right after. */
   #look(): void {
+    if (!this.#hasBegun) return
     if (this.#isLooking) {
       this.#lookAgain = true
       return

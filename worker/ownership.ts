@@ -48,6 +48,7 @@ export class Ownership {
   readonly #halted = new Set<SlotId>()
   readonly #moves: Moves
   readonly #news: SlotNews
+  #isLooking = false
   #isStopped = false
 
   constructor(env: StoreEnv, deps: SlotDeps, options: OwnershipOptions) {
@@ -105,8 +106,16 @@ export class Ownership {
   async lookAtLeases(): Promise<void> {
     // Those that were owned before the question: the answer may be older than an acquisition.
     const owned = [...this.#slots.values()]
-    if (owned.length === 0) return
-    const tokens = new Map((await this.#env.store.leases()).map(({ slot, token }) => [slot, token]))
+    if (owned.length === 0 || this.#isLooking) return
+    this.#isLooking = true
+    const leases = await untilAnswered(
+      this.#env,
+      () => this.#env.store.leases(),
+      () => this.#isStopped,
+    )
+    this.#isLooking = false
+    if (leases === null) return
+    const tokens = new Map(leases.map(({ slot, token }) => [slot, token]))
     for (const slot of owned) {
       if (tokens.get(slot.id) === slot.token) continue
       this.#env.metrics.fenced.inc({ stage: 'idle' })

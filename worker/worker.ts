@@ -14,7 +14,6 @@ import type { ControlRecord } from '../protocol/records/control.ts'
 import type { Address, WorkerState } from '../protocol/records/heartbeat.ts'
 import { decodeStatus } from '../protocol/records/status.ts'
 import { commandTopic, controlTopic, defaultGroup, inboxTopic, statusTopic } from '../protocol/records/topics.ts'
-import { StoreError } from '../store/errors.ts'
 import { Lanes } from './emit/lanes.ts'
 import { Reads } from './emit/reads.ts'
 import { Ownership } from './ownership.ts'
@@ -117,7 +116,10 @@ export class Worker {
     this.#announcer.start(config.worker.heartbeat_interval)
     this.#timers.push(
       clock.every(config.worker.heartbeat_interval, () => this.#ownership.look()),
-      clock.every(leasesLookMs, () => this.#lookAtLeases()),
+      clock.every(
+        leasesLookMs,
+        () => void this.#ownership.lookAtLeases().catch((error: unknown) => this.#broken(error)),
+      ),
     )
   }
 
@@ -173,12 +175,6 @@ export class Worker {
       return
     }
     this.#ownership.moved(record)
-  }
-
-  #lookAtLeases(): void {
-    this.#ownership.lookAtLeases().catch((error: unknown) => {
-      if (!(error instanceof StoreError) || error.code !== 'unavailable') this.#broken(error)
-    })
   }
 
   /** From here on the worker takes nothing over; it ends once it owns nothing. */
