@@ -2,7 +2,8 @@ import { emptyPayload } from '../protocol/records/envelope.ts'
 import type { SlotEvent } from '../protocol/records/event.ts'
 import type { SlotId } from '../protocol/slot.ts'
 import type { Hub } from './channels/hub.ts'
-import type { Outcome, Uplink } from './uplink/uplink.ts'
+import type { Outcome } from './uplink/request.ts'
+import type { Uplink } from './uplink/uplink.ts'
 
 /**
  * Where every event of a slot goes, and in which order: the command that it answers is over first, with what was lost

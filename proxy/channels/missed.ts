@@ -3,7 +3,8 @@ import type { ClientError, CommandError } from '../../protocol/client/codes.ts'
 import { decodeRecovered, encodeRequest } from '../../protocol/records/runtime.ts'
 import type { ReadBudget } from '../sessions/read-budget.ts'
 import type { Session } from '../sessions/session.ts'
-import type { Outcome, Uplink } from '../uplink/uplink.ts'
+import type { Outcome } from '../uplink/request.ts'
+import type { Uplink } from '../uplink/uplink.ts'
 
 /** Which publications of a channel: those after one offset up to another, as many of them as history has. */
 export interface MissedRange {

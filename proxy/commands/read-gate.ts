@@ -4,7 +4,8 @@ import { errors } from '../../protocol/client/codes.ts'
 import type { ClientError } from '../../protocol/client/codes.ts'
 import type { ReadBudget } from '../sessions/read-budget.ts'
 import type { Session, SessionReads } from '../sessions/session.ts'
-import type { ClientRequest, Uplink } from '../uplink/uplink.ts'
+import type { ClientRequest } from '../uplink/request.ts'
+import type { Uplink } from '../uplink/uplink.ts'
 import type { ClientWork } from '../uplink/work.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Connection, Encoded } from '../transports/transport.ts'
-import type { ClientRequest } from '../uplink/uplink.ts'
+import type { ClientRequest } from '../uplink/request.ts'
 import type { Bucket } from './token-bucket.ts'
 
 /** One live connection of a client: plain values, nothing about it lives in a closure or a timer of its own. */

@@ -2,7 +2,8 @@ import { errors } from '../../../protocol/client/codes.ts'
 import { Missed } from '../../../proxy/channels/missed.ts'
 import { ReadBudget } from '../../../proxy/sessions/read-budget.ts'
 import type { Session } from '../../../proxy/sessions/session.ts'
-import type { Outcome, Request, Uplink } from '../../../proxy/uplink/uplink.ts'
+import type { Outcome, Request } from '../../../proxy/uplink/request.ts'
+import type { Uplink } from '../../../proxy/uplink/uplink.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 export const history = { size: 10, ttlMs: 1_000 }
