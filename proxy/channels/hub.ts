@@ -2,10 +2,7 @@ import type { Env } from '../../cluster/env.ts'
 import { errors, unsubscribes } from '../../protocol/client/codes.ts'
 import type { ClientError, CloseReason } from '../../protocol/client/codes.ts'
 import type { SubscribeResult } from '../../protocol/client/message.ts'
-import { ofNobody } from '../../protocol/records/command.ts'
 import type { SlotEvent, Top } from '../../protocol/records/event.ts'
-import { encodeRequest } from '../../protocol/records/runtime.ts'
-import type { RuntimeRequest } from '../../protocol/records/runtime.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Output } from '../sessions/output.ts'
 import type { ReadBudget } from '../sessions/read-budget.ts'
@@ -17,11 +14,11 @@ import { CatchUp } from './catch-up.ts'
 import { isEmpty, newChannel } from './channel.ts'
 import type { Channel, Joining, SubscribeRequest } from './channel.ts'
 import { FirstReads } from './first-reads.ts'
+import { Interest } from './interest.ts'
 import { compared, expired, fail, join, leave, opened, published, readFirst, startAnew, unopened } from './machine.ts'
 import type { Insufficiency, Step, Steps } from './machine.ts'
 import { Missed } from './missed.ts'
 import type { MissedPage, Reader } from './missed.ts'
-import { PositionCheck } from './position-check.ts'
 
 /** How much may be recovered, in which time (ms), and who is told what became of a subscribe and a subscription. */
 export interface HubOptions {
@@ -46,9 +43,7 @@ export class Hub {
   readonly #output: Output
   readonly #options: HubOptions
   readonly #channels = new Map<string, Channel>()
-  /** Channels whose close is on its way: events that still come for them need no other one. */
-  readonly #closing = new Map<string, number>()
-  readonly #positions: PositionCheck
+  readonly #interest: Interest
   readonly #missed: Missed
   readonly #firstReads: FirstReads
   readonly #catchUp: CatchUp
@@ -59,10 +54,7 @@ export class Hub {
     this.#uplink = uplink
     this.#output = output
     this.#options = options
-    this.#positions = new PositionCheck(env.clock, (slot, channels, askedAt) => {
-      const request = { method: 'tops' as const, channels }
-      return this.#ask(slot, '', request, { for: 'tops', slot, askedAt }) !== null
-    })
+    this.#interest = new Interest(env.clock, uplink)
     this.#missed = new Missed(uplink, budget)
     this.#firstReads = new FirstReads(this.#missed, budget, {
       recoveryLimit,
@@ -107,7 +99,7 @@ export class Hub {
     const channel = this.#channels.get(event.channel)
     if (!channel) {
       this.#env.metrics.eventsDropped.inc({ reason: 'channel_closed' })
-      return this.#closeAgain(event.channel)
+      return this.#interest.closeAgain(event.channel)
     }
     const before = channel.top
     this.#run(channel, published(channel, event))
@@ -118,7 +110,7 @@ export class Hub {
   subscribed(event: SlotEvent & { kind: 'subscribed' }): void {
     const channel = this.#channels.get(event.channel)
     if (channel) this.#run(channel, opened(channel, event, this.#env.clock.monotonic()))
-    else this.#closeAgain(event.channel)
+    else this.#interest.closeAgain(event.channel)
   }
 
   /** Where a slot says that channels are; asked at this monotonic time. */
@@ -144,10 +136,9 @@ export class Hub {
         return
       }
       case 'close':
-        if (this.#closing.get(work.channel) === n) this.#closing.delete(work.channel)
-        return
+        return this.#interest.closed(work.channel, n)
       case 'tops':
-        return this.#positions.ended(work.slot)
+        return this.#interest.answeredTops(work.slot)
       case 'missed': {
         const { readers, page } = this.#missed.answered(work.key, outcome)
         for (const reader of readers) this.#page(reader, page)
@@ -175,15 +166,9 @@ export class Hub {
     for (const channel of [...this.#channels.values()]) this.#run(channel, expired(channel, now))
   }
 
-  /**
-   * Asks every slot for the tops of its open channels: a lost event is found even where nobody speaks. Slots that owe
-   * answers are asked too: what was lost on the way must not count as in flight for ever.
-   */
+  /** Compares where open channels are with what their slots say. */
   checkPositions(): void {
-    const open = this.#channels.values().filter((channel) => channel.opening === null)
-    const bySlot = Map.groupBy(open, (channel) => channel.slot)
-    for (const slot of this.#uplink.overdueSlots()) bySlot.getOrInsert(slot, [])
-    this.#positions.ask(bySlot)
+    this.#interest.askTops(this.#channels.values().filter((channel) => channel.opening === null))
   }
 
   /** Does what a rule says, step by step; a channel that nobody has afterwards is closed. */
@@ -193,7 +178,9 @@ export class Hub {
   }
 
   #closeIfEmpty(channel: Channel): void {
-    if (isEmpty(channel) && this.#channels.get(channel.name) === channel) this.#close(channel)
+    if (!isEmpty(channel) || this.#channels.get(channel.name) !== channel) return
+    this.#channels.delete(channel.name)
+    this.#interest.close(channel)
   }
 
   #do(channel: Channel, step: Step): void {
@@ -262,43 +249,11 @@ export class Hub {
 
   #open(name: string): Channel | null {
     const slot = this.#uplink.slotOf(name)
-    const opening = this.#ask(slot, name, { method: 'subscribe' }, { for: 'open', channel: name })
+    const opening = this.#interest.open(slot, name)
     if (opening === null) return null
     const channel = newChannel(name, slot, opening)
     this.#channels.set(name, channel)
     return channel
-  }
-
-  #close({ name, slot, opening }: Channel): void {
-    this.#channels.delete(name)
-    const neverSent = opening !== null && this.#uplink.cancel(slot, opening)
-    if (!neverSent) this.#sendClose(name)
-  }
-
-  /** An event came for a channel that nobody has. */
-  #closeAgain(name: string): void {
-    if (!this.#closing.has(name)) this.#sendClose(name)
-  }
-
-  #sendClose(name: string): void {
-    const n = this.#ask(this.#uplink.slotOf(name), name, { method: 'close' }, { for: 'close', channel: name })
-    if (n !== null) this.#closing.set(name, n)
-  }
-
-  /** Asks a slot itself. What tidies up must always get through; a subscribe waits its turn. */
-  #ask(slot: SlotId, channel: string, request: RuntimeRequest, work: Work): number | null {
-    const { method } = request
-    const n = this.#uplink.send({
-      ...ofNobody,
-      method,
-      channel,
-      slot,
-      payload: encodeRequest(request),
-      isRead: false,
-      isExempt: method !== 'subscribe',
-      work,
-    })
-    return typeof n === 'number' ? n : null
   }
 
   #measure(time: number, version: string, sessions: number): void {
