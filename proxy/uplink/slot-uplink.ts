@@ -20,8 +20,7 @@ export const readRetryMs = 1_000
 const answeredBytes = 200
 
 /** A command of a slot that has no answer. Times are monotonic, ms. */
-export interface Pending extends Request {
-  slotId: SlotId
+interface Pending extends Request {
   /** Numbers under which it went into the log; reads may have several. */
   numbers: number[]
   sent: boolean
@@ -36,12 +35,13 @@ export interface Pending extends Request {
   answer: AnswerParts | null
 }
 
-/** Who numbers, and who hears what becomes of commands. */
+/** Who numbers, how long an answer may take (ms), and who hears what becomes of commands. */
 export interface SlotUplinkOptions {
   instance: string
   producer: string
-  /** What a pending command counts for has changed by so much. */
-  counted: (pending: Pending, commands: number, bytes: number) => void
+  replyDeadlineMs: number
+  /** What a channel has in flight has changed by so much. */
+  counted: (channel: string, commands: number, bytes: number) => void
   /** What came of a command, once for each that is not taken back. `n` is the first number that it went under. */
   settled: (work: Work, n: number, outcome: Outcome) => void
 }
@@ -94,9 +94,21 @@ export class SlotUplink {
     return { key: Buffer.from(request.channel), value }
   }
 
-  /** Sends what `encode` made, and waits for what comes of it. Returns its number. */
-  send(pending: Pending, entry: { key: Buffer; value: Buffer }): number {
-    if (!pending.isExempt) this.#options.counted(pending, 1, pending.bytes)
+  /** Sends what `encode` made, which counts for so many bytes, and waits for what comes of it. Returns its number. */
+  send(request: Request, entry: { key: Buffer; value: Buffer }, bytes: number): number {
+    const now = this.#env.clock.monotonic()
+    const pending: Pending = {
+      ...request,
+      numbers: [],
+      sent: false,
+      settled: false,
+      bytes,
+      deadlineAt: now + this.#options.replyDeadlineMs,
+      retryAt: now + readRetryMs,
+      retryMs: 2 * readRetryMs,
+      answer: null,
+    }
+    if (!pending.isExempt) this.#options.counted(pending.channel, 1, bytes)
     if (pending.isRead) this.#reads.add(pending)
     return this.#append(pending, entry)
   }
@@ -198,7 +210,7 @@ export class SlotUplink {
   #forget(pending: Pending): void {
     for (const n of pending.numbers) this.#byNumber.delete(n)
     this.#reads.delete(pending)
-    if (!pending.isExempt) this.#options.counted(pending, -1, -pending.bytes)
+    if (!pending.isExempt) this.#options.counted(pending.channel, -1, -pending.bytes)
   }
 
   #settle(pending: Pending, outcome: Outcome): void {
@@ -221,7 +233,7 @@ export class SlotUplink {
 
   /** Keeps no more of a command than its answer event will need. */
   #shrink(pending: Pending): void {
-    this.#options.counted(pending, 0, answeredBytes - pending.bytes)
+    this.#options.counted(pending.channel, 0, answeredBytes - pending.bytes)
     pending.bytes = answeredBytes
     pending.payload = emptyPayload
     pending.connInfo = null

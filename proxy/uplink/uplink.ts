@@ -12,8 +12,7 @@ import type { SlotId } from '../../protocol/slot.ts'
 import { InFlight, commandOverheadBytes } from './in-flight.ts'
 import type { InFlightLimits } from './in-flight.ts'
 import type { Outcome, Request } from './request.ts'
-import { SlotUplink, readRetryMs } from './slot-uplink.ts'
-import type { Pending } from './slot-uplink.ts'
+import { SlotUplink } from './slot-uplink.ts'
 import type { Work } from './work.ts'
 
 /** Who numbers, into how many slots, within which bounds, and who hears what came of it. Times are ms. */
@@ -62,22 +61,8 @@ export class Uplink {
     const bytes = record.key.length + record.value.length + commandOverheadBytes
     if (recordBytes(record) > commandBytesMax) return errors.limitExceeded
     if (!request.isExempt && !this.#inFlight.fits(slot, request.channel, bytes)) return errors.tooManyRequests
-    const { clock } = this.#env
-    const now = clock.monotonic()
-    if (!this.#isStopped) this.#timer ??= clock.every(deadlineSweepMs, () => this.#sweep())
-    const pending: Pending = {
-      ...request,
-      slotId: slot,
-      numbers: [],
-      sent: false,
-      settled: false,
-      bytes,
-      deadlineAt: now + this.#options.replyDeadlineMs,
-      retryAt: now + readRetryMs,
-      retryMs: 2 * readRetryMs,
-      answer: null,
-    }
-    return uplink.send(pending, record)
+    if (!this.#isStopped) this.#timer ??= this.#env.clock.every(deadlineSweepMs, () => this.#sweep())
+    return uplink.send(request, record, bytes)
   }
 
   /** Takes a command back; false when it may be in the log already. */
@@ -116,17 +101,18 @@ export class Uplink {
   }
 
   #open(slot: SlotId): SlotUplink {
-    const { instance, producer, settled } = this.#options
+    const { instance, producer, replyDeadlineMs, settled } = this.#options
     return new SlotUplink(this.#env, slot, {
       instance,
       producer,
+      replyDeadlineMs,
       settled,
-      counted: (pending, commands, bytes) => this.#count(pending, commands, bytes),
+      counted: (channel, commands, bytes) => this.#count(slot, channel, commands, bytes),
     })
   }
 
-  #count({ slotId, channel }: Pending, commands: number, bytes: number): void {
-    this.#inFlight.change(slotId, channel, commands, bytes)
+  #count(slot: SlotId, channel: string, commands: number, bytes: number): void {
+    this.#inFlight.change(slot, channel, commands, bytes)
     const { metrics } = this.#env
     metrics.inFlight.set(this.#inFlight.total.commands)
     metrics.inFlightBytes.set(this.#inFlight.total.bytes)
