@@ -33,6 +33,8 @@ export class Hearing {
   readonly #env: Env
   readonly #options: HearingOptions
   readonly #readers: LogReader[] = []
+  /** What was there when it began still counts as the past. */
+  #isRecalling = true
 
   constructor(env: Env, options: HearingOptions) {
     this.#env = env
@@ -50,24 +52,21 @@ export class Hearing {
   async start({ control, announced }: HearingPlaces): Promise<void> {
     const { log, clock } = this.#env
     void this.#follow(log.read(controlTopic, 0, control.oldest), decodeControl, (record) => this.#options.past(record))
-    let isOver = false
-    const recalled = heard.map(([topic, partition], index) =>
-      this.#recall(topic, partition, announced[index]!, () => isOver),
-    )
+    const recalled = heard.map(([topic, partition], index) => this.#recall(topic, partition, announced[index]!))
     await Promise.race([Promise.all(recalled), clock.sleep(recallMaxMs)])
-    isOver = true
+    this.#isRecalling = false
   }
 
   stop(): void {
     for (const reader of this.#readers) reader.close()
   }
 
-  /** Resolves when it has read up to where the partition ended; once `isOver`, all is news. */
-  #recall(topic: string, partition: number, { oldest, next }: LogRange, isOver: () => boolean): Promise<void> {
+  /** Resolves when it has read up to where the partition ended. */
+  #recall(topic: string, partition: number, { oldest, next }: LogRange): Promise<void> {
     const from = Math.max(oldest, next - heardKept.recalled)
     const { promise, resolve } = Promise.withResolvers<void>()
     const hear = (record: StatusRecord, offset: number) =>
-      offset < next && !isOver() ? this.#options.past(record) : this.#options.news(record)
+      offset < next && this.#isRecalling ? this.#options.past(record) : this.#options.news(record)
     const passed = (at: number) => {
       if (at >= next) resolve()
     }
