@@ -13,6 +13,7 @@ import { command, from, mostlyPassedOver, records } from './slot-log.ts'
 const memory = (producers: [string, number][] = [], tombstones: string[] = []) => {
   return { producers: new Map(producers), tombstones: new Set(tombstones) }
 }
+
 t.test('what is dropped', async (t) => {
   const items = readBatch(memory([['p.1', 3]], ['dead']), records(...mostlyPassedOver))
   t.same(
