@@ -1,8 +1,8 @@
 import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../store/store.ts'
-import type { DrainRuns } from '../act/drain-runs.ts'
-import type { Member, Members } from '../view/members.ts'
-import type { Holder } from '../view/readiness.ts'
+import type { Holder } from '../leading/leadership.ts'
+import type { Member, Members } from '../members/members.ts'
+import type { DrainRuns } from '../placement/drain-runs.ts'
 
 /** The control plane as its callers see it. */
 export interface ControlPlane {

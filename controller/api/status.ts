@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { waitsFor } from '../view/readiness.ts'
 import type { ControlPlane } from './control-plane.ts'
+import { waitsFor } from './readiness.ts'
 
 /** Whether the cluster serves, and what it waits for. `workersWanted` must be there before it does. */
 export function statusRoutes(app: FastifyInstance, control: ControlPlane, workersWanted: number): void {

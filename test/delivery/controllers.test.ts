@@ -2,7 +2,7 @@
 // of two one leads and the other takes over, and traffic flows on without any. A second version gets slots only when
 // no worker of the serving one lives. Workers that follow a higher term than store and log know are heard.
 import t from 'tap'
-import { leaderMs } from '../../controller/act/leadership.ts'
+import { leaderMs } from '../../controller/leading/leadership.ts'
 import { encodeControl } from '../../protocol/records/control.ts'
 import { controlTopic } from '../../protocol/records/topics.ts'
 import { newestBeat } from '../harness/by-hand.ts'

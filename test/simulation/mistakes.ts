@@ -14,7 +14,7 @@ export interface Mistake {
  *
  * - channels read before the place of their slot, or before the store went back (test/worker/slot/takeover.test.ts, "what is
  *   committed while a successor warms up" and the two last);
- * - a slot that is lost to nobody (test/controller/view/members.test.ts, "who is new, leaves or changes"), or that its owner
+ * - a slot that is lost to nobody (test/controller/members/members.test.ts, "who is new, leaves or changes"), or that its owner
  *   does not know to be lost, and does not take again (test/worker/ownership.test.ts);
  * - a new controller that knows neither how far slots were, nor which term workers follow (test/delivery/store-went-back.test.ts,
  *   "twice, and the second time nobody is left who saw it"; test/delivery/controllers.test.ts, the last), and an incarnation
@@ -80,7 +80,7 @@ export const mistakes: Record<string, Mistake> = {
     seed: 75,
     edits: [
       {
-        file: 'controller/act/instances.ts',
+        file: 'controller/members/instances.ts',
         from: 'const lane = this.#lanes.getOrInsertComputed(',
         to: 'const lane = new Map<string, AppendLane>().getOrInsertComputed(',
       },
@@ -93,7 +93,7 @@ export const mistakes: Record<string, Mistake> = {
   'a store and its clock go back: new terms are below those that workers know': {
     seed: 1_512,
     edits: [
-      { file: 'controller/act/leadership.ts', from: 'Math.max(this.#heard, term)', to: 'Math.max(this.#heard, 0)' },
+      { file: 'controller/leading/leadership.ts', from: 'Math.max(this.#heard, term)', to: 'Math.max(this.#heard, 0)' },
     ],
   },
 }

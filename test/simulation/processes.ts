@@ -1,9 +1,9 @@
 import type { Logger } from 'pino'
 import type { StoreEnv } from '../../cluster/env.ts'
 import type { Config } from '../../config/config.ts'
-/** The life of simulated processes: production modules on a simulated clock, log and store. */
-import { keptMs } from '../../controller/act/retention.ts'
 import type { Controller } from '../../controller/controller.ts'
+/** The life of simulated processes: production modules on a simulated clock, log and store. */
+import { keptMs } from '../../controller/upkeep/retention.ts'
 import type { LogEntry, LogRecord } from '../../log/log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'

@@ -11,7 +11,7 @@ import {
   keptMs,
   readInboxes,
   samplesPerRetention,
-} from '../../../controller/act/retention.ts'
+} from '../../../controller/upkeep/retention.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { partitionOf } from '../../../protocol/partition.ts'
 import type { ProxyBeat } from '../../../protocol/records/heartbeat.ts'

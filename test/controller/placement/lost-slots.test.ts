@@ -1,7 +1,7 @@
 // Proves when a slot counts as lost: its lease names a live worker whose heartbeats leave it out for long enough; never
 // while it is reported, claimed, just acquired, or owned by nobody who lives.
 import t from 'tap'
-import { LostSlots } from '../../../controller/view/lost-slots.ts'
+import { LostSlots } from '../../../controller/placement/lost-slots.ts'
 import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
 import type { Lease } from '../../../store/store.ts'

@@ -2,7 +2,7 @@
 // no placement that is as even moves fewer slots.
 import * as fc from 'fast-check'
 import t from 'tap'
-import { place } from '../../../controller/plan/placement.ts'
+import { place } from '../../../controller/placement/place.ts'
 import { slotId } from '../../../protocol/slot.ts'
 
 const names = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6']

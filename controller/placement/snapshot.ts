@@ -1,8 +1,8 @@
 import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Lease } from '../../store/store.ts'
-import { isStuck } from './members.ts'
-import type { Members } from './members.ts'
+import { isStuck } from '../members/members.ts'
+import type { Members } from '../members/members.ts'
 
 /** The cluster at one moment, as far as placing slots needs to know it. */
 export interface Snapshot {

@@ -1,7 +1,7 @@
 // Proves that an instance whose end the log cannot take is said so to whoever ends it, and holds up the end of no other.
 import t from 'tap'
 import { clusterTopics } from '../../../cluster/topics.ts'
-import { Instances } from '../../../controller/act/instances.ts'
+import { Instances } from '../../../controller/members/instances.ts'
 import { LogError } from '../../../log/errors.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'

@@ -1,7 +1,7 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import type { Config } from '../../config/config.ts'
-import type { Members } from '../view/members.ts'
 import type { Instances } from './instances.ts'
+import type { Members } from './members.ts'
 
 /** How often instances are looked at for dead ones. */
 const instancesLookMs = 2_000

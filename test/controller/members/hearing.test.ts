@@ -2,8 +2,8 @@
 // work; and neither an unreadable record nor a log that lost what it had keeps it from that.
 import t from 'tap'
 import { clusterTopics } from '../../../cluster/topics.ts'
-import { heard, heardKept } from '../../../controller/view/heard.ts'
-import { Hearing, recallMaxMs } from '../../../controller/view/hearing.ts'
+import { heard, heardKept } from '../../../controller/members/heard.ts'
+import { Hearing, recallMaxMs } from '../../../controller/members/hearing.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { encodeControl } from '../../../protocol/records/control.ts'
 import { encodeStatus } from '../../../protocol/records/status.ts'

@@ -1,7 +1,7 @@
 // Proves who counts as dead: silence counts only over a time in which the controller's own heartbeats came back, so a
 // log that stands still, or a controller that slept, makes nobody dead.
 import t from 'tap'
-import { Members, echoGapBeats, isStuck, stuckDeathTimes } from '../../../controller/view/members.ts'
+import { Members, echoGapBeats, isStuck, stuckDeathTimes } from '../../../controller/members/members.ts'
 import type { Heartbeat, WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 
 const intervalMs = 100

@@ -1,7 +1,7 @@
 // Proves what a controller believes of how far slots have been: the furthest that anybody said, by incarnation first,
 // whether owners said it or hints did.
 import t from 'tap'
-import { Announced } from '../../../controller/view/announced.ts'
+import { Announced } from '../../../controller/members/announced.ts'
 import type { StatusRecord } from '../../../protocol/records/status.ts'
 import type { SlotPlace } from '../../../protocol/slot.ts'
 

@@ -1,7 +1,7 @@
 // Proves that a cluster that is not ready says what it waits for, one thing at a time.
 import t from 'tap'
-import { waitsFor } from '../../../controller/view/readiness.ts'
-import type { ClusterView } from '../../../controller/view/readiness.ts'
+import { waitsFor } from '../../../controller/api/readiness.ts'
+import type { ClusterView } from '../../../controller/api/readiness.ts'
 
 const ready: ClusterView = {
   isLeader: true,

@@ -1,7 +1,7 @@
 // Proves that a topic which somebody changed under a running cluster is named, as long as it is so, and stops nothing;
 // and that a controller does not wait for a log that is away.
 import t from 'tap'
-import { TopicsWatch } from '../../../controller/act/topics-watch.ts'
+import { TopicsWatch } from '../../../controller/upkeep/topics-watch.ts'
 import { LogError } from '../../../log/errors.ts'
 import type { Log } from '../../../log/log.ts'
 import { testEnv } from '../../harness/env.ts'

@@ -1,7 +1,7 @@
 // Proves when a controller leads, whatever the clocks do: what stands in the store is believed no longer than a term
 // lasts, and who waits for long says for whom. A term below one that was used before is none.
 import t from 'tap'
-import { Leadership, leaderMs, leaderWaitSaidMs } from '../../../controller/act/leadership.ts'
+import { Leadership, leaderMs, leaderWaitSaidMs } from '../../../controller/leading/leadership.ts'
 import { MemoryLog, MemoryLogData } from '../../../log/memory/memory-log.ts'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
 import { testEnv } from '../../harness/env.ts'

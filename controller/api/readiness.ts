@@ -1,8 +1,4 @@
-/** Another controller that leads, and for how long it would without renewing. */
-export interface Holder {
-  leader: string
-  leftMs: number
-}
+import type { Holder } from '../leading/leadership.ts'
 
 /** What a controller sees of its cluster. */
 export interface ClusterView {

@@ -1,8 +1,8 @@
 import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Lease } from '../../store/store.ts'
-import type { Snapshot } from '../view/snapshot.ts'
-import { place } from './placement.ts'
+import { place } from './place.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** A move under way, as it was hinted. */
 export interface PendingMove {

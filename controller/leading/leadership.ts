@@ -1,5 +1,10 @@
 import type { StoreEnv } from '../../cluster/env.ts'
-import type { Holder } from '../view/readiness.ts'
+
+/** Another controller that leads, and for how long it would without renewing. */
+export interface Holder {
+  leader: string
+  leftMs: number
+}
 
 /** How long a leader leads without renewing, by the store's clock; and how often it renews. */
 export const leaderMs = { ttl: 3_000, renew: 1_000 }

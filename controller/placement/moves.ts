@@ -1,8 +1,8 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import type { SlotId } from '../../protocol/slot.ts'
-import type { PendingMove, Plan } from '../plan/reconcile.ts'
-import type { Announced } from '../view/announced.ts'
-import type { Hints } from './hints.ts'
+import type { Hints } from '../leading/hints.ts'
+import type { Announced } from '../members/announced.ts'
+import type { PendingMove, Plan } from './reconcile.ts'
 
 /** Makes plans come true: says which version serves, hints moves, and knows which of them are under way. */
 export class Moves {

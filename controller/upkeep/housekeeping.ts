@@ -5,7 +5,7 @@ import { slotCount } from '../../config/config.ts'
 import type { Timer } from '../../platform/clock.ts'
 import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../store/store.ts'
-import { heardKept, trimHeard } from '../view/heard.ts'
+import { heardKept, trimHeard } from '../members/heard.ts'
 import { Retention, handledCommands, keptMs, readInboxes } from './retention.ts'
 import { TopicsWatch, topicsLookMs } from './topics-watch.ts'
 

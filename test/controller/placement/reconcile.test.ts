@@ -1,8 +1,8 @@
 // Proves what a controller does next: whom it waits for and whom it fences, how many slots move at a time, when a move
 // is given up, and which version serves.
 import t from 'tap'
-import { moveTimeoutMs, reconcile } from '../../../controller/plan/reconcile.ts'
-import type { ReconcileInput, PendingMove } from '../../../controller/plan/reconcile.ts'
+import { moveTimeoutMs, reconcile } from '../../../controller/placement/reconcile.ts'
+import type { ReconcileInput, PendingMove } from '../../../controller/placement/reconcile.ts'
 import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
 import { slotId } from '../../../protocol/slot.ts'
