@@ -30,7 +30,7 @@ export class Dispatcher {
         return this.#hub.subscribed(event)
       case 'tops': {
         const work = this.#uplink.answer(slot, event.n, done)
-        if (work?.for === 'tops') this.#hub.tops(event.tops, work.askedAt)
+        if (work?.for === 'tops') this.#hub.tops(event.tops, work.askedAt, version)
         return
       }
       case 'reply':

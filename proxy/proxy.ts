@@ -91,6 +91,8 @@ export class Proxy implements Behind {
       generation: this.generation,
       sessions: this.sessions.size,
       inboxOffset: this.#parts.inbox.offset,
+      violations: this.#parts.hub.violations.counts,
+      closed: this.sessions.closed.counts,
     }))
   }
 

@@ -17,6 +17,7 @@ import { commandTopic, controlTopic, defaultGroup, inboxTopic, statusTopic } fro
 import { Lanes } from './emit/lanes.ts'
 import { Reads } from './emit/reads.ts'
 import { Ownership } from './ownership.ts'
+import { Counters } from './slot/counters.ts'
 import type { SlotDeps } from './slot/slot.ts'
 
 /** Who the worker is, what it runs, and who is told that it ends. */
@@ -61,6 +62,7 @@ export class Worker {
       concurrency: config.worker.reads_max,
       deadlineMs: config.client.reply_deadline,
     })
+    const counters = new Counters()
     const deps: SlotDeps = {
       ...as,
       env,
@@ -68,6 +70,7 @@ export class Worker {
       lanes: this.#lanes,
       reads,
       batchMax: config.worker.batch_max,
+      counters,
       careful: new Mutex(),
       steppedDown: new Map(),
     }
@@ -95,6 +98,8 @@ export class Worker {
       inFlight: this.#ownership.inFlight,
       outbox: this.#ownership.outboxRows,
       term: this.#term,
+      counters: counters.work,
+      rooms: counters.takeRooms(),
     }))
   }
 

@@ -102,7 +102,10 @@ export interface AppMessage {
 export type Effect =
   /** Offset, time and channel must go on from the stream: offset = top + 1, and time as `timeAfter` has it or later. */
   | { type: 'publish'; message: AppMessage }
-  /** JSON text of the method's result. */
+  /**
+   * JSON text of the method's result. When it is an object with a number `offset`, and perhaps `epoch`, they name the
+   * message that the command published, or the one that its idempotency key led to; naming another counts against the app.
+   */
   | { type: 'reply'; body: string }
   /** The command had no effect. */
   | { type: 'fail'; error: CommandError }

@@ -1,4 +1,6 @@
 import type { SlotId } from '../slot.ts'
+import { checkRooms, checkTally, checkWork } from './counters.ts'
+import type { RoomCounters, WorkCounters } from './counters.ts'
 import { FormatError } from './errors.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
@@ -60,6 +62,10 @@ export interface WorkerBeat extends Beat {
   outbox: number
   /** Of the hints that it follows, 0 before the first: it drops those of a lower term. An older version does not say it. */
   term?: number
+  /** What its commands came to. An older version does not say it. */
+  counters?: WorkCounters
+  /** The same for some of its rooms whose counters moved, as many as there is room for: others come with later beats. */
+  rooms?: RoomCounters[]
 }
 
 /** Where a proxy is reached and how far it has read. */
@@ -75,6 +81,10 @@ export interface ProxyBeat extends Beat {
   sessions: number
   /** Next offset to read of its inbox partition. */
   inboxOffset: number
+  /** Channels whose sessions had to recover from what a version sent, by that version. An older proxy does not say it. */
+  violations?: Record<string, number>
+  /** Connections that ended, by disconnect code; `client` for those whose clients went. An older proxy does not say it. */
+  closed?: Record<string, number>
 }
 
 /** A controller lives, whether it leads or not. */
@@ -107,8 +117,18 @@ const beatShapes: Record<Heartbeat['role'], Shape> = {
     inFlight: 'count',
     outbox: 'count',
     term: 'count?',
+    counters: 'object?',
+    rooms: 'list?',
   }),
-  proxy: shapeOf({ state: 'text', clients: 'object?', generation: 'count', sessions: 'count', inboxOffset: 'count' }),
+  proxy: shapeOf({
+    state: 'text',
+    clients: 'object?',
+    generation: 'count',
+    sessions: 'count',
+    inboxOffset: 'count',
+    violations: 'object?',
+    closed: 'object?',
+  }),
   controller: [],
   engine: [],
 }
@@ -123,5 +143,11 @@ export function checkBeat(record: Members): void {
   if (role === 'worker') {
     checkTexts(record['claimed'], 'claimed')
     for (const slot of record['slots'] as unknown[]) checkShape(slot, ownedShape, 'slot')
-  } else if (role === 'proxy' && record['clients']) checkShape(record['clients'], addressShape, 'clients')
+    if (record['counters']) checkWork(record['counters'])
+    if (record['rooms']) checkRooms(record['rooms'] as unknown[])
+  } else if (role === 'proxy') {
+    if (record['clients']) checkShape(record['clients'], addressShape, 'clients')
+    if (record['violations']) checkTally(record['violations'], 'violations')
+    if (record['closed']) checkTally(record['closed'], 'closed')
+  }
 }

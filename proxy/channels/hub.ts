@@ -7,6 +7,7 @@ import type { SlotId } from '../../protocol/slot.ts'
 import type { Output } from '../sessions/output.ts'
 import type { ReadBudget } from '../sessions/read-budget.ts'
 import type { Session } from '../sessions/session.ts'
+import { Tally } from '../sessions/tally.ts'
 import type { Outcome } from '../uplink/request.ts'
 import type { Uplink } from '../uplink/uplink.ts'
 import type { Work } from '../uplink/work.ts'
@@ -38,6 +39,8 @@ export interface HubOptions {
  * channel makes of what happens to it is in machine.ts; here it is done.
  */
 export class Hub {
+  /** What came of a version's events did not go on from what was there, by that version. */
+  readonly violations = new Tally()
   readonly #env: Env
   readonly #uplink: Uplink
   readonly #output: Output
@@ -102,7 +105,7 @@ export class Hub {
       return this.#interest.closeAgain(event.channel)
     }
     const before = channel.top
-    this.#run(channel, published(channel, event))
+    this.#run(channel, published(channel, event), version)
     if (channel.top !== before) this.#measure(event.time, version, channel.sessions.size)
   }
 
@@ -114,10 +117,10 @@ export class Hub {
   }
 
   /** Where a slot says that channels are; asked at this monotonic time. */
-  tops(tops: Top[], askedAt: number): void {
+  tops(tops: Top[], askedAt: number, version: string): void {
     for (const [name, epoch, top] of tops) {
       const channel = this.#channels.get(name)
-      if (channel) this.#run(channel, compared(channel, { epoch, top }, askedAt))
+      if (channel) this.#run(channel, compared(channel, { epoch, top }, askedAt), version)
     }
   }
 
@@ -171,9 +174,15 @@ export class Hub {
     this.#interest.askTops(this.#channels.values().filter((channel) => channel.opening === null))
   }
 
-  /** Does what a rule says, step by step; a channel that nobody has afterwards is closed. */
-  #run(channel: Channel, steps: Steps): void {
-    for (const step of steps) this.#do(channel, step)
+  /**
+   * Does what a rule says, step by step; a channel that nobody has afterwards is closed. `version` is that of the worker
+   * whose event it is, if it is one's.
+   */
+  #run(channel: Channel, steps: Steps, version: string | null = null): void {
+    for (const step of steps) {
+      if (step.do === 'report' && version !== null) this.violations.inc(version)
+      this.#do(channel, step)
+    }
     this.#closeIfEmpty(channel)
   }
 

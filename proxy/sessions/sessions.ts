@@ -8,6 +8,7 @@ import type { Output } from './output.ts'
 import type { SessionIntake, Session } from './session.ts'
 import { newSession } from './session.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import { Tally } from './tally.ts'
 
 /** The deadlines of a session, all in ms, and who ends its subscriptions. */
 export interface SessionsOptions {
@@ -30,6 +31,8 @@ export const closeGraceMs = 1_000
 
 /** All live sessions: their beginning, their end, and what time does to them. One sweep serves all. */
 export class Sessions {
+  /** Connections that ended, by disconnect code; `client` for those that their clients ended. */
+  readonly closed = new Tally()
   readonly #env: Env
   readonly #options: SessionsOptions
   readonly #limits: AddressLimits
@@ -166,6 +169,7 @@ export class Sessions {
     session.outBytes = 0
     session.backlog = null
     this.#output.forget(session)
+    this.closed.inc(code)
     this.#env.metrics.connectionsClosed.inc({ code })
     this.#env.metrics.connectionsActive.dec({ protocol: session.connection.transport.name })
   }

@@ -7,6 +7,7 @@ import type { SlotId } from '../../protocol/slot.ts'
 import type { IdemHit } from '../../store/store.ts'
 import { channelsOf, commandsOf } from './batch.ts'
 import type { BatchCommand, BatchItem } from './batch.ts'
+import type { Counters } from './counters.ts'
 import { appCommand, handleCommands, setAside } from './handle.ts'
 import type { Outcome } from './handle.ts'
 import { channelFrom } from './memory.ts'
@@ -22,6 +23,7 @@ export interface PreparerDeps {
   app: App
   worker: string
   version: string
+  counters: Counters
 }
 
 /** Keys that are looked up in one request: each may lead to a message of any size. */
@@ -88,9 +90,18 @@ export class BatchPreparer {
     const shown = ofApp.filter(({ offset }) => offset !== aside?.offset)
     const commands = shown.map(({ command }) => appCommand(command))
     const state = await this.#appState(commands, channels)
-    const handled = await handleCommands(this.#deps.app, state, commands)
+    const handled = await this.#handle(state, commands)
     const outcomes = new Map(shown.map(({ offset }, index) => [offset, handled[index]!]))
     if (shown.length < ofApp.length) outcomes.set(aside!.offset, setAside(aside!.reason))
+    return outcomes
+  }
+
+  async #handle(state: AppState, commands: AppCommand[]): Promise<Outcome[]> {
+    const { env, app, counters } = this.#deps
+    if (commands.length === 0) return []
+    const startedAt = env.clock.monotonic()
+    const outcomes = await handleCommands(app, state, commands)
+    counters.handled({ app, state, commands, outcomes, tookMs: env.clock.monotonic() - startedAt })
     return outcomes
   }
 

@@ -9,8 +9,9 @@ import type { SlotId } from '../../protocol/slot.ts'
 import type { Commit } from '../../store/store.ts'
 import type { Lanes } from '../emit/lanes.ts'
 import type { Reads } from '../emit/reads.ts'
-import { readBatch } from './batch.ts'
+import { commandsOf, readBatch } from './batch.ts'
 import { commit, tidyingCommit } from './commit.ts'
+import type { Counters } from './counters.ts'
 import { FencedOut, Halted } from './errors.ts'
 import { remember } from './memory.ts'
 import type { ChannelCache, SlotMemory } from './memory.ts'
@@ -32,6 +33,8 @@ export interface SlotDeps {
   worker: string
   version: string
   batchMax: number
+  /** What their commands come to. */
+  counters: Counters
   /** Held while a careful slot tries one record, so that no other one can be blamed for what that record does. */
   careful: Mutex
   /** Where a slot was given up because a row existed that must be new: at the same place again, it halts. */
@@ -199,7 +202,8 @@ export class Slot {
   }
 
   async #commitBatch(records: NextBatch['records']): Promise<void> {
-    const { env, version, reads } = this.#deps
+    const { env, version, reads, counters } = this.#deps
+    const startedAt = env.clock.monotonic()
     const items = readBatch(this.#memory, records)
     const plan = await this.#unlessCrashed(() =>
       this.#preparer.prepare(items, this.#trial.setAside, () => this.#outbox.changes()),
@@ -210,6 +214,8 @@ export class Slot {
       if (this.#trial.refused(records)) return
       throw new Halted(`the store refuses the record at ${records[0]!.offset}`)
     }
+    const rooms = commandsOf(items).flatMap(({ request, command }) => (request === null ? [command.channel] : []))
+    if (rooms.length > 0) counters.committed(rooms, env.clock.monotonic() - startedAt)
     this.#reading.done(records.length)
     this.#remember(plan)
     this.#outbox.settle(plan.commit)

@@ -61,9 +61,42 @@ const reached = moved.announced!
 const internal = { host: 'h', port: 1 }
 const beat = { type: 'heartbeat', id: 'i', pid: 1, version: 'v', internal, beat: 1 } as const
 const owned = { slot: 'default/0' as const, epoch: 1, incarnation: 0, nextOffset: 1, waitingMs: 0 }
+const tally = { commands: 3, errors: 1, refused: 0, silent: 1, several: 0 }
+const counters = {
+  commands: 3,
+  errors: 1,
+  effects: { publish: 1, reply: 2, fail: 1, read: 0 },
+  violations: 0,
+  methods: { publish: tally },
+  handle: [0, 2],
+  batch: [0, 0, 2],
+}
+const room = { ...tally, room: 'r', violations: 0, late: [0, 0, 0] }
 const announced: StatusRecord[] = [
   { ...beat, role: 'worker', state: 'live', slots: [owned], claimed: ['default/0'], inFlight: 0, outbox: 0, term: 1 },
   { ...beat, role: 'proxy', state: 'live', clients: internal, generation: 1, sessions: 0, inboxOffset: 0 },
+  {
+    ...beat,
+    role: 'worker',
+    state: 'live',
+    slots: [],
+    claimed: [],
+    inFlight: 0,
+    outbox: 0,
+    counters,
+    rooms: [room],
+  },
+  {
+    ...beat,
+    role: 'proxy',
+    state: 'live',
+    clients: null,
+    generation: 1,
+    sessions: 0,
+    inboxOffset: 0,
+    violations: { v: 1 },
+    closed: { client: 1, 3001: 2 },
+  },
   { ...beat, role: 'controller' },
   { ...beat, role: 'engine' },
   { type: 'warmed', slot: 'default/0' as const, epoch: 1, worker: 'w' },
@@ -248,6 +281,19 @@ void t.test('what a reader relies on is checked, member by member', async (t) =>
   }
   for (const slots of [7, [7], [{ ...owned, nextOffset: '1' }]]) refuses(decodeStatus, { ...announced[0], slots })
   refuses(decodeStatus, { ...announced[1], clients: { host: 7 } })
+  for (const change of [
+    { counters: 7 },
+    { counters: { ...counters, effects: {} } },
+    { counters: { ...counters, methods: { publish: { ...tally, silent: 0.5 } } } },
+    { counters: { ...counters, handle: ['1'] } },
+    { rooms: [7] },
+    { rooms: [{ ...room, room: 7 }] },
+    { rooms: [{ ...room, late: [null] }] },
+  ]) {
+    refuses(decodeStatus, { ...announced[0], ...change })
+  }
+  for (const change of [{ violations: [] }, { violations: { v: '1' } }, { closed: { client: null } }])
+    refuses(decodeStatus, { ...announced[1], ...change })
   for (const change of [{ type: 'later' }, { term: '1' }, { from: 7 }, { announced: {} }]) {
     refuses(decodeControl, { ...moved, ...change })
   }

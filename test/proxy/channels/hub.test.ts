@@ -216,8 +216,9 @@ void t.test('positions are compared for channels that are open, and asked of slo
   rig.said.length = 0
   rig.hub.checkPositions()
   t.strictSame(rig.news, ['tops open'])
-  rig.hub.tops([['open', 'e', 5]], rig.clock.monotonic())
+  rig.hub.tops([['open', 'e', 5]], rig.clock.monotonic(), 'v2')
   t.match(rig.news, ['ada loses open'])
+  t.strictSame(rig.hub.violations.counts, { v2: 1 }, 'it counts against the version that told')
   const idle = new Rig()
   idle.hub.checkPositions()
   t.strictSame(idle.news, [])

@@ -19,6 +19,7 @@ import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store
 import type { Commit } from '../../../store/store.ts'
 import { Lanes } from '../../../worker/emit/lanes.ts'
 import { Reads } from '../../../worker/emit/reads.ts'
+import { Counters } from '../../../worker/slot/counters.ts'
 import { Halted } from '../../../worker/slot/errors.ts'
 import { Slot, idleFlushMs } from '../../../worker/slot/slot.ts'
 import type { SlotDeps, SlotEnd } from '../../../worker/slot/slot.ts'
@@ -67,7 +68,8 @@ class Rig implements AsyncDisposable {
     const env = testEnv({ clock: this.clock, log, store: this.store })
     this.#lanes = new Lanes(env, 1, 1_000_000)
     const reads = new Reads(env, app, this.#lanes, { worker: 'w', version: 'v', concurrency: 1, deadlineMs: 1_000 })
-    const own = { worker: 'w', version: 'v', batchMax, careful: new Mutex(), steppedDown: new Map() }
+    const as = { worker: 'w', version: 'v', counters: new Counters() }
+    const own = { ...as, batchMax, careful: new Mutex(), steppedDown: new Map() }
     this.#deps = { env, app, lanes: this.#lanes, reads, ...own }
   }
 

@@ -1,0 +1,42 @@
+import type { AppMessage, Effect, Stream } from '../../protocol/app/contract.ts'
+
+/** The message that a reply names, as far as it does. */
+interface Named {
+  offset: number | undefined
+  epoch: string | undefined
+}
+
+/**
+ * Whether a reply names another message than its command's own: the one that it published, or the one that its
+ * idempotency key led to (`earlier`). `stream` is the channel of the command.
+ */
+export function namesOther(effects: Effect[], stream: Stream, earlier: () => AppMessage | null): boolean {
+  const reply = effects.find((effect) => effect.type === 'reply')
+  // Most replies name none, and to see that costs nothing.
+  if (reply === undefined || !reply.body.includes('"offset"')) return false
+  const { offset, epoch } = namedIn(reply.body)
+  if (offset === undefined) return false
+  if (epoch !== undefined && epoch !== stream.epoch) return true
+  const own = effects.flatMap((effect) => (effect.type === 'publish' ? [effect.message] : []))
+  if (own.length > 0) return !own.some((message) => message.offset === offset)
+  const message = earlier()
+  return message !== null && message.offset !== offset
+}
+
+/** `offset` and `epoch` of the body itself; what is deeper in it is none of our business. */
+function namedIn(body: string): Named {
+  const value = parsed(body)
+  const { offset, epoch } = (value ?? {}) as Record<string, unknown>
+  return {
+    offset: typeof offset === 'number' ? offset : undefined,
+    epoch: typeof epoch === 'string' ? epoch : undefined,
+  }
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return null
+  }
+}
