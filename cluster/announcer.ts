@@ -17,12 +17,15 @@ export const announcementBytesMax = 1_000_000
 /** How long a farewell may take to reach the log. */
 export const goodbyeMs = 500
 
+/** What it stands on: no fault strikes what a process says of itself. */
+type AnnouncerEnv = Omit<Env, 'faults'>
+
 /**
  * Tells the cluster about this process: heartbeats at an interval, and announcements in order, each on their topic.
  * While the log is away only the newest heartbeat waits.
  */
 export class Announcer {
-  readonly #env: Env
+  readonly #env: AnnouncerEnv
   readonly #beats: AppendLane
   readonly #announcements: AppendLane
   #timer: Timer | null = null
@@ -32,7 +35,7 @@ export class Announcer {
   #hinderedAt = -Infinity
   readonly #describe: (beat: number) => Heartbeat
 
-  constructor(env: Env, id: string, describe: (beat: number) => Heartbeat) {
+  constructor(env: AnnouncerEnv, id: string, describe: (beat: number) => Heartbeat) {
     this.#env = env
     this.#describe = describe
     const lane = (topic: string, partition: number, reports = laneReports(env, topic)) =>

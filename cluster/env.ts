@@ -4,6 +4,7 @@ import type { Metrics } from '../observability/metrics.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Random } from '../platform/random.ts'
 import type { Store } from '../store/store.ts'
+import type { Faults } from './faults/faults.ts'
 
 /** All that a process reaches beyond its own memory. Proxies run on this alone: they hold no store credentials. */
 export interface Env {
@@ -17,6 +18,8 @@ export interface Env {
   logger: Logger
   /** Of the process, all of them; it moves those of its role. */
   metrics: Metrics
+  /** Of the process: what operators have set to go wrong in it. */
+  faults: Faults
 }
 
 /** What workers and controllers run on. */

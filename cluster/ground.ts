@@ -1,4 +1,4 @@
-import { logUrl, storeUrl } from '../config/config.ts'
+import { areFaultsOn, logUrl, storeUrl } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { collectProcessMetrics, createMetrics } from '../observability/metrics.ts'
 import type { Metrics } from '../observability/metrics.ts'
@@ -7,6 +7,7 @@ import { startInternalListener } from '../platform/internal-listener.ts'
 import type { InternalListener } from '../platform/internal-listener.ts'
 import { systemRandom } from '../platform/random.ts'
 import type { Env, StoreEnv } from './env.ts'
+import { Faults } from './faults/faults.ts'
 import { kafkaEvents } from './kafka-events.ts'
 import { mysqlEvents } from './mysql-events.ts'
 import { openLog } from './open-log.ts'
@@ -56,10 +57,19 @@ export async function openGround(config: Config, shell: Shell, options: GroundOp
     ...(options.gatherMs !== undefined && { gatherMs: options.gatherMs }),
   })
   const internal = await serveOperators(config, metrics, () => services.waitsFor ?? options.ready())
+  const faults = new Faults({
+    clock: systemClock,
+    logger,
+    metrics,
+    isEnabled: areFaultsOn(config),
+    names: config.channel,
+    kill: () => void process.kill(process.pid, 'SIGKILL'),
+  })
   return {
-    env: { clock: systemClock, random: systemRandom, log, logger, metrics },
+    env: { clock: systemClock, random: systemRandom, log, logger, metrics, faults },
     internal,
     async close() {
+      faults.stop()
       await internal.close()
       await log.close()
     },

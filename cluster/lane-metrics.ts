@@ -3,7 +3,10 @@ import { LogError } from '../log/errors.ts'
 import type { Env } from './env.ts'
 
 /** What an append lane reports to: metrics, and one line in the log of the process for the first entry that is dropped. */
-export function laneReports({ metrics, logger }: Env, topic: string): Pick<LaneOptions, 'tried' | 'dropped'> {
+export function laneReports(
+  { metrics, logger }: Pick<Env, 'metrics' | 'logger'>,
+  topic: string,
+): Pick<LaneOptions, 'tried' | 'dropped'> {
   const duration = metrics.appendDuration.labels({ topic })
   const retries = metrics.appendRetries.labels({ topic })
   const dropped = metrics.appendsDropped.labels({ topic })

@@ -30,3 +30,8 @@ export function slotCount(config: Config): number {
   if (config.topics.slots > 0) return config.topics.slots
   return embeddedDirectory(logUrl(config)) === undefined ? 64 : 16
 }
+
+/** Faults may be set in this cluster: as configured, else where `holdfast dev` runs it. */
+export function areFaultsOn({ faults, dev }: Pick<Config, 'faults' | 'dev'>): boolean {
+  return faults.enabled === 'auto' ? dev.active : faults.enabled === 'on'
+}

@@ -335,6 +335,13 @@ export const configSchema = Type.Object({
       'Time that commands are kept after they were handled; `holdfast dev` keeps them for 1m. A store that goes back in time by less loses nothing. What proxies have read is kept for twice controller.proxy_death_time at most.',
     ),
   }),
+  faults: Type.Object({
+    enabled: Type.Enum(['auto', 'on', 'off'], {
+      default: 'auto',
+      description:
+        'Whether faults may be set (`holdfast fault`): `auto` only in `holdfast dev`. Elsewhere each one must expire. Processes where it is off reject what is set.',
+    }),
+  }),
   engine: Type.Object({
     sync: Type.Enum(['normal', 'full'], {
       default: 'normal',

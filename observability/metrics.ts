@@ -151,6 +151,12 @@ export function createMetrics(registry = new Registry()) {
     engineDiskOutages: counter('engine_disk_full_total', 'Times that the disk under the data directory was full'),
 
     // every process
+    faultsActive: gauge('faults_active', 'Faults that are set'),
+    faultsInjected: counter('faults_injected_total', 'Frames, records and requests that a fault befell', [
+      'fault',
+      'stage',
+      'kind',
+    ]),
     appendDuration: histogram('log_append_duration_seconds', 'One append to the log', ['topic']),
     appendRetries: counter('log_append_retries_total', 'Appends sent again', ['topic']),
     appendsDropped: counter('log_append_dropped_total', 'Records that the log can never take', ['topic']),

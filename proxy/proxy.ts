@@ -1,5 +1,6 @@
 import { Announcer } from '../cluster/announcer.ts'
 import type { Env } from '../cluster/env.ts'
+import { FollowedConfig } from '../cluster/followed-config.ts'
 import { clusterTopics } from '../cluster/topics.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { slotCount } from '../config/config.ts'
@@ -16,6 +17,7 @@ import type { Address, ProxyState } from '../protocol/records/heartbeat.ts'
 import { inboxTopic } from '../protocol/records/topics.ts'
 import { assemble } from './assemble.ts'
 import type { Parts } from './assemble.ts'
+import { ControlReader } from './control-reader.ts'
 import { Echo } from './echo.ts'
 import type { Behind } from './listener/listener.ts'
 import type { AddressRefusal } from './sessions/address-limits.ts'
@@ -57,6 +59,8 @@ export class Proxy implements Behind {
   readonly #options: ProxyOptions
   readonly #parts: Parts
   readonly #echo: Echo
+  readonly #followed: FollowedConfig
+  readonly #control: ControlReader
   readonly #announcer: Announcer
   readonly #timers: Timer[] = []
   /** Where clients connect. */
@@ -78,6 +82,8 @@ export class Proxy implements Behind {
       retired: () => void this.#giveUp('declared dead by the controller'),
     })
     this.#echo = new Echo(env, this.id)
+    this.#followed = new FollowedConfig(env, () => this.#announcer.beat())
+    this.#control = new ControlReader(env, (record) => this.#followed.heard(record))
     this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'proxy',
@@ -91,6 +97,7 @@ export class Proxy implements Behind {
       generation: this.generation,
       sessions: this.sessions.size,
       inboxOffset: this.#parts.inbox.offset,
+      ...this.#followed.member,
       violations: this.#parts.hub.violations.counts,
       closed: this.sessions.closed.counts,
     }))
@@ -112,6 +119,7 @@ export class Proxy implements Behind {
     if (range === null) return
     this.#run(this.#parts.inbox.run(range.next))
     this.#run(this.#echo.run())
+    this.#run(this.#control.run())
     this.#announcer.start(config.proxy.heartbeat_interval)
     this.#timers.push(
       clock.every(sessionSweepMs, () => {
@@ -199,6 +207,8 @@ export class Proxy implements Behind {
     this.#parts.uplink.stop()
     this.#parts.inbox.stop()
     this.#echo.stop()
+    this.#control.stop()
+    this.#env.faults.stop()
   }
 
   #run(reading: Promise<void>): void {

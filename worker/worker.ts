@@ -1,6 +1,7 @@
 import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
 import { followDecoded } from '../cluster/follow.ts'
+import { FollowedConfig } from '../cluster/followed-config.ts'
 import { clusterTopics } from '../cluster/topics.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { slotCount } from '../config/config.ts'
@@ -45,6 +46,7 @@ export class Worker {
   readonly #lanes: Lanes
   readonly #ownership: Ownership
   readonly #announcer: Announcer
+  readonly #followed: FollowedConfig
   readonly #timers: Timer[] = []
   #readers: LogReader[] = []
   #term = 0
@@ -84,6 +86,7 @@ export class Worker {
       changed: () => this.#announcer.beat(),
       broken: (error) => this.#broken(error),
     })
+    this.#followed = new FollowedConfig(env, () => this.#announcer.beat())
     this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'worker',
@@ -98,6 +101,7 @@ export class Worker {
       inFlight: this.#ownership.inFlight,
       outbox: this.#ownership.outboxRows,
       term: this.#term,
+      ...this.#followed.member,
       counters: counters.work,
       rooms: counters.takeRooms(),
     }))
@@ -153,6 +157,7 @@ export class Worker {
     for (const reader of this.#readers) reader.close()
     this.#ownership.kill()
     this.#lanes.stop()
+    this.#env.faults.stop()
   }
 
   get #isEmpty(): boolean {
@@ -175,11 +180,9 @@ export class Worker {
   #onControl(record: ControlRecord): void {
     if (record.term < this.#term) return
     this.#term = record.term
-    if (record.type === 'drain') {
-      if (record.worker === this.id) this.#startDraining()
-      return
-    }
-    this.#ownership.moved(record)
+    if (record.type === 'move') this.#ownership.moved(record)
+    else if (record.type === 'config') this.#followed.heard(record)
+    else if (record.worker === this.id) this.#startDraining()
   }
 
   /** From here on the worker takes nothing over; it ends once it owns nothing. */

@@ -19,13 +19,23 @@ export class Hints {
     })
   }
 
-  /** Appends a hint; the newest of each slot and of each worker stays. */
+  /** Appends a hint; the newest of each slot, of each worker and of the configuration stays. */
   send(record: ControlRecord): void {
-    const key = record.type === 'move' ? `slot/${record.slot}` : `worker/${record.worker}`
-    this.#lane.push({ entry: { key: Buffer.from(key), value: encodeControl(record) } })
+    this.#lane.push({ entry: { key: Buffer.from(keyOf(record)), value: encodeControl(record) } })
   }
 
   stop(): void {
     this.#lane.stop()
+  }
+}
+
+function keyOf(record: ControlRecord): string {
+  switch (record.type) {
+    case 'move':
+      return `slot/${record.slot}`
+    case 'drain':
+      return `worker/${record.worker}`
+    case 'config':
+      return 'config'
   }
 }

@@ -1,4 +1,5 @@
 import type { SlotId, SlotPlace } from '../slot.ts'
+import type { Fault } from './fault.ts'
 import { decodeJsonRecord, encodeJsonRecord } from './json-record.ts'
 import { checkShape, placeShape, shapeOf } from './shape.ts'
 import type { Shape } from './shape.ts'
@@ -17,10 +18,16 @@ export type ControlRecord =
       announced: SlotPlace | null
     }
   | { type: 'drain'; term: number; worker: string }
+  /**
+   * All that processes are told of what operators set; the newest revision holds. Its parts are looked at by whoever is
+   * to follow them, so that a process can say what it rejects: see `checkFault`.
+   */
+  | { type: 'config'; term: number; revision: number; faults: Fault[] }
 
 const controlShapes: Record<ControlRecord['type'], Shape> = {
   move: shapeOf({ term: 'count', slot: 'slot', epoch: 'count', from: 'text?', to: 'text?', announced: 'object?' }),
   drain: shapeOf({ term: 'count', worker: 'text' }),
+  config: shapeOf({ term: 'count', revision: 'count', faults: 'list' }),
 }
 
 /** The record of a hint. */

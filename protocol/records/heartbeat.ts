@@ -36,6 +36,14 @@ export interface OwnedSlot {
   waitingMs: number
 }
 
+/** The configuration that a process follows, of the controller's `config` hint. */
+export interface FollowedConfig {
+  /** The last that it heard of. */
+  revision: number
+  /** Why it does not follow that, or a part of it: one line. It keeps what it had. */
+  rejected?: string
+}
+
 interface Beat {
   type: 'heartbeat'
   id: string
@@ -45,6 +53,8 @@ interface Beat {
   internal: Address
   /** Rises with each beat of this process. */
   beat: number
+  /** Absent before the first, and from an older version. */
+  config?: FollowedConfig
 }
 
 /** What a worker owns and how much it has in hand. */
@@ -101,6 +111,7 @@ export interface EngineBeat extends Beat {
 export type Heartbeat = WorkerBeat | ProxyBeat | ControllerBeat | EngineBeat
 
 const addressShape = shapeOf({ host: 'text', port: 'count' })
+const configShape = shapeOf({ revision: 'count', rejected: 'text?' })
 const ownedShape = shapeOf({
   slot: 'slot',
   epoch: 'count',
@@ -140,6 +151,7 @@ export function checkBeat(record: Members): void {
   if (shape === undefined) throw new FormatError(`heartbeat of an unknown role ${role}`)
   checkShape(record, shape, 'heartbeat')
   checkShape(record['internal'], addressShape, 'internal')
+  if (record['config']) checkShape(record['config'], configShape, 'config')
   if (role === 'worker') {
     checkTexts(record['claimed'], 'claimed')
     for (const slot of record['slots'] as unknown[]) checkShape(slot, ownedShape, 'slot')

@@ -1,3 +1,4 @@
+import { splitChannel } from '../../config/channel-name.ts'
 import type { Config } from '../../config/config.ts'
 import { compilePattern } from '../../config/pattern.ts'
 import type { Pattern } from '../../config/pattern.ts'
@@ -43,7 +44,7 @@ export class Namespaces {
     if (!this.isName(channel)) return errors.badRequest
     const namespace = this.#find(channel)
     if (!namespace) return errors.unknownChannel
-    return namespace.pattern?.test(this.#split(channel).rest) === false ? errors.badRequest : null
+    return namespace.pattern?.test(splitChannel(this.#names, channel).rest) === false ? errors.badRequest : null
   }
 
   /**
@@ -93,17 +94,8 @@ export class Namespaces {
   }
 
   #find(channel: string): Namespace | undefined {
-    const { name } = this.#split(channel)
-    return name === '' ? this.#without : this.#byName.get(name)
-  }
-
-  /** The namespace in a channel's name, empty for none, and the rest. */
-  #split(channel: string): { name: string; rest: string } {
-    const { private_prefix: prefix, namespace_boundary: boundary } = this.#names
-    const start = channel.startsWith(prefix) ? prefix.length : 0
-    const at = boundary === '' ? -1 : channel.indexOf(boundary, start)
-    if (at === -1) return { name: '', rest: channel }
-    return { name: channel.slice(start, at), rest: channel.slice(at + boundary.length) }
+    const { namespace } = splitChannel(this.#names, channel)
+    return namespace === '' ? this.#without : this.#byName.get(namespace)
   }
 }
 

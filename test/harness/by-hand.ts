@@ -45,7 +45,12 @@ export function hint(cluster: InProcessCluster, record: ControlRecord): void {
 }
 
 function hintEntry(record: ControlRecord): LogEntry {
-  return { key: Buffer.from(record.type === 'move' ? record.slot : record.worker), value: encodeControl(record) }
+  return { key: Buffer.from(keyOf(record)), value: encodeControl(record) }
+}
+
+function keyOf(record: ControlRecord): string {
+  if (record.type === 'config') return 'config'
+  return record.type === 'move' ? record.slot : record.worker
 }
 
 /** Moves a slot and waits until it has: `from` lets go in order when named, and is fenced otherwise. */

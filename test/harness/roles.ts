@@ -40,9 +40,9 @@ export interface ProxyOptions {
 
 /** A proxy that has not started. It gets no store, whatever else `env` holds. */
 export function buildProxy(env: Env, config: Config, options: ProxyOptions = {}): Proxy {
-  const { clock, random, log, logger, metrics } = env
+  const { clock, random, log, logger, metrics, faults } = env
   return new Proxy(
-    { clock, random, log, logger, metrics },
+    { clock, random, log, logger, metrics, faults },
     { ...place, config, calls: chat.calls, version: '0', files: Infinity, ended: () => {}, ...options },
   )
 }

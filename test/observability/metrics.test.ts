@@ -16,6 +16,8 @@ const bounded = [
   'command',
   'destination_version',
   'error',
+  // Those that somebody sets, so many at a time.
+  'fault',
   'kind',
   'method',
   'outcome',

@@ -9,6 +9,7 @@ import { createMetrics } from '../../observability/metrics.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Worker } from '../../worker/worker.ts'
+import { testFaults } from '../harness/env.ts'
 import { buildController, buildProxy, buildWorker } from '../harness/roles.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionEvents } from './connection.ts'
@@ -164,6 +165,7 @@ export class Processes {
   }
 
   #build(host: Host): Running {
+    const { config } = this.#world
     const env: StoreEnv = {
       clock: host.clock,
       random: host.random,
@@ -180,8 +182,8 @@ export class Processes {
       store: simulatedStore(this.#world.storeData, this.#world.network, host),
       logger: this.#world.logger.child({ host: host.name }),
       metrics,
+      faults: testFaults({ clock: host.clock, names: config.channel, kill: () => host.kill() }),
     }
-    const { config } = this.#world
     const version = this.#version
     switch (host.role) {
       case 'controller': {

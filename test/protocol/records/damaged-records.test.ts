@@ -97,7 +97,7 @@ const announced: StatusRecord[] = [
     violations: { v: 1 },
     closed: { client: 1, 3001: 2 },
   },
-  { ...beat, role: 'controller' },
+  { ...beat, role: 'controller', config: { revision: 3, rejected: 'r' } },
   { ...beat, role: 'engine' },
   { type: 'warmed', slot: 'default/0' as const, epoch: 1, worker: 'w' },
   { type: 'released', slot: 'default/0' as const, epoch: 1, worker: 'w', stoppedAt: 1 },
@@ -114,7 +114,12 @@ const announced: StatusRecord[] = [
   { type: 'halted', slot: 'default/0' as const, worker: 'w', reason: 'r' },
   { type: 'left', role: 'worker', id: 'w' },
 ]
-const hints: ControlRecord[] = [moved, { ...moved, announced: null }, { type: 'drain', term: 1, worker: 'w' }]
+const hints: ControlRecord[] = [
+  moved,
+  { ...moved, announced: null },
+  { type: 'drain', term: 1, worker: 'w' },
+  { type: 'config', term: 1, revision: 2, faults: [{ name: 'f', stage: 'db', seed: 1 }] },
+]
 
 const whole: Buffer[] = [
   encodeCommand({
