@@ -1,0 +1,44 @@
+import type { RolloutState } from './state.ts'
+
+/** What an analysis says so far. */
+export interface RunView {
+  phase: 'Running' | 'Successful' | 'Inconclusive' | 'Error' | 'Failed'
+  /** Of the metric that decided, in one line. */
+  message: string
+  /** Every metric was good at least once. */
+  isMeasured: boolean
+}
+
+/** What a rollout is shown of the cluster at one moment. */
+export interface Observation {
+  /** Version that serves, as the store has it. */
+  serving: string
+  /** Ids of the workers that live and can own slots, by version. */
+  workers: ReadonlyMap<string, readonly string[]>
+  /** Slots of the rollout's groups with a live owner, by its version; and all of them. */
+  slots: ReadonlyMap<string, number>
+  slotsTotal: number
+  /** Weight of this canary that placement has carried out: within a slot of it in each group, and nothing under way. */
+  settledAt: number | null
+  /** Workers of the canary that ended without a word since the last observation. */
+  crashes: number
+  /** Planned hand-offs that took longer than they may since the last observation. */
+  longPauses: number
+  /** Answers of webhooks, by `gateKey`; one that is not there has not been answered yet. */
+  gates: ReadonlyMap<string, boolean>
+  /** A `rollback` webhook answered that it is to be. */
+  isRollbackWanted: boolean
+  /** Analyses by their `runKey`. */
+  runs: ReadonlyMap<string, RunView>
+}
+
+/** Under which answers of the webhooks that a rollout waits for are found. */
+export function gateKey({ revision, attempt, step }: RolloutState, type: string): string {
+  return `${revision}.${attempt}/${step}/${type}`
+}
+
+/** Under which an analysis is found: the one beside the steps, or that of the present step. */
+export function runKey(state: RolloutState, which: 'background' | 'step'): string {
+  const { revision, attempt, step, backgroundRun } = state
+  return `${revision}.${attempt}/${which === 'background' ? `background-${backgroundRun}` : `step-${step}`}`
+}

@@ -1,0 +1,50 @@
+import { gateKey, runKey } from './observation.ts'
+import type { RunView } from './observation.ts'
+import type { HookType, RolloutSpec } from './spec.ts'
+import type { RolloutState } from './state.ts'
+import type { Turn } from './turn.ts'
+
+/** Placement has made a weight of this canary true. */
+export function isPlaced({ seen }: Turn, weight: number): boolean {
+  return seen.settledAt === weight
+}
+
+/** True when all webhooks of a type have agreed, or there are none; otherwise they are the gate that is waited for. */
+export function isOpen({ state, spec, seen }: Turn, type: HookType): boolean {
+  const isTrue = !spec.webhooks.some((hook) => hook.type === type) || seen.gates.get(gateKey(state, type)) === true
+  state.gate = isTrue ? null : type
+  return isTrue
+}
+
+/** A gate that a person or a system of theirs opens in its own time. */
+export function isPersonsGate(type: HookType | null): boolean {
+  return type !== null && type.startsWith('confirm-')
+}
+
+/** The analysis beside the steps, where one is to be. */
+export function backgroundRun({ state, spec, seen }: Turn): RunView | undefined {
+  return wantsBackground(state, spec) ? seen.runs.get(runKey(state, 'background')) : undefined
+}
+
+/** True while the analysis beside the steps is to run. */
+function wantsBackground(state: RolloutState, { background, steps }: RolloutSpec): boolean {
+  if (background === null || state.isFull || !state.hasTraffic) return false
+  if (state.mode !== 'stepping' && state.mode !== 'promoting') return false
+  return state.step >= Math.min(background.startingStep, steps.length)
+}
+
+/** True when nothing came nearer for too long, and only the cluster is waited for. */
+export function isLate(turn: Turn): boolean {
+  const { state, spec, now } = turn
+  if (state.hold !== null || isPersonsGate(state.gate) || isPatient(turn)) return false
+  return now - state.progressAt >= spec.progressDeadlineMs
+}
+
+/** Time is what it takes: a pause, or an analysis that measures. */
+function isPatient(turn: Turn): boolean {
+  const { state, spec } = turn
+  const type = state.mode === 'stepping' ? spec.steps[state.step]?.type : undefined
+  if (type === 'pause' || type === 'analysis') return true
+  const run = backgroundRun(turn)
+  return state.mode === 'promoting' && run?.phase === 'Running' && !run.isMeasured
+}
