@@ -29,15 +29,23 @@ export interface Running {
 
 type ProcessConfig = Pick<Config, 'shutdown' | 'log_level'> & { dev: Pick<Config['dev'], 'active'> }
 
-/** What a process tells its supervisor over IPC: what its start waits for, and once, that it serves. */
-export type LifeMessage = { type: 'waiting'; for: string } | { type: 'ready' }
+/**
+ * What a process tells its supervisor over IPC: what its start waits for, once that it serves, and that a signal told it
+ * to stop, which it does when the supervisor says so.
+ */
+export type LifeMessage = { type: 'waiting'; for: string } | { type: 'ready' } | { type: 'signalled' }
+
+/** What a supervisor answers to `signalled`, at once or when it is the process's turn. */
+export interface StopMessage {
+  type: 'stop'
+}
 
 /**
  * The life of a long-lived process around its work: logger, signals, errors that nobody caught. `start` does
  * the work's beginning and returns what stops it. Resolves once the process runs and said so to its supervisor.
  *
- * SIGTERM stops in order, a second one at once. Under a supervisor SIGINT and SIGHUP are ignored: a terminal sends them
- * to the whole process group, and it is the supervisor that orders the stop.
+ * SIGTERM stops in order, a second one at once. Under a supervisor SIGINT and SIGHUP are ignored, and SIGTERM waits for
+ * its word: any of them may have come to the whole process group, whose members have to stop one after the other.
  */
 export async function runProcess(
   name: string,
@@ -72,8 +80,10 @@ export async function runProcess(
     )
   }
   if (supervised) for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
-  onStopSignals(supervised ? ['SIGTERM'] : ['SIGTERM', 'SIGINT', 'SIGHUP'], stop, (signal) =>
-    process.exit(signalExitCode[signal as keyof typeof signalExitCode]),
+  onStopSignals(
+    supervised ? ['SIGTERM'] : ['SIGTERM', 'SIGINT', 'SIGHUP'],
+    (signal) => (supervised && process.connected ? whenSupervisorSays(() => stop(signal)) : stop(signal)),
+    (signal) => process.exit(signalExitCode[signal as keyof typeof signalExitCode]),
   )
 
   const services = new Services(logger)
@@ -92,6 +102,14 @@ export async function runProcess(
   }
   clearInterval(saying)
   process.send?.({ type: 'ready' } satisfies LifeMessage)
+}
+
+/** The answer comes at once to a process that was told alone. Without a supervisor it would end anyway (the lifeline). */
+function whenSupervisorSays(stop: () => void): void {
+  process.on('message', (message) => {
+    if ((message as StopMessage | null)?.type === 'stop') stop()
+  })
+  process.send?.({ type: 'signalled' } satisfies LifeMessage)
 }
 
 /** Says what a start waits for, until the interval that it returns is cleared. */

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { Logger } from 'pino'
-import type { LifeMessage } from '../../cluster/process.ts'
+import type { LifeMessage, StopMessage } from '../../cluster/process.ts'
 import { exitCodes, fatalStartCodes } from '../../platform/exit-codes.ts'
 import { BackOff } from './back-off.ts'
 
@@ -22,6 +22,12 @@ export interface ChildSpec {
 /** Time on top of its own deadline that a child has to end before it is killed. */
 export const killGraceMs = 1_000
 
+/**
+ * Time in which a signal that came to the whole process group reaches us too. A child that was told to stop while we were
+ * not was told alone: it stops, and is started anew.
+ */
+export const groupSignalMs = 250
+
 /** Keeps one process running until it is stopped. */
 export class SupervisedChild {
   /** Resolves when the process serves for the first time. */
@@ -37,6 +43,10 @@ export class SupervisedChild {
   #everReady = false
   #waitsFor: string | null = null
   #stopping = false
+  /** It is its turn. */
+  #isOrdered = false
+  /** It was told to stop by somebody, and waits for us. */
+  #isSignalled = false
 
   /** `gaveUp` gets the exit code of a process that cannot start and never has. */
   constructor(spec: ChildSpec, logger: Logger, gaveUp: (code: number) => void) {
@@ -73,8 +83,10 @@ export class SupervisedChild {
     this.#process = child
     this.#ended = ended
     let wasReady = false
+    this.#isSignalled = false
     child.on('message', (message) => {
       const said = message as LifeMessage | null
+      if (said?.type === 'signalled') this.#signalled(child)
       if (said?.type === 'waiting') this.#waitsFor = said.for
       if (said?.type !== 'ready') return
       wasReady = true
@@ -106,6 +118,12 @@ export class SupervisedChild {
     this.#restart = setTimeout(() => this.start(), delayMs)
   }
 
+  #signalled(child: ChildProcess): void {
+    this.#isSignalled = true
+    if (this.#isOrdered) return sayStop(child)
+    setTimeout(() => this.#stopping || sayStop(child), groupSignalMs)
+  }
+
   /** From now on the process is not started anew when it ends. */
   leaveEnded(): void {
     this.#stopping = true
@@ -114,7 +132,11 @@ export class SupervisedChild {
 
   /** Asks the process to stop and waits for its end; kills it when `deadlineMs` and a grace have passed. */
   async stop(deadlineMs: number): Promise<void> {
-    this.#abandon('SIGTERM')
+    this.leaveEnded()
+    this.#isOrdered = true
+    // A second signal would end it at once.
+    if (this.#process && this.#isSignalled) sayStop(this.#process)
+    else this.#process?.kill('SIGTERM')
     const killing = setTimeout(() => {
       this.#logger.error('did not stop in time, killed')
       this.kill()
@@ -125,11 +147,11 @@ export class SupervisedChild {
 
   /** Ends the process at once, for good. */
   kill(): void {
-    this.#abandon('SIGKILL')
-  }
-
-  #abandon(signal: NodeJS.Signals): void {
     this.leaveEnded()
-    this.#process?.kill(signal)
+    this.#process?.kill('SIGKILL')
   }
+}
+
+function sayStop(child: ChildProcess): void {
+  if (child.connected) child.send({ type: 'stop' } satisfies StopMessage)
 }

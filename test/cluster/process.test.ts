@@ -4,11 +4,13 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
 import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
 import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
+import { sameSignalMs } from '../../platform/signals.ts'
 import { ended, environment } from '../support/command.ts'
 import { until } from '../support/until.ts'
 
@@ -17,6 +19,8 @@ const fixture = fileURLToPath(new URL('fixtures/process.ts', import.meta.url))
 interface Started {
   process: ChildProcess
   stderr: () => string
+  /** Types of the messages that it sent. */
+  said: () => string[]
 }
 
 /** Runs the fixture, which does as `does` says. */
@@ -28,14 +32,14 @@ function start(t: Test, does: string, env: Record<string, string> = {}): Started
   t.teardown(() => child.kill('SIGKILL'))
   let stderr = ''
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-  return { process: child, stderr: () => stderr }
+  const said: string[] = []
+  child.on('message', (message) => said.push((message as { type: string }).type))
+  return { process: child, stderr: () => stderr, said: () => said }
 }
 
 async function ready(t: Test, does: string, env?: Record<string, string>): Promise<Started> {
   const started = start(t, does, env)
-  let isReady = false
-  started.process.on('message', (message) => (isReady ||= (message as { type: string }).type === 'ready'))
-  await until('ready', () => isReady)
+  await until('ready', () => started.said().includes('ready'))
   return started
 }
 
@@ -66,12 +70,24 @@ void t.test('a stop that takes too long is given up', async (t) => {
 })
 
 void t.test('under a supervisor a terminal is not heard', async (t) => {
-  const { process, stderr } = await ready(t, 'stop', supervised)
+  const { process, stderr, said } = await ready(t, 'stop', supervised)
   process.kill('SIGINT')
   process.kill('SIGHUP')
   process.kill('SIGTERM')
+  await until('it asks', () => said().includes('signalled'))
+  t.equal(process.exitCode, null, 'the signal may have come to the whole group')
+  process.send({ type: 'stop' })
   t.same(await ended(process), { code: exitCodes.ok, signal: null })
   t.match(stderr(), /"reason":"SIGTERM"/)
+})
+
+void t.test('under a supervisor that says nothing a second signal ends it all the same', async (t) => {
+  const { process, said } = await ready(t, 'stop', supervised)
+  process.kill('SIGTERM')
+  await until('it asks', () => said().includes('signalled'))
+  await setTimeout(sameSignalMs)
+  process.kill('SIGTERM')
+  t.same(await ended(process), { code: signalExitCode.SIGTERM, signal: null })
 })
 
 void t.test('a process stops by itself when it has nothing left to do', async (t) => {

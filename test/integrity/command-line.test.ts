@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Centrifuge } from 'centrifuge'
 import { jwtVerify } from 'jose'
 import t from 'tap'
+import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import { freePort } from '../../compose/services/free-port.ts'
 import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
@@ -215,13 +216,18 @@ void t.test('another version gets slots only when none of the serving one lives,
   for (const { pid } of serving) signalIfRunning(pid, 'SIGCONT')
 })
 
-void t.test('Ctrl-C stops everything in order: clients are let go first, the engine ends last', async (t) => {
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  void t.test(`${signal} to the whole process group stops everything in order`, (t) => stopsInOrder(t, signal))
+}
+
+/** Clients are let go first, the engine ends last. */
+async function stopsInOrder(t: Test, signal: NodeJS.Signals): Promise<void> {
   await using cluster = await startCluster({ ownGroup: true })
   const children = await cluster.children()
   const order: Role[] = ['proxy', 'worker', 'controller', 'engine']
   t.strictSame(new Set(children.map(roleOf)), new Set(order))
   t.equal(children.length, 5, 'one of each, and two workers')
-  cluster.running.interrupt()
+  cluster.running.signalGroup(signal)
   await until(
     'all processes to end',
     async () => {
@@ -236,19 +242,20 @@ void t.test('Ctrl-C stops everything in order: clients are let go first, the eng
     15_000,
   )
   t.strictSame(await cluster.running.exited, { code: exitCodes.ok, signal: null })
-})
+  t.notMatch(cluster.output, /\b(?:ERROR|FATAL)\b/, 'nobody missed somebody who went before')
+}
 
 void t.test('a second Ctrl-C stops everything at once', async (t) => {
   await using cluster = await startCluster({ ownGroup: true })
   const children = (await cluster.children()).map(({ pid }) => pid)
   // A frozen child holds up the orderly way.
   process.kill(await cluster.pid('proxy'), 'SIGSTOP')
-  cluster.running.interrupt()
+  cluster.running.signalGroup('SIGINT')
   await cluster.running.line('stopping', 5_000)
   // Within that time it would count as the first once more.
   await sleep(sameSignalMs + 100)
   const at = performance.now()
-  cluster.running.interrupt()
+  cluster.running.signalGroup('SIGINT')
   t.strictSame(await cluster.running.exited, { code: signalExitCode.SIGINT, signal: null })
   t.ok(performance.now() - at < 1_000)
   await allEnded(children, 1_000)

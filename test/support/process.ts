@@ -92,9 +92,9 @@ export class Running implements AsyncDisposable {
     this.child.kill(signal)
   }
 
-  /** What Ctrl-C does in a terminal: everything in the process group gets it. Only for one with its own group. */
-  interrupt(): void {
-    process.kill(-this.pid, 'SIGINT')
+  /** Everything in its process group gets it, as from a terminal's Ctrl-C. Only for one with its own group. */
+  signalGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal)
   }
 
   /** Tells it to end, and kills it when it does not. */

@@ -47,6 +47,8 @@ function supervise(t: Test, groups: string[][]): Supervised {
   const child = spawn(process.execPath, [path('supervise.ts'), JSON.stringify(specs)], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
+    // A process group of its own, as a shell gives it one.
+    detached: true,
   })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
@@ -106,6 +108,30 @@ void t.test('stops in order, and a signal that comes twice at once counts once',
     stopped.map((entry) => entry.name),
     ['proxy', 'worker', 'engine'],
   )
+})
+
+void t.test('stops in order also when the signal comes to the whole process group', async (t) => {
+  const cluster = supervise(t, [['engine ready asks'], ['worker ready asks'], ['proxy ready asks']])
+  await cluster.started()
+  process.kill(-cluster.process.pid!, 'SIGTERM')
+  t.same(await ended(cluster.process), { code: exitCodes.ok, signal: null })
+  t.same(
+    cluster.journal().flatMap(({ name, what }) => (what === 'stopped' ? name : [])),
+    ['proxy', 'worker', 'engine'],
+  )
+})
+
+void t.test('a child that alone is told to stop does, and is started anew', async (t) => {
+  const cluster = supervise(t, [['engine ready asks'], ['worker ready asks']])
+  await cluster.started()
+  process.kill(cluster.pidOf('worker'), 'SIGTERM')
+  await until('it is back', () => starts(cluster.journal(), 'worker').length === 2)
+  t.same(
+    cluster.journal().flatMap(({ name, what }) => (what === 'stopped' ? name : [])),
+    ['worker'],
+  )
+  cluster.process.kill('SIGTERM')
+  t.same(await ended(cluster.process), { code: exitCodes.ok, signal: null })
 })
 
 void t.test('a second signal kills all of it at once', async (t) => {
