@@ -222,6 +222,70 @@ export interface MessageQuery {
 /** Of a proxy instance: it lives; it was declared dead and its traces are being removed; nothing of it is left. */
 export type InstanceState = 'live' | 'retired' | 'gone'
 
+/** What controllers keep as a whole: a resource, how far a rollout is, a fault. */
+export interface Document {
+  /** What it is; names are unique in it. */
+  kind: string
+  /** Compared as bytes. */
+  name: string
+  /** 1 for the first that ever was of this kind and name; rises by one with each write, a deletion included. */
+  revision: number
+  /** JSON text, of `documentBytesMax` bytes at most. */
+  body: string
+  /** Milliseconds since 1970 when it was written, by the store's clock. */
+  time: number
+}
+
+/** A document as it was; the body is null where that revision deleted it. */
+export type DocumentRevision = Omit<Document, 'body'> & { body: string | null }
+
+/** A document that is to be as given. */
+export interface DocumentWrite {
+  /** As in Document. */
+  kind: string
+  /** As in Document. */
+  name: string
+  /** Revision that it was seen at, 0 where there was none. */
+  seen: number
+  /** Null deletes it. */
+  body: string | null
+}
+
+/** Who did what to the cluster. */
+export interface AuditEntry {
+  /** Who asked: a role, and the name that they gave. */
+  who: string
+  /** What was done, in a word or two. */
+  what: string
+  /** To what. */
+  target: string
+  /** JSON text of what was there; null where there was nothing. */
+  before: string | null
+  /** JSON text of what is there since; null where nothing is. */
+  after: string | null
+}
+
+/** An entry as it is kept. */
+export interface AuditRecord extends AuditEntry {
+  /** Rises with each entry. */
+  id: number
+  /** Milliseconds since 1970, by the store's clock. */
+  time: number
+}
+
+/** Documents that are written together, and what is to be said of it. */
+export interface DocumentChange {
+  /** No two of them name the same document. */
+  writes: DocumentWrite[]
+  /** Of the leader that writes; null for what needs no leader. */
+  term: number | null
+  /** Kept with the change; null where nobody asked for it. */
+  audit: AuditEntry | null
+}
+
+/** `conflict`: a document is not as it was seen. `fenced`: another term has begun. Nothing was changed in both cases. */
+export type DocumentsResult = 'written' | 'conflict' | 'fenced'
+
 /** Who leads among the controllers, as the store says. */
 export interface Leadership {
   /** Rises with each leader; hints of a lower term are void. */
@@ -293,6 +357,18 @@ export interface Store {
   servingVersion(): Promise<string | null>
   /** Compare-and-set; false when it was another than `seen`. */
   setServingVersion(seen: string | null, version: string): Promise<boolean>
+
+  /** Documents of a kind, by name. */
+  documents(kind: string): Promise<Document[]>
+  /**
+   * Compare-and-set for all of them together. Rejects with `refused` for one that is too large (document-size.ts). Keeps
+   * the newest `documentRevisionsKept` revisions of each, and the newest `auditKept` entries.
+   */
+  putDocuments(change: DocumentChange): Promise<DocumentsResult>
+  /** Revisions of a document, newest first, its deletions among them. */
+  documentHistory(kind: string, name: string, limit: number): Promise<DocumentRevision[]>
+  /** Entries below an id (null: any), newest first. */
+  audit(before: number | null, limit: number): Promise<AuditRecord[]>
 
   /** Registers instances that are not known yet as live. */
   registerInstances(ids: string[]): Promise<void>

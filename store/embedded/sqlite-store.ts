@@ -4,6 +4,7 @@ import type { Store } from '../store.ts'
 import { Channels } from './channels.ts'
 import { Cluster } from './cluster.ts'
 import { Commits } from './commits.ts'
+import { Documents } from './documents.ts'
 import { Leases } from './leases.ts'
 
 /** The requests of the seam that SQLite answers, by name. */
@@ -26,6 +27,9 @@ const reads: ReadonlySet<StoreRequest> = new Set<StoreRequest>([
   'idempotent',
   'messages',
   'servingVersion',
+  'documents',
+  'documentHistory',
+  'audit',
   'instances',
 ])
 
@@ -42,6 +46,7 @@ export class SqliteStore {
     const commits = new Commits(sql, leases)
     const channels = new Channels(sql)
     const cluster = new Cluster(sql, now)
+    const documents = new Documents(sql, now)
     this.#handlers = {
       createGroup: (...values) => leases.createGroup(...values),
       leases: () => leases.leases(),
@@ -58,6 +63,10 @@ export class SqliteStore {
       messages: (...values) => channels.messages(...values),
       servingVersion: () => cluster.servingVersion(),
       setServingVersion: (...values) => cluster.setServingVersion(...values),
+      documents: (...values) => documents.documents(...values),
+      putDocuments: (...values) => documents.putDocuments(...values),
+      documentHistory: (...values) => documents.documentHistory(...values),
+      audit: (...values) => documents.audit(...values),
       registerInstances: (...values) => cluster.registerInstances(...values),
       moveInstance: (...values) => cluster.moveInstance(...values),
       instances: () => cluster.instances(),

@@ -103,6 +103,36 @@ export const storeMigrations: readonly string[] = [
   CREATE TABLE instance (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
   "ALTER TABLE lease ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
+  `
+  -- One that was deleted stays, without a body: its revisions go on from there.
+  CREATE TABLE document (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    body TEXT,
+    written_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE document_revision (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    body TEXT,
+    written_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, name, revision)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    written_at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    what TEXT NOT NULL,
+    target TEXT NOT NULL,
+    before TEXT,
+    after TEXT
+  ) STRICT;
+  `,
 ]
 
 /** Brings the tables up to the newest version, each step in a transaction of its own. */

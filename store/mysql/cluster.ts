@@ -1,12 +1,10 @@
 import type { InstanceState, Leadership } from '../store.ts'
+import { now } from './clock.ts'
 import type { Database } from './database.ts'
 import { Failure } from './errors.ts'
 import { integer, metOf, rowsOf, text } from './rows.ts'
 import { sql } from './sql.ts'
 import { transaction, transactionPrefix } from './transaction.ts'
-
-/** The database's clock in milliseconds since 1970, whatever its time zone. */
-const now = sql`(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)`
 
 const states: readonly string[] = ['live', 'retired', 'gone'] satisfies InstanceState[]
 

@@ -16,6 +16,9 @@ const runtimePrivileges = {
   serving: 'SELECT, INSERT, UPDATE',
   leader: 'SELECT, UPDATE',
   proxy_instance: 'SELECT, INSERT, UPDATE',
+  document: 'SELECT, INSERT, UPDATE',
+  document_revision: 'SELECT, INSERT, DELETE',
+  audit: 'SELECT, INSERT, DELETE',
 } as const
 
 /** What `holdfast migrate` does, in the whole database. */

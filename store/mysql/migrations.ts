@@ -126,4 +126,35 @@ export const migrations: readonly Migration[] = [
     compatibleFrom: 1,
     statements: ["ALTER TABLE lease ADD COLUMN origin VARBINARY(255) NOT NULL DEFAULT ''"],
   },
+  {
+    compatibleFrom: 1,
+    statements: [
+      // One that was deleted stays, without a body: its revisions go on from there.
+      `CREATE TABLE document (
+        kind VARBINARY(64) NOT NULL,
+        name VARBINARY(255) NOT NULL,
+        revision BIGINT NOT NULL,
+        body MEDIUMBLOB,
+        written_at BIGINT NOT NULL,
+        PRIMARY KEY (kind, name)
+      ) ENGINE=InnoDB`,
+      `CREATE TABLE document_revision (
+        kind VARBINARY(64) NOT NULL,
+        name VARBINARY(255) NOT NULL,
+        revision BIGINT NOT NULL,
+        body MEDIUMBLOB,
+        written_at BIGINT NOT NULL,
+        PRIMARY KEY (kind, name, revision)
+      ) ENGINE=InnoDB`,
+      `CREATE TABLE audit (
+        id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+        written_at BIGINT NOT NULL,
+        who VARBINARY(255) NOT NULL,
+        what VARBINARY(255) NOT NULL,
+        target VARBINARY(1024) NOT NULL,
+        before_body MEDIUMBLOB,
+        after_body MEDIUMBLOB
+      ) ENGINE=InnoDB`,
+    ],
+  },
 ]

@@ -3,6 +3,7 @@ import { Channels } from './channels.ts'
 import { Cluster } from './cluster.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { Database } from './database.ts'
+import { Documents } from './documents.ts'
 import { storeErrorOf } from './errors.ts'
 import { noEvents, type MysqlEvents } from './events.ts'
 import { Leases } from './leases.ts'
@@ -23,6 +24,7 @@ export function openMysqlStore(url: string, events: MysqlEvents = noEvents): Sto
   const prunes = new Prunes(database)
   const channels = new Channels(database)
   const cluster = new Cluster(database)
+  const documents = new Documents(database)
   return {
     migrate: told(async () => {
       await database.watch(() => migrate(target))
@@ -43,6 +45,10 @@ export function openMysqlStore(url: string, events: MysqlEvents = noEvents): Sto
     messages: told((...values) => channels.messages(...values)),
     servingVersion: told(() => cluster.servingVersion()),
     setServingVersion: told((...values) => cluster.setServingVersion(...values)),
+    documents: told((...values) => documents.documents(...values)),
+    putDocuments: told((...values) => documents.putDocuments(...values)),
+    documentHistory: told((...values) => documents.documentHistory(...values)),
+    audit: told((...values) => documents.audit(...values)),
     registerInstances: told((...values) => cluster.registerInstances(...values)),
     moveInstance: told((...values) => cluster.moveInstance(...values)),
     instances: told(() => cluster.instances()),

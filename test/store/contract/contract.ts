@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import { channelsContract } from './channels.ts'
 import { clusterContract } from './cluster.ts'
 import { commitsContract } from './commits.ts'
+import { documentsContract } from './documents.ts'
 import { leasesContract } from './leases.ts'
 import type { Check, MadeStore } from './rows.ts'
 
@@ -22,4 +23,5 @@ export function storeContract(t: Test, name: string, make: (t: Test) => Promise<
   commitsContract(check)
   channelsContract(check)
   clusterContract(check)
+  documentsContract(check)
 }
