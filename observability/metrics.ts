@@ -110,6 +110,9 @@ export function createMetrics(registry = new Registry()) {
     handoffs: counter('handoffs_total', 'Slots moved', ['result']),
     handoffPause: histogram('handoff_pause_seconds', 'Old owner stopped to new owner started', ['kind']),
     retired: counter('instances_retired_total', 'Proxy instances declared dead'),
+    analysisMeasurements: counter('analysis_measurements_total', 'Measurements of analyses, by what came of them', [
+      'phase',
+    ]),
     httpDuration: histogram('http_request_duration_seconds', 'HTTP requests', ['route', 'status']),
 
     // every process that talks to Kafka
