@@ -1,21 +1,27 @@
+import type { Config } from '../config/config.ts'
 import type { TopicSpec } from '../log/log.ts'
 import {
   commandTopic,
   controlTopic,
-  defaultGroup,
   heartbeatPartitions,
   heartbeatTopic,
   inboxTopic,
   statusTopic,
 } from '../protocol/records/topics.ts'
+import { slotGroups } from './slot-groups.ts'
 
-/** The topics of a cluster with so many slots and inbox partitions: what every process makes sure of when it starts. */
-export function clusterTopics(slots: number, inboxPartitions: number): TopicSpec[] {
+/** The topics of a cluster: what every process makes sure of when it starts. */
+export function clusterTopics(config: Config): TopicSpec[] {
   return [
-    { name: commandTopic(defaultGroup), partitions: slots, compacted: false, partitionsKey: 'topics.slots' },
+    ...slotGroups(config).map(({ name, slots, slotsKey }) => ({
+      name: commandTopic(name),
+      partitions: slots,
+      compacted: false,
+      partitionsKey: slotsKey,
+    })),
     {
       name: inboxTopic,
-      partitions: inboxPartitions,
+      partitions: config.topics.inbox_partitions,
       compacted: false,
       partitionsKey: 'topics.inbox_partitions',
     },

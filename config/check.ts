@@ -2,13 +2,14 @@ import { resolve } from 'node:path'
 import { parseKafkaUrl } from '../log/kafka/url.ts'
 import { parseNetworks } from '../platform/networks.ts'
 import { parseMysqlUrl } from '../store/mysql/url.ts'
-import { embeddedDirectory, logUrl, storeUrl } from './config.ts'
+import { embeddedDirectory, logUrl, slotCount, storeUrl } from './config.ts'
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
 import { ConfigError } from './errors.ts'
 import { getPath } from './keys.ts'
 import { normalOriginPattern } from './origin-pattern.ts'
 import { compilePattern } from './pattern.ts'
+import { slotsMax } from './schema.ts'
 
 /** Pairs of durations; the first must be shorter than the second. */
 export const shorterDurations: readonly (readonly [string, string])[] = [
@@ -28,6 +29,25 @@ export function checkConfig(config: Config): void {
   for (const [index, namespace] of config.channel.namespaces.entries()) {
     checkChannelOptions(`channel.namespaces[${index}]`, namespace)
   }
+  checkGroups(config)
+}
+
+function checkGroups(config: Config): void {
+  const known = new Set(config.channel.namespaces.map(({ name }) => name))
+  const groupOf = new Map<string, string>()
+  for (const [index, { name: group, namespaces }] of config.topics.groups.entries()) {
+    const path = `topics.groups[${index}].namespaces`
+    if (namespaces.length === 0) throw new ConfigError(`${path}: ${group} needs at least one namespace`)
+    for (const namespace of namespaces) {
+      if (!known.has(namespace)) throw new ConfigError(`${path}: ${namespace} is not in channel.namespaces`)
+      const other = groupOf.get(namespace)
+      if (other !== undefined) throw new ConfigError(`${path}: ${namespace} is in the group ${other} already`)
+      groupOf.set(namespace, group)
+    }
+  }
+  const slots = config.topics.groups.reduce((sum, group) => sum + group.slots, slotCount(config))
+  if (slots > slotsMax)
+    throw new ConfigError(`topics.groups: ${slots} slots with those of default, at most ${slotsMax}`)
 }
 
 function checkUrls(config: Config): void {

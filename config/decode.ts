@@ -18,8 +18,8 @@ export function allowedText({ kind, schema }: ConfigKey): string {
       return schema.enum!.join(', ')
     case 'texts':
       return 'a list of texts (in the environment JSON, or separated by commas)'
-    case 'namespaces':
-      return 'a list of namespaces (in the environment and in flags: JSON)'
+    case 'items':
+      return `${schema.allowed} (in the environment and in flags: JSON)`
     case 'text':
       return schema.allowed ?? 'a text'
     default:
@@ -67,7 +67,7 @@ function convert({ kind }: ConfigKey, raw: unknown): unknown {
       return texts(raw)
     case 'text':
     case 'choice':
-    case 'namespaces':
+    case 'items':
       return raw
     default:
       return kind satisfies never

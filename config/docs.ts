@@ -51,7 +51,9 @@ export function configDocs(): string {
     Object.groupBy(configKeys, ({ path }) => (path.includes('.') ? path.slice(0, path.indexOf('.')) : 'general')),
   )
   const pages = sections.map(([name, keys]) => `\n## ${name}\n\n${table(keys ?? [], true)}\n`)
-  const namespaces = configKeys.find((key) => key.kind === 'namespaces')!
-  const namespaceKeys = table(keysOf(namespaces.schema.items!.properties!), false)
-  return `${heading}${pages.join('')}\n## ${namespaces.path}[]\n\n${namespaceKeys}\n`
+  const lists = configKeys.filter((key) => key.kind === 'items')
+  const items = lists.map(
+    ({ path, schema }) => `\n## ${path}[]\n\n${table(keysOf(schema.items!.properties!), false)}\n`,
+  )
+  return `${heading}${pages.join('')}${items.join('')}`
 }

@@ -1,7 +1,7 @@
 import { configSchema } from './schema.ts'
 import type { Config } from './schema.ts'
 
-type KeyKind = 'text' | 'integer' | 'duration' | 'toggle' | 'choice' | 'texts' | 'namespaces'
+type KeyKind = 'text' | 'integer' | 'duration' | 'toggle' | 'choice' | 'texts' | 'items'
 
 /** A setting: one leaf of the schema. */
 export interface ConfigKey {
@@ -46,7 +46,7 @@ export interface Leaf {
 function kindOf(leaf: Leaf): KeyKind {
   if (leaf.duration) return 'duration'
   if (leaf.enum) return 'choice'
-  if (leaf.type === 'array') return leaf.items?.properties ? 'namespaces' : 'texts'
+  if (leaf.type === 'array') return leaf.items?.properties ? 'items' : 'texts'
   if (leaf.type === 'boolean') return 'toggle'
   return leaf.type === 'integer' ? 'integer' : 'text'
 }

@@ -15,7 +15,7 @@ function printable(key: ConfigKey, value: unknown): unknown {
   if (key.secret) return value === '' ? '' : hidden
   if (key.url) return redactUrl(value as string)
   if (key.kind === 'duration') return formatDuration(value as number)
-  if (key.kind !== 'namespaces') return value
+  if (key.kind !== 'items') return value
   const keys = keysOf(key.schema.items!.properties!)
   return (value as unknown[]).map((item) => printableTree(keys, item))
 }

@@ -15,6 +15,9 @@ function durationMs(text: string): number {
   return ms
 }
 
+/** Slots of a cluster at most: one worker may have to own, and to announce, all of them. */
+export const slotsMax = 1_024
+
 const text = (initial: string, description: string) => Type.String({ default: initial, description })
 
 /** A value that is never printed and never a flag; `NAME_FILE` in the environment names a file that holds it. */
@@ -91,6 +94,21 @@ const namespace = Type.Object({
     allowed: '2 to 64 letters, digits, "-", "_" or "."',
   }),
   ...channelOptions,
+})
+
+const slotGroup = Type.Object({
+  name: Type.String({
+    default: '',
+    description: 'Of the group: its slots are `NAME/0` and on, its commands the topic `holdfast.commands.NAME`.',
+    pattern: '^(?!default$)[a-zA-Z0-9][-a-zA-Z0-9_]{0,62}$',
+    allowed:
+      '1 to 63 letters, digits, "-" or "_", a letter or digit first; not "default", whose slots are topics.slots',
+  }),
+  slots: integer(8, [1, slotsMax], 'Slots of the group. Fixed once the cluster has started with it.'),
+  namespaces: Type.Array(Type.String({ minLength: 1 }), {
+    default: [],
+    description: 'Namespaces whose channels it has. One that was used belongs to its group for good.',
+  }),
 })
 
 /**
@@ -269,6 +287,7 @@ export const configSchema = Type.Object({
     namespaces: Type.Array(namespace, {
       default: [],
       description: 'A list of namespaces: each has a name and the options of channel.without_namespace.',
+      allowed: 'a list of namespaces',
     }),
   }),
   websocket: Type.Object({
@@ -325,9 +344,14 @@ export const configSchema = Type.Object({
   topics: Type.Object({
     slots: integer(
       0,
-      [0, 1_024],
+      [0, slotsMax],
       'Slots of the default group; 0 stands for 64 on Kafka, 16 embedded. Fixed once the cluster has started.',
     ),
+    groups: Type.Array(slotGroup, {
+      default: [],
+      description: `A list of slot groups beside the default one, which has all other channels: a version of the workers can have the rooms of one and no others. All groups have ${slotsMax} slots at most.`,
+      allowed: 'a list of slot groups',
+    }),
     inbox_partitions: integer(16, [1, 1_024], 'Partitions of the inbox topic. Fixed once the cluster has started.'),
     retention: duration(
       '1h',

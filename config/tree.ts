@@ -74,20 +74,20 @@ function readTree(
 const isEmptyNothing = (key: ConfigKey | undefined): boolean => key?.kind === 'integer' || key?.kind === 'duration'
 
 function decodeKey(key: ConfigKey, raw: unknown, path: string, source: string, sink: Sink): unknown {
-  if (key.kind !== 'namespaces') return decode({ ...key, path }, raw, source)
+  if (key.kind !== 'items') return decode({ ...key, path }, raw, source)
   const list = typeof raw === 'string' ? parseJson(raw) : raw
   if (!Array.isArray(list) || !list.every(isMapping)) refuse(key, raw, source)
   const keys = keysOf(key.schema.items!.properties!)
   const names = new Set<unknown>()
   return list.map((item, index) => {
-    const namespace = defaultsOf(keys)
-    const set: Sink['set'] = ({ path }, value) => (namespace[path] = value)
+    const made = defaultsOf(keys)
+    const set: Sink['set'] = ({ path }, value) => (made[path] = value)
     readTree(item, keys, `${path}[${index}].`, source, { set, warn: sink.warn })
-    const { name } = namespace
+    const { name } = made
     if (name === '') throw new ConfigError(`${path}[${index}].name (${source}): missing`)
     if (names.has(name)) throw new ConfigError(`${path}[${index}].name (${source}): ${String(name)} is there twice`)
     names.add(name)
-    return namespace
+    return made
   })
 }
 

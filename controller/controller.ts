@@ -1,16 +1,13 @@
 import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
+import { checkNamespaces, pinGroups } from '../cluster/pin-groups.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
-import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
 import type { Address, ProxyBeat } from '../protocol/records/heartbeat.ts'
 import type { StatusRecord } from '../protocol/records/status.ts'
-import { defaultGroup } from '../protocol/records/topics.ts'
-import { slotId } from '../protocol/slot.ts'
 import { StoreError } from '../store/errors.ts'
-import { pinSlots } from '../store/slots.ts'
 import type { Lease } from '../store/store.ts'
 import type { ControlPlane } from './api/control-plane.ts'
 import { Hints } from './leading/hints.ts'
@@ -97,7 +94,7 @@ export class Controller implements ControlPlane {
     this.#moves = new Moves(env, this.#hints, this.#announced)
     const instances = new Instances(env, {
       controller: this.id,
-      slots: Array.from({ length: slotCount(config) }, (_, partition) => slotId(defaultGroup, partition)),
+      slots: () => this.leases.map(({ slot }) => slot),
       inboxPartitions: config.topics.inbox_partitions,
     })
     this.#burials = new Burials(env, config, this.members, instances)
@@ -112,14 +109,14 @@ export class Controller implements ControlPlane {
     }))
   }
 
-  /** Rejects when the topics or the slot group are laid out otherwise than configured. */
+  /** Rejects when the topics or the slot groups are laid out otherwise than configured. */
   async start(): Promise<void> {
     const { config } = this.#options
     const { clock, log, store } = this.#env
-    const slots = slotCount(config)
     const begin = async () => {
+      await checkNamespaces(store, config)
       await log.createTopics(this.#housekeeping.topics.wanted)
-      await pinSlots(store, defaultGroup, slots, this.id)
+      await pinGroups(store, config, this.id)
       return this.#hearing.places()
     }
     const places = await untilAnswered(this.#env, begin, () => this.#isStopped)

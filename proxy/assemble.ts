@@ -1,5 +1,5 @@
 import type { Env } from '../cluster/env.ts'
-import { slotCount } from '../config/config.ts'
+import { ChannelSlots } from '../cluster/slot-groups.ts'
 import type { Config } from '../config/config.ts'
 import type { App } from '../protocol/app/contract.ts'
 import { partitionOf } from '../protocol/partition.ts'
@@ -73,10 +73,11 @@ export function assemble(env: Env, options: AssembleOptions): Parts {
   const subscriptions = new Subscriptions(client.channel_limit, client.user_channel_limit)
   const ends = sessionsOptions(config, () => hub)
   const sessions = new Sessions(env, ends, limits, subscriptions, output)
+  const slots = new ChannelSlots(config)
   const uplink = new Uplink(env, {
     instance,
     producer,
-    slots: slotCount(config),
+    slotOf: (channel) => slots.of(channel),
     inFlight: { commands: config.proxy.in_flight_max, bytes: config.proxy.in_flight_bytes_max },
     replyDeadlineMs: client.reply_deadline,
     settled: (work, n, outcome) => {

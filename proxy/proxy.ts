@@ -3,7 +3,6 @@ import type { Env } from '../cluster/env.ts'
 import { FollowedConfig } from '../cluster/followed-config.ts'
 import { clusterTopics } from '../cluster/topics.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
-import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { LogError } from '../log/errors.ts'
 import type { Timer } from '../platform/clock.ts'
@@ -112,7 +111,7 @@ export class Proxy implements Behind {
     const { config } = this.#options
     const { clock, log } = this.#env
     const begin = async () => {
-      await log.createTopics(clusterTopics(slotCount(config), config.topics.inbox_partitions))
+      await log.createTopics(clusterTopics(config))
       return log.range(inboxTopic, partitionOf(this.id, config.topics.inbox_partitions))
     }
     const range = await untilAnswered(this.#env, begin, () => this.#isStopped)

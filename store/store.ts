@@ -312,6 +312,10 @@ export interface Store {
    * another. A group that exists stays as it is.
    */
   createGroup(group: string, slots: number, origin: string): Promise<number>
+  /** Notes the group of each namespace that has none yet; whichever has one keeps it, for good. */
+  pinNamespaces(groups: { namespace: string; group: string }[]): Promise<void>
+  /** The group of each namespace that was noted, by name. */
+  namespaces(): Promise<{ namespace: string; group: string }[]>
   /** The leases of all slots of all groups, as they are now. */
   leases(): Promise<Lease[]>
   /** Read so that no commit under way can still change it afterwards: used to learn the outcome of a commit. */

@@ -2,9 +2,10 @@ import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
 import { followDecoded } from '../cluster/follow.ts'
 import { FollowedConfig } from '../cluster/followed-config.ts'
+import { checkNamespaces } from '../cluster/pin-groups.ts'
+import { slotGroups } from '../cluster/slot-groups.ts'
 import { clusterTopics } from '../cluster/topics.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
-import { slotCount } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import type { LogRange, LogReader } from '../log/log.ts'
 import type { Timer } from '../platform/clock.ts'
@@ -14,7 +15,7 @@ import { decodeControl } from '../protocol/records/control.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
 import type { Address, WorkerState } from '../protocol/records/heartbeat.ts'
 import { decodeStatus } from '../protocol/records/status.ts'
-import { commandTopic, controlTopic, defaultGroup, inboxTopic, statusTopic } from '../protocol/records/topics.ts'
+import { commandTopic, controlTopic, inboxTopic, statusTopic } from '../protocol/records/topics.ts'
 import { Lanes } from './emit/lanes.ts'
 import { Reads } from './emit/reads.ts'
 import { Ownership } from './ownership.ts'
@@ -110,11 +111,13 @@ export class Worker {
   /** Resolves when the worker is known to the cluster. Rejects when the log or store is laid out otherwise. */
   async start(): Promise<void> {
     const { config } = this.#options
-    const { log, clock } = this.#env
+    const { log, clock, store } = this.#env
     const begin = async () => {
-      await log.createTopics(clusterTopics(slotCount(config), config.topics.inbox_partitions))
-      // The last two so that the first slot does not wait for the log to find its leaders.
-      const topics = [statusTopic, controlTopic, inboxTopic, commandTopic(defaultGroup)]
+      await checkNamespaces(store, config)
+      await log.createTopics(clusterTopics(config))
+      // All but two so that the first slot of each group does not wait for the log to find its leaders.
+      const groups = slotGroups(config).map(({ name }) => commandTopic(name))
+      const topics = [statusTopic, controlTopic, inboxTopic, ...groups]
       return Promise.all(topics.map((topic) => log.range(topic, 0)))
     }
     const ranges = await untilAnswered(this.#env, begin, () => this.#isStopped)

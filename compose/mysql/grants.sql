@@ -1,6 +1,7 @@
 -- What workers and controllers may do, as store/mysql/grants.ts has it.
 GRANT SELECT ON `holdfast`.`schema_version` TO 'holdfast'@'%';
 GRANT SELECT, INSERT ON `holdfast`.`slot_group` TO 'holdfast'@'%';
+GRANT SELECT, INSERT, UPDATE ON `holdfast`.`namespace` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE ON `holdfast`.`lease` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `holdfast`.`producer` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE ON `holdfast`.`tombstone` TO 'holdfast'@'%';

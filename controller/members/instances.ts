@@ -13,7 +13,7 @@ import type { SlotId } from '../../protocol/slot.ts'
 /** Who tells (the id of the controller), and which slots and inboxes there are to be told. */
 export interface InstancesOptions {
   controller: string
-  slots: SlotId[]
+  slots: () => SlotId[]
   inboxPartitions: number
 }
 
@@ -48,7 +48,7 @@ export class Instances {
         partitionOf(id, this.#options.inboxPartitions),
         encodeNotice({ type: 'retired', to: id }),
       )
-      await Promise.all(this.#options.slots.map((slot) => this.#gone(slot, id)))
+      await Promise.all(this.#options.slots().map((slot) => this.#gone(slot, id)))
       await store.moveInstance(id, 'retired', 'gone')
     } finally {
       this.#ending.delete(id)

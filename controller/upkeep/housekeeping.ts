@@ -1,7 +1,6 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import { clusterTopics } from '../../cluster/topics.ts'
 import type { Config } from '../../config/config.ts'
-import { slotCount } from '../../config/config.ts'
 import type { Timer } from '../../platform/clock.ts'
 import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../store/store.ts'
@@ -36,7 +35,7 @@ export class Housekeeping {
     this.#commands = new Retention(env, kept.commands)
     this.#inboxes = new Retention(env, kept.inboxes)
     this.#inboxPartitions = config.topics.inbox_partitions
-    this.topics = new TopicsWatch(env, clusterTopics(slotCount(config), config.topics.inbox_partitions))
+    this.topics = new TopicsWatch(env, clusterTopics(config))
   }
 
   /** Each task runs by the clock, never twice at once. */

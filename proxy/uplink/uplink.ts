@@ -3,11 +3,8 @@ import { recordBytes } from '../../log/rules.ts'
 import type { Timer } from '../../platform/clock.ts'
 import { errors } from '../../protocol/client/codes.ts'
 import type { ClientError } from '../../protocol/client/codes.ts'
-import { partitionOf } from '../../protocol/partition.ts'
 import type { AnswerRecord } from '../../protocol/records/answer.ts'
 import { commandBytesMax } from '../../protocol/records/sizes.ts'
-import { defaultGroup } from '../../protocol/records/topics.ts'
-import { slotId } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { InFlight, commandOverheadBytes } from './in-flight.ts'
 import type { InFlightLimits } from './in-flight.ts'
@@ -15,11 +12,11 @@ import type { Outcome, Request } from './request.ts'
 import { SlotUplink } from './slot-uplink.ts'
 import type { Work } from './work.ts'
 
-/** Who numbers, into how many slots, within which bounds, and who hears what came of it. Times are ms. */
+/** Who numbers, into which slots, within which bounds, and who hears what came of it. Times are ms. */
 export interface UplinkOptions {
   instance: string
   producer: string
-  slots: number
+  slotOf: (channel: string) => SlotId
   inFlight: InFlightLimits
   replyDeadlineMs: number
   /** What came of a command, once for each that is not taken back. `n` is the first number that it went under. */
@@ -45,9 +42,9 @@ export class Uplink {
     this.#inFlight = new InFlight(options.inFlight)
   }
 
-  /** A channel's slot, for good: the partitioner and the number of slots never change. */
+  /** A channel's slot, for good. */
   slotOf(channel: string): SlotId {
-    return slotId(defaultGroup, partitionOf(channel, this.#options.slots))
+    return this.#options.slotOf(channel)
   }
 
   /**

@@ -7,7 +7,7 @@ import { carefulFrom, type Acquire, type Lease, type OutboxRow, type SlotState }
 /** Slots of a group at most: whoever reaches the engine's socket may ask for any number, and each is a row. */
 const slotsMax = 100_000
 
-/** Groups and who owns their slots. Every method runs in the caller's transaction. */
+/** Groups, the namespaces that they have, and who owns their slots. Every method runs in the caller's transaction. */
 export class Leases {
   #sql: Sql
 
@@ -23,6 +23,17 @@ export class Leases {
     for (let slot = 0; slot < slots; slot += 1)
       this.#sql.run('INSERT INTO lease (slot, origin) VALUES (?, ?)', `${group}/${slot}`, origin)
     return slots
+  }
+
+  pinNamespaces(groups: { namespace: string; group: string }[]): void {
+    for (const { namespace, group } of groups)
+      this.#sql.run('INSERT INTO namespace (name, slot_group) VALUES (?, ?) ON CONFLICT DO NOTHING', namespace, group)
+  }
+
+  namespaces(): { namespace: string; group: string }[] {
+    return this.#sql
+      .all('SELECT name, slot_group FROM namespace ORDER BY name')
+      .map((row) => ({ namespace: text(row['name']), group: text(row['slot_group']) }))
   }
 
   leases(): Lease[] {

@@ -20,6 +20,7 @@ type Handlers = { [R in StoreRequest]: (...values: StoreArguments<R>) => StoreAn
 
 /** Requests that change nothing: they need no transaction. */
 const reads: ReadonlySet<StoreRequest> = new Set<StoreRequest>([
+  'namespaces',
   'leases',
   'lease',
   'channels',
@@ -49,6 +50,8 @@ export class SqliteStore {
     const documents = new Documents(sql, now)
     this.#handlers = {
       createGroup: (...values) => leases.createGroup(...values),
+      pinNamespaces: (...values) => leases.pinNamespaces(...values),
+      namespaces: () => leases.namespaces(),
       leases: () => leases.leases(),
       lease: (...values) => leases.lease(...values),
       acquire: (...values) => leases.acquire(...values),

@@ -11,6 +11,8 @@ export type SendStoreRequest = <R extends StoreRequest>(
 export function storeRequests(send: SendStoreRequest): Pick<Store, StoreRequest> {
   return {
     createGroup: (...values) => send('createGroup', values),
+    pinNamespaces: (...values) => send('pinNamespaces', values),
+    namespaces: () => send('namespaces', []),
     leases: () => send('leases', []),
     lease: (...values) => send('lease', values),
     acquire: (...values) => send('acquire', values),

@@ -133,6 +133,7 @@ export const storeMigrations: readonly string[] = [
     after TEXT
   ) STRICT;
   `,
+  'CREATE TABLE namespace (name TEXT PRIMARY KEY, slot_group TEXT NOT NULL) STRICT, WITHOUT ROWID',
 ]
 
 /** Brings the tables up to the newest version, each step in a transaction of its own. */

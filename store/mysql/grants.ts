@@ -4,6 +4,7 @@ import { identifier, sql } from './sql.ts'
 const runtimePrivileges = {
   schema_version: 'SELECT',
   slot_group: 'SELECT, INSERT',
+  namespace: 'SELECT, INSERT, UPDATE',
   lease: 'SELECT, INSERT, UPDATE',
   producer: 'SELECT, INSERT, UPDATE, DELETE',
   tombstone: 'SELECT, INSERT, UPDATE',

@@ -10,7 +10,7 @@ import { transaction, transactionPrefix } from './transaction.ts'
 
 type Row = Record<string, unknown>
 
-/** Groups and who owns their slots. */
+/** Groups, the namespaces that they have, and who owns their slots. */
 export class Leases {
   readonly #database: Database
 
@@ -35,6 +35,21 @@ export class Leases {
       // Another process was faster.
       return (await this.#pinned(group)) ?? slots
     }
+  }
+
+  async pinNamespaces(groups: { namespace: string; group: string }[]): Promise<void> {
+    if (groups.length === 0) return
+    // Always in one order: two controllers that note the same ones must not wait for each other.
+    const sorted = groups.toSorted((a, b) => (a.namespace < b.namespace ? -1 : 1))
+    const rows = sorted.map(({ namespace, group }) => sql`(${namespace}, ${group})`)
+    await this.#database.request([
+      sql`INSERT INTO namespace (name, slot_group) VALUES ${rows} ON DUPLICATE KEY UPDATE name = name`,
+    ])
+  }
+
+  async namespaces(): Promise<{ namespace: string; group: string }[]> {
+    const [rows] = await this.#database.request([sql`SELECT name, slot_group FROM namespace ORDER BY name`])
+    return rowsOf(rows).map((row) => ({ namespace: text(row['name']), group: text(row['slot_group']) }))
   }
 
   async leases(): Promise<Lease[]> {

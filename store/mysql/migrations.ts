@@ -157,4 +157,13 @@ export const migrations: readonly Migration[] = [
       ) ENGINE=InnoDB`,
     ],
   },
+  {
+    compatibleFrom: 1,
+    statements: [
+      `CREATE TABLE namespace (
+        name VARBINARY(255) NOT NULL PRIMARY KEY,
+        slot_group VARBINARY(255) NOT NULL
+      ) ENGINE=InnoDB`,
+    ],
+  },
 ]

@@ -31,6 +31,8 @@ export function openMysqlStore(url: string, events: MysqlEvents = noEvents): Sto
       await database.connect()
     }),
     createGroup: told((...values) => leases.createGroup(...values)),
+    pinNamespaces: told((...values) => leases.pinNamespaces(...values)),
+    namespaces: told(() => leases.namespaces()),
     leases: told(() => leases.leases()),
     lease: told((...values) => leases.lease(...values)),
     acquire: told((...values) => leases.acquire(...values)),

@@ -4,7 +4,6 @@
  */
 import t from 'tap'
 import { clusterTopics } from '../../cluster/topics.ts'
-import { slotCount } from '../../config/config.ts'
 import { encodeEnvelope } from '../../protocol/records/envelope.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { until } from '../support/until.ts'
@@ -27,7 +26,7 @@ void t.test('stray records on every topic', async (t) => {
     encodeEnvelope({ type: 'events', to: [proxy.id], events: [{}] }, []),
     encodeEnvelope({ type: 'answer', to: proxy.id }, []),
   ]
-  for (const { name, partitions } of clusterTopics(slotCount(config), config.topics.inbox_partitions)) {
+  for (const { name, partitions } of clusterTopics(config)) {
     for (let partition = 0; partition < partitions; partition++) {
       const entries = strays.map((value) => ({ key: Buffer.from('stray'), value }))
       cluster.logData.append(name, partition, entries)

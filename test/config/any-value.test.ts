@@ -80,7 +80,7 @@ function allowed(key: ConfigKey): fc.Arbitrary<unknown> {
               fc.constantFrom('*', 'http://*.example'),
             ),
           )
-    case 'namespaces':
+    case 'items':
       return fc.uniqueArray(namespace, { selector: ({ name }) => name, maxLength: 4 })
     case 'text':
       if (key.url) return fc.constantFrom('', 'embedded:here and there')
@@ -94,7 +94,7 @@ function allowed(key: ConfigKey): fc.Arbitrary<unknown> {
 const isConstrained = ({ path, url, schema }: ConfigKey) =>
   url || /_regex$|advertise_address$/.test(path) || schema.pattern !== undefined
 
-const namespaceKeys = keysOf(configKeys.find(({ kind }) => kind === 'namespaces')!.schema.items!.properties!)
+const namespaceKeys = keysOf(configKeys.find(({ path }) => path === 'channel.namespaces')!.schema.items!.properties!)
 const namespace: fc.Arbitrary<{ name: string }> = fc
   .record(Object.fromEntries(namespaceKeys.map((key) => [key.path, allowed(key)])), {
     requiredKeys: [],
@@ -106,6 +106,7 @@ const namespace: fc.Arbitrary<{ name: string }> = fc
 
 /** Keys whose values have to fit to those of another, or lead elsewhere. */
 const paired = [
+  'topics.groups',
   'client.ping',
   'client.pong',
   'heartbeat_interval',

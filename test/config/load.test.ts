@@ -59,6 +59,21 @@ void t.test('what is wrong is one line', async (t) => {
     'number.yaml': 'client:\n  ping_interval: 25\n',
     'twice.yaml': 'channel: {namespaces: [{name: staff}, {name: staff}]}\n',
     'nameless.yaml': 'channel: {namespaces: [{history_size: 1}]}\n',
+    ...Object.fromEntries(
+      Object.entries({
+        unnamed: '[{namespaces: [staff]}]',
+        default: '[{name: default, namespaces: [staff]}]',
+        twin: '[{name: a, namespaces: [staff]}, {name: a, namespaces: [open]}]',
+        unlisted: '[{name: a, namespaces: [stuff]}]',
+        shared: '[{name: a, namespaces: [staff]}, {name: b, namespaces: [open, staff]}]',
+        nobody: '[{name: a}]',
+        many: '[{name: a, namespaces: [staff], slots: 1020}]',
+        slip: '[{name: a, namespace: [staff]}]',
+      }).map(([name, groups]) => [
+        `group-${name}.yaml`,
+        `channel: {namespaces: [{name: staff}, {name: open}]}\ntopics: {groups: ${groups}}\n`,
+      ]),
+    ),
     'recovery.yaml': 'channel: {namespaces: [{name: staff, force_recovery: true}]}\n',
   })
   const cases: [Partial<LoadOptions>, RegExp][] = [
@@ -73,6 +88,17 @@ void t.test('what is wrong is one line', async (t) => {
     [{ cwd, file: 'number.yaml' }, /^client\.ping_interval \(number\.yaml\): 25 is not allowed; allowed: a duration/],
     [{ cwd, file: 'twice.yaml' }, /^channel\.namespaces\[1\]\.name .*twice/],
     [{ cwd, file: 'nameless.yaml' }, /^channel\.namespaces\[0\]\.name .*missing/],
+    [{ cwd, file: 'group-unnamed.yaml' }, /^topics\.groups\[0\]\.name .*missing/],
+    [{ cwd, file: 'group-default.yaml' }, /^topics\.groups\[0\]\.name .*"default" is not allowed; .*topics\.slots$/],
+    [{ cwd, file: 'group-twin.yaml' }, /^topics\.groups\[1\]\.name .*a is there twice/],
+    [{ cwd, file: 'group-unlisted.yaml' }, /^topics\.groups\[0\]\.namespaces: stuff is not in channel\.namespaces/],
+    [{ cwd, file: 'group-shared.yaml' }, /^topics\.groups\[1\]\.namespaces: staff is in the group a already/],
+    [{ cwd, file: 'group-nobody.yaml' }, /^topics\.groups\[0\]\.namespaces: a needs at least one namespace/],
+    [{ cwd, file: 'group-many.yaml' }, /^topics\.groups: 1036 slots with those of default, at most 1024/],
+    [
+      { cwd, file: 'group-slip.yaml' },
+      /^topics\.groups\[0\]\.namespace .*the nearest is topics\.groups\[0\]\.namespaces/,
+    ],
     [{ cwd, file: 'recovery.yaml' }, /^channel\.namespaces\[0\]\.force_recovery: needs/],
     [
       { env: { HOLDFAST_HTTP_SERVER_PORT: '70000' } },

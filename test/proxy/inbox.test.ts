@@ -23,6 +23,7 @@ import { Uplink } from '../../proxy/uplink/uplink.ts'
 import { FrameReader } from '../harness/clients/frame-reader.ts'
 import type { Message } from '../harness/clients/messages.ts'
 import { testEnv } from '../harness/env.ts'
+import { testConfig } from '../harness/settings.ts'
 import { connectionOf } from '../support/connection.ts'
 import { encodeEvents } from '../support/records.ts'
 import { sessionOf } from '../support/session.ts'
@@ -45,12 +46,12 @@ class Rig implements Disposable {
   readonly #inbox: Inbox
 
   constructor() {
-    this.data.createTopics(clusterTopics(1, 1))
+    this.data.createTopics(clusterTopics(testConfig({ 'topics.slots': '1', 'topics.inbox_partitions': '1' })))
     const env = testEnv({ log: this.#log })
     this.#uplink = new Uplink(env, {
       instance: me,
       producer: `${me}.1`,
-      slots: 1,
+      slotOf: () => 'default/0',
       inFlight: { commands: 100, bytes: 1_000_000 },
       replyDeadlineMs: 60_000,
       settled: () => {},

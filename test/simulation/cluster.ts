@@ -63,7 +63,7 @@ export class Cluster {
     )
     const storeNow = () => epochMs + Math.floor(this.scheduler.now + this.scheduler.aheadMs) + this.storeAheadMs
     this.storeData = new StoreData(storeNow, this.#invariants)
-    this.logData.createTopics(clusterTopics(this.config.topics.slots, this.config.topics.inbox_partitions))
+    this.logData.createTopics(clusterTopics(this.config))
     this.faults = new Faults(this)
     this.processes = new Processes({
       scheduler: this.scheduler,

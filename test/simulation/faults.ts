@@ -160,7 +160,7 @@ export class Faults {
 
   #partitions(): string[] {
     const { config } = this.#cluster
-    return clusterTopics(config.topics.slots, config.topics.inbox_partitions).flatMap(({ name, partitions }) =>
+    return clusterTopics(config).flatMap(({ name, partitions }) =>
       Array.from({ length: partitions }, (_, partition) => `${name}/${partition}`),
     )
   }

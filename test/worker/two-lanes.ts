@@ -6,6 +6,7 @@ import { partitionOf } from '../../protocol/partition.ts'
 import type { OutboxRow } from '../../store/store.ts'
 import { Lanes } from '../../worker/emit/lanes.ts'
 import { testEnv } from '../harness/env.ts'
+import { testConfig } from '../harness/settings.ts'
 import { Gate } from '../support/gate.ts'
 
 const instance = (partition: number) =>
@@ -27,7 +28,7 @@ export const rowOf = (batchEnd: number, part: number, inboxes: string[]): Outbox
 /** The lanes of a worker to these two, whose backlog is full beyond 1,000 bytes. `refuse` may throw what the log answers. */
 export function twoLanes(t: Test, refuse: (entries: LogEntry[]) => void = () => {}) {
   const data = new MemoryLogData()
-  data.createTopics(clusterTopics(1, 2))
+  data.createTopics(clusterTopics(testConfig({ 'topics.slots': '1', 'topics.inbox_partitions': '2' })))
   const gate = new Gate().shut()
   const log = new MemoryLog(data, {
     beforeAppend: (_topic, partition, entries) => {

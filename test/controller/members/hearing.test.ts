@@ -9,6 +9,7 @@ import { encodeControl } from '../../../protocol/records/control.ts'
 import { encodeStatus } from '../../../protocol/records/status.ts'
 import { controlTopic, statusTopic } from '../../../protocol/records/topics.ts'
 import { testEnv } from '../../harness/env.ts'
+import { testConfig } from '../../harness/settings.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/until.ts'
 
@@ -21,7 +22,7 @@ class Rig implements Disposable {
   readonly hearing: Hearing
 
   constructor() {
-    this.data.createTopics(clusterTopics(1, 1))
+    this.data.createTopics(clusterTopics(testConfig({ 'topics.slots': '1', 'topics.inbox_partitions': '1' })))
     this.hearing = new Hearing(testEnv({ clock: this.clock, log: new MemoryLog(this.data) }), {
       news: (record) => this.news.push('id' in record ? record.id : record.type),
       past: (record) => this.past.push('id' in record ? record.id : record.type),

@@ -18,6 +18,7 @@ import type { ProxyBeat } from '../../../protocol/records/heartbeat.ts'
 import { commandTopic, defaultGroup, inboxTopic } from '../../../protocol/records/topics.ts'
 import type { Lease } from '../../../store/store.ts'
 import { testEnv } from '../../harness/env.ts'
+import { testConfig } from '../../harness/settings.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 const commands = commandTopic(defaultGroup)
@@ -30,7 +31,7 @@ const lease = (nextOffset: number) => ({ slot: 'default/0', nextOffset }) as unk
 
 function setUp() {
   const data = new MemoryLogData()
-  data.createTopics(clusterTopics(1, 2))
+  data.createTopics(clusterTopics(testConfig({ 'topics.slots': '1', 'topics.inbox_partitions': '2' })))
   const clock = new ManualClock()
   const { config } = loadConfig({
     env: {},
@@ -74,6 +75,21 @@ t.test('commands that are handled go, a retention time later', async (t) => {
   clock.advance(1)
   await lookAtCommands([lease(90)])
   t.equal(oldest(), 49, 'as far as the last record handled then')
+})
+
+t.test('so do those of every other group', async (t) => {
+  const { data, clock, append, lookAtCommands } = setUp()
+  const topic = commandTopic('inner')
+  data.createTopics([{ name: topic, partitions: 1, compacted: false }])
+  for (const each of [commands, topic]) append(each, 0, 100)
+  const leases = [lease(50), { ...lease(80), slot: 'inner/0' as const }]
+  await lookAtCommands(leases)
+  clock.advance(retentionMs)
+  await lookAtCommands(leases)
+  t.same(
+    [commands, topic].map((each) => data.range(each, 0).oldest),
+    [49, 79],
+  )
 })
 
 t.test('what every proxy has read goes as soon as a silent one is dead for certain', async (t) => {

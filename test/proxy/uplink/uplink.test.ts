@@ -17,6 +17,7 @@ import type { Outcome, Request } from '../../../proxy/uplink/request.ts'
 import { readRetryMs } from '../../../proxy/uplink/slot-uplink.ts'
 import { Uplink, deadlineSweepMs } from '../../../proxy/uplink/uplink.ts'
 import { testEnv } from '../../harness/env.ts'
+import { testConfig } from '../../harness/settings.ts'
 import { Gate } from '../../support/gate.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/until.ts'
@@ -37,7 +38,7 @@ class Rig implements Disposable {
   readonly #log: MemoryLog
 
   constructor({ commands: most = 100, bytes = 1_000_000 } = {}, refuse: () => void = () => {}) {
-    this.data.createTopics(clusterTopics(2, 1))
+    this.data.createTopics(clusterTopics(testConfig({ 'topics.slots': '2', 'topics.inbox_partitions': '1' })))
     this.#log = new MemoryLog(this.data, {
       beforeAppend: () => {
         refuse()
@@ -48,7 +49,7 @@ class Rig implements Disposable {
     this.uplink = new Uplink(this.env, {
       instance: 'p',
       producer: 'p.1',
-      slots: 1,
+      slotOf: () => 'default/0',
       inFlight: { commands: most, bytes },
       replyDeadlineMs,
       settled: (work, n, { error }) => void this.told.push([nameOf(work), n, error?.message ?? 'ok']),

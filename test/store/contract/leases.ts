@@ -26,6 +26,21 @@ export function leasesContract(check: Check): void {
     await t.rejects(store.commit(commitOf({ slot: 'nowhere/0' })), refused('unknown_slot'))
   })
 
+  check('a namespace keeps the group that it was given first', async (t, store, open) => {
+    t.same(await store.namespaces(), [])
+    await store.pinNamespaces([])
+    const groups = [
+      { namespace: 'Staff', group: 'default' },
+      { namespace: 'staff', group: 'inner' },
+    ]
+    await Promise.all([store, open()].map((each) => each.pinNamespaces(groups)))
+    await store.pinNamespaces([
+      { namespace: 'staff', group: 'default' },
+      { namespace: 'open', group: 'default' },
+    ])
+    t.same(await open().namespaces(), [groups[0], { namespace: 'open', group: 'default' }, groups[1]])
+  })
+
   check('acquiring compares and sets', async (t, store, open) => {
     const seen = { token: null, epoch: 0 }
     const others = [store, open(), open()]

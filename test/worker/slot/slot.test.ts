@@ -26,6 +26,7 @@ import type { SlotDeps, SlotEnd } from '../../../worker/slot/slot.ts'
 import { take, warm } from '../../../worker/slot/takeover.ts'
 import type { TakenSlot } from '../../../worker/slot/takeover.ts'
 import { testEnv } from '../../harness/env.ts'
+import { testConfig } from '../../harness/settings.ts'
 import { Gate } from '../../support/gate.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { commandOf } from '../../support/records.ts'
@@ -50,7 +51,7 @@ class Rig implements AsyncDisposable {
   #n = 0
 
   constructor({ app = chat, batchMax = 100 }: { app?: App; batchMax?: number } = {}) {
-    this.data.createTopics(clusterTopics(2, 1))
+    this.data.createTopics(clusterTopics(testConfig({ 'topics.slots': '2', 'topics.inbox_partitions': '1' })))
     const log = new MemoryLog(this.data, {
       beforeAppend: (topic) => (topic === inboxTopic ? this.inboxGate.pass() : undefined),
     })
