@@ -30,6 +30,8 @@ export interface Lease {
   trying: number | null
   /** Unclean take-overs since the slot last made progress. */
   attempts: number
+  /** The furthest record for which an owner was to be killed by a fault: none up to it is killed for again. */
+  killed: number | null
   /**
    * Fixed when the slot was made, and other than that of any other store: what derives from it and a name is the same
    * for good, and means nothing elsewhere. Empty for slots that a version without it made.
@@ -323,7 +325,8 @@ export interface Store {
   /**
    * Compare-and-set; null when the lease has moved on. An unclean acquisition of a slot (the owner before did not
    * release it) adds one to `attempts`, but once `carefulFrom` attempts are reached only when `trying` equals
-   * nextOffset. Sets `trying` to null in the lease, and reports what it was in `tried`.
+   * nextOffset. An owner that noted its own end (`markKilled`) is not counted either. Sets `trying` to null in the lease,
+   * and reports what it was in `tried`.
    */
   acquire(acquire: Acquire): Promise<SlotState | null>
   /** Owner becomes null, the token stays; false when fenced. */
@@ -331,7 +334,12 @@ export interface Store {
   /** Notes the record that a careful owner is about to handle; false when fenced. */
   markTrying(slot: SlotId, token: string, offset: number): Promise<boolean>
   /**
-   * A person's decision: incarnation + 1, a new place in the log, no token, no owner, no attempts. Outbox rows that are
+   * Notes that this owner is about to be killed by a fault, for a record at that offset, -1 at least: nobody is to blame
+   * for its end. `killed` never falls. False when fenced.
+   */
+  markKilled(slot: SlotId, token: string, offset: number): Promise<boolean>
+  /**
+   * A person's decision: incarnation + 1, a new place in the log, no token, no owner, no attempts, no kill. Outbox rows that are
    * left keep their order and get a `batchEnd` below zero, so that no later batch can end where one of them does.
    */
   resetSlot(slot: SlotId, nextOffset: number): Promise<Lease>

@@ -52,7 +52,9 @@ export class Leases {
     const unclean = before.owner !== null
     // The store may have lost the raise of an incarnation too.
     const wentBack = announced !== null && isFurther(announced, before)
-    const blamed = unclean && (before.attempts < carefulFrom || before.trying === before.nextOffset)
+    const { killed_by: killedBy } = this.#sql.get('SELECT killed_by FROM lease WHERE slot = ?', slot)!
+    const isCounted = unclean && textOrNull(killedBy) !== before.token
+    const blamed = isCounted && (before.attempts < carefulFrom || before.trying === before.nextOffset)
     this.#sql.run(
       `UPDATE lease SET token = ?, owner = ?, version = ?, epoch = epoch + 1, attempts = attempts + ?, trying = NULL,
          incarnation = ?
@@ -89,10 +91,22 @@ export class Leases {
     )
   }
 
+  markKilled(slot: SlotId, token: string, offset: number): boolean {
+    return this.whileOwned(
+      slot,
+      this.#sql.run(
+        'UPDATE lease SET killed = max(coalesce(killed, -1), ?), killed_by = token WHERE slot = ? AND token = ?',
+        offset,
+        slot,
+        token,
+      ),
+    )
+  }
+
   resetSlot(slot: SlotId, nextOffset: number): Lease {
     this.#sql.run(
       `UPDATE lease SET next_offset = ?, incarnation = incarnation + 1, token = NULL, owner = NULL, fingerprint = NULL,
-         trying = NULL, attempts = 0
+         trying = NULL, attempts = 0, killed = NULL, killed_by = NULL
        WHERE slot = ?`,
       nextOffset,
       slot,
@@ -156,6 +170,7 @@ function toLease(row: Row): Lease {
     fingerprint: textOrNull(row['fingerprint']),
     trying: integerOrNull(row['trying']),
     attempts: integer(row['attempts']),
+    killed: integerOrNull(row['killed']),
     origin: text(row['origin']),
   }
 }

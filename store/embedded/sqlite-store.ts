@@ -57,6 +57,7 @@ export class SqliteStore {
       acquire: (...values) => leases.acquire(...values),
       release: (...values) => leases.release(...values),
       markTrying: (...values) => leases.markTrying(...values),
+      markKilled: (...values) => leases.markKilled(...values),
       resetSlot: (...values) => leases.resetSlot(...values),
       commit: (...values) => commits.commit(...values),
       pruneInterest: (...values) => commits.pruneInterest(...values),

@@ -18,6 +18,7 @@ export function storeRequests(send: SendStoreRequest): Pick<Store, StoreRequest>
     acquire: (...values) => send('acquire', values),
     release: (...values) => send('release', values),
     markTrying: (...values) => send('markTrying', values),
+    markKilled: (...values) => send('markKilled', values),
     resetSlot: (...values) => send('resetSlot', values),
     commit: (...values) => send('commit', values),
     pruneInterest: (...values) => send('pruneInterest', values),

@@ -134,6 +134,7 @@ export const storeMigrations: readonly string[] = [
   ) STRICT;
   `,
   'CREATE TABLE namespace (name TEXT PRIMARY KEY, slot_group TEXT NOT NULL) STRICT, WITHOUT ROWID',
+  'ALTER TABLE lease ADD COLUMN killed INTEGER; ALTER TABLE lease ADD COLUMN killed_by TEXT',
 ]
 
 /** Brings the tables up to the newest version, each step in a transaction of its own. */

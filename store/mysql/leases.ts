@@ -85,7 +85,8 @@ export class Leases {
         sql`SELECT lease.*, ${wentBack} AS went_back FROM lease WHERE slot = ${slot} FOR UPDATE`,
         // From left to right, each assignment sees those before it.
         sql`UPDATE lease SET incarnation = IF(${wentBack}, ${announced?.incarnation ?? 0} + 1, incarnation),
-            attempts = attempts + (owner_id IS NOT NULL AND (attempts < ${carefulFrom} OR trying <=> next_offset)),
+            attempts = attempts + (owner_id IS NOT NULL AND NOT (killed_by <=> token)
+              AND (attempts < ${carefulFrom} OR trying <=> next_offset)),
             token = ${token}, owner_id = ${owner}, version = ${version}, epoch = epoch + 1, trying = NULL
           WHERE slot = ${slot} AND token <=> ${seen.token} AND epoch = ${seen.epoch}`,
         sql`SELECT * FROM lease WHERE slot = ${slot}`,
@@ -119,6 +120,14 @@ export class Leases {
     return this.#whileOwned(slot, sql`UPDATE lease SET trying = ${offset} WHERE slot = ${slot} AND token = ${token}`)
   }
 
+  markKilled(slot: SlotId, token: string, offset: number): Promise<boolean> {
+    return this.#whileOwned(
+      slot,
+      sql`UPDATE lease SET killed = GREATEST(COALESCE(killed, -1), ${offset}), killed_by = token
+        WHERE slot = ${slot} AND token = ${token}`,
+    )
+  }
+
   /**
    * The log starts anew, so a later batch could end where an earlier one did: outbox rows that are left move below zero,
    * in their order. The shift is wider than what they span, so that no row meets another on the way.
@@ -127,7 +136,7 @@ export class Leases {
     const answers = await this.#database.request(
       transaction([
         sql`UPDATE lease SET next_offset = ${nextOffset}, incarnation = incarnation + 1, token = NULL, owner_id = NULL,
-            fingerprint = NULL, trying = NULL, attempts = 0
+            fingerprint = NULL, trying = NULL, attempts = 0, killed = NULL, killed_by = NULL
           WHERE slot = ${slot}`,
         sql`SET @shift = (SELECT MAX(batch_end) - LEAST(MIN(batch_end), 0) + 1 FROM outbox WHERE slot = ${slot})`,
         sql`UPDATE outbox SET batch_end = batch_end - @shift WHERE slot = ${slot}`,
@@ -169,6 +178,7 @@ function toLease(row: Row): Lease {
     fingerprint: textOrNull(row['fingerprint']),
     trying: integerOrNull(row['trying']),
     attempts: integer(row['attempts']),
+    killed: integerOrNull(row['killed']),
     origin: text(row['origin']),
   }
 }

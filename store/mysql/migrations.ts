@@ -166,4 +166,8 @@ export const migrations: readonly Migration[] = [
       ) ENGINE=InnoDB`,
     ],
   },
+  {
+    compatibleFrom: 1,
+    statements: ['ALTER TABLE lease ADD COLUMN killed BIGINT', 'ALTER TABLE lease ADD COLUMN killed_by VARBINARY(255)'],
+  },
 ]

@@ -38,6 +38,7 @@ export function openMysqlStore(url: string, events: MysqlEvents = noEvents): Sto
     acquire: told((...values) => leases.acquire(...values)),
     release: told((...values) => leases.release(...values)),
     markTrying: told((...values) => leases.markTrying(...values)),
+    markKilled: told((...values) => leases.markKilled(...values)),
     resetSlot: told((...values) => leases.resetSlot(...values)),
     commit: told((...values) => commits.commit(...values)),
     pruneInterest: told((...values) => prunes.pruneInterest(...values)),

@@ -34,6 +34,7 @@ const lease = (slot: SlotId, owner: string | null, epoch = 1): Lease => ({
   fingerprint: null,
   trying: null,
   attempts: 0,
+  killed: null,
   origin: 'o',
 })
 

@@ -19,6 +19,7 @@ export function leasesContract(check: Check): void {
       fingerprint: null,
       trying: null,
       attempts: 0,
+      killed: null,
       origin: 'origin',
     })
     await t.rejects(store.lease('default/2'), refused('unknown_slot'))
@@ -111,6 +112,28 @@ export function leasesContract(check: Check): void {
     await own(store)
     await store.release(slot, token)
     t.match(await own(store), { unclean: false, lease: { attempts: 1 } }, 'a clean take-over is not blamed')
+  })
+
+  check('an owner that noted that a fault kills it is not blamed, and its kill is remembered', async (t, store) => {
+    await own(store)
+    t.equal(await store.markKilled(slot, 'other', 0), false)
+    t.equal(await store.markKilled(slot, token, 4), true)
+    t.match(await store.lease(slot), { killed: 4, attempts: 0, token }, 'it owns the slot until another takes it')
+    t.match(await own(store, { token: 'next' }), { unclean: true, lease: { killed: 4, attempts: 0 } })
+    t.match(await own(store, { token: 'third' }), { lease: { killed: 4, attempts: 1 } }, 'the next one noted nothing')
+    t.equal(await store.markKilled(slot, 'third', -1), true)
+    t.match(await own(store), { lease: { killed: 4, attempts: 1 } }, 'what was killed for stays so')
+    await store.commit(commitOf({ next: 5 }))
+    t.match(await store.lease(slot), { killed: 4, attempts: 0, nextOffset: 5 })
+    await own(store)
+    t.match(await own(store), { lease: { attempts: 2 } })
+    await store.markTrying(slot, token, 5)
+    await store.markKilled(slot, token, 5)
+    t.match(await own(store), { tried: 5, lease: { attempts: 2, killed: 5 } }, 'nor for what it was trying')
+    t.match(await store.resetSlot(slot, 0), { killed: null })
+    await own(store)
+    t.match(await own(store), { lease: { attempts: 1 } })
+    await t.rejects(store.markKilled('default/9', token, 0), refused('unknown_slot'))
   })
 
   check('a reset gives a slot a new incarnation and place, and keeps what is to be sent', async (t, store) => {

@@ -14,6 +14,7 @@ export const lease = {
   fingerprint: null,
   trying: null,
   attempts: 0,
+  killed: null,
   origin: 'o',
 } as const
 
