@@ -216,7 +216,7 @@ export class Ownership {
       else this.#options.announce(acquired)
       if (this.#isStopped) return
       isTaken = true
-      this.#own(new Slot(this.#deps, taken), acquired)
+      this.#own(new Slot(this.#deps, taken, (offset) => this.#killing(id, taken.memory.token, offset)), acquired)
     } finally {
       if (!isTaken) warmed.reader.close()
     }
@@ -237,6 +237,26 @@ export class Ownership {
   #pauseSince(stoppedAt: number, askedAt: number): number {
     const { clock } = this.#env
     return Math.min(Math.max(0, clock.now() - stoppedAt), clock.monotonic() - askedAt)
+  }
+
+  /**
+   * A fault ends this process for a record of a slot: noted there, and in all other slots that nobody is to blame either.
+   * False when the slot was lost meanwhile.
+   */
+  async #killing(id: SlotId, token: string, offset: number): Promise<boolean> {
+    const { store } = this.#env
+    const note = (slot: SlotId, token: string, at: number) =>
+      untilAnswered(
+        this.#env,
+        () => store.markKilled(slot, token, at),
+        () => this.#isStopped,
+      )
+    const others = [...this.#slots.values()].filter((slot) => slot.id !== id)
+    const [isNoted] = await Promise.all([
+      note(id, token, offset),
+      ...others.map((slot) => note(slot.id, slot.token, slot.nextOffset - 1)),
+    ])
+    return isNoted === true
   }
 
   #own(slot: Slot, { kind, pauseMs }: Acquired): void {

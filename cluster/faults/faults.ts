@@ -28,6 +28,12 @@ export interface Strike {
   isKilled: boolean
 }
 
+/**
+ * What tells one frame, record or request from others in every run: its own place, or whose it is, a user or a slot. Of
+ * each of those what a rule could strike is numbered.
+ */
+export type Which = { identity: string } | { of: string }
+
 /** A record of a slot that a kill may be drawn for. */
 export interface StruckRecord extends Struck {
   offset: number
@@ -67,15 +73,14 @@ export class Faults {
   }
 
   /**
-   * What befalls one frame or request at a stage, null for nothing. `subjects` is what it is about: a rule applies when
-   * one of them matches. `of` is whose it is, a user or a slot: the draws of each are numbered, so that the n-th of it
-   * meets the same in every run with the same seed.
+   * What befalls one frame, record or request at a stage, null for nothing. `subjects` is what it is about: a rule applies
+   * when one of them matches.
    */
-  strike(stage: FaultStage, subjects: readonly Struck[], of: string): Strike | null {
+  strike(stage: FaultStage, subjects: readonly Struck[], which: Which): Strike | null {
     let strike: Strike | null = null
     for (const active of this.#at(stage)) {
       if (!subjects.some(active.matches)) continue
-      const identity = `${of}#${active.count(of)}`
+      const identity = 'identity' in which ? which.identity : `${which.of}#${active.count(which.of)}`
       const { name, delay, abort } = active.rule
       const delayed = active.isDrawn('delay', identity)
       const aborted = active.isDrawn('abort', identity)
@@ -103,7 +108,7 @@ export class Faults {
     of: string,
     failure: (message: string) => Error,
   ): Promise<void> {
-    const strike = this.strike(stage, subjects, of)
+    const strike = this.strike(stage, subjects, { of })
     if (strike === null) return
     if (strike.delayMs > 0) await this.#options.clock.sleep(strike.delayMs)
     if (strike.isKilled) this.kill(strike.fault)

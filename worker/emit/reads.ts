@@ -4,6 +4,7 @@ import { errors } from '../../protocol/client/codes.ts'
 import type { CommandError } from '../../protocol/client/codes.ts'
 import { emptyPayload } from '../../protocol/records/envelope.ts'
 import type { RecoverRange } from '../../protocol/records/runtime.ts'
+import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { TraceContext } from '../../protocol/trace.ts'
 import { StoreError } from '../../store/errors.ts'
@@ -142,7 +143,7 @@ export class Reads {
 
   async #run(slot: SlotId, read: CommittedRead): Promise<void> {
     try {
-      const messages = read.query === null ? [] : await this.#env.store.messages(slot, read.query)
+      const messages = read.query === null ? [] : await this.#find(slot, read.query)
       this.#answer(slot, read, this.#answerOf(read, messages))
     } catch (error) {
       // The proxy asks again until its deadline; that is where the retry of a read belongs.
@@ -153,6 +154,15 @@ export class Reads {
       this.#env.logger.error({ err: error, slot }, 'read failed')
       this.#answer(slot, read, { error: errors.internal })
     }
+  }
+
+  async #find(slot: SlotId, query: MessageQuery): Promise<Message[]> {
+    const { faults, store } = this.#env
+    if (faults.isSet) {
+      const request = { channel: query.channel, group: parseSlot(slot).group, version: this.#options.version }
+      await faults.request('db', [request], slot, (message) => new StoreError('unavailable', message))
+    }
+    return store.messages(slot, query)
   }
 
   #answerOf({ asked }: CommittedRead, messages: Message[]): { body: string } | { error: CommandError } {

@@ -5,6 +5,8 @@ import type { SlotId } from '../../protocol/slot.ts'
 import { commitBytes } from '../../store/commit-size.ts'
 import { StoreError } from '../../store/errors.ts'
 import type { Commit, CommitResult, Lease } from '../../store/store.ts'
+import type { BatchItem } from './batch.ts'
+import type { SlotFaults } from './slot-faults.ts'
 
 /**
  * What became of a commit: `refused` by the store, which takes none like it, now or later; `duplicate`: a row exists that
@@ -12,16 +14,20 @@ import type { Commit, CommitResult, Lease } from '../../store/store.ts'
  */
 export type Committed = CommitResult | 'refused' | 'duplicate'
 
+/** Whose commit it is, of which records, and what may befall it. */
+export interface Committing {
+  version: string
+  /** None for one that only tidies. */
+  items: BatchItem[]
+  faults: SlotFaults
+  stopped: () => boolean
+}
+
 /**
  * Commits whatever happens to the connection. What a store may not take in one request it is not asked to. Rejects when
  * the store is damaged.
  */
-export async function commit(
-  env: StoreEnv,
-  version: string,
-  change: Commit,
-  stopped: () => boolean,
-): Promise<Committed> {
+export async function commit(env: StoreEnv, change: Commit, how: Committing): Promise<Committed> {
   const { slot, expected: nextOffset } = change
   const bytes = commitBytes(change)
   if (bytes > commitBytesMax) {
@@ -29,14 +35,14 @@ export async function commit(
     return 'refused'
   }
   const start = env.clock.monotonic()
-  const outcome = await attempt(env, change, stopped)
-  env.metrics.commitDuration.observe({ version, outcome }, (env.clock.monotonic() - start) / 1000)
+  const outcome = await attempt(env, change, how)
+  env.metrics.commitDuration.observe({ version: how.version, outcome }, (env.clock.monotonic() - start) / 1000)
   return outcome
 }
 
-async function attempt(env: StoreEnv, change: Commit, stopped: () => boolean): Promise<Committed> {
+async function attempt(env: StoreEnv, change: Commit, how: Committing): Promise<Committed> {
   try {
-    return await untilKnown(env, change, stopped)
+    return await untilKnown(env, change, how)
   } catch (error) {
     if (!(error instanceof StoreError) || (error.code !== 'duplicate' && error.code !== 'refused')) throw error
     env.logger.error({ err: error, slot: change.slot, nextOffset: change.expected }, 'the store refuses a commit')
@@ -45,15 +51,22 @@ async function attempt(env: StoreEnv, change: Commit, stopped: () => boolean): P
 }
 
 /** When the outcome is unknown, the lease tells it before anything is emitted or tried again. */
-async function untilKnown(env: StoreEnv, change: Commit, stopped: () => boolean): Promise<CommitResult> {
+async function untilKnown(
+  env: StoreEnv,
+  change: Commit,
+  { items, faults, stopped }: Committing,
+): Promise<CommitResult> {
   while (!stopped()) {
     try {
-      return await env.store.commit(change)
+      await faults.beforeCommit(items)
+      const result = await faults.asked(() => env.store.commit(change))
+      await faults.afterCommit(items)
+      return result
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'unavailable') throw error
       env.metrics.commitsUnknown.inc()
     }
-    const lease = await untilAnswered(env, () => env.store.lease(change.slot), stopped)
+    const lease = await untilAnswered(env, () => faults.asked(() => env.store.lease(change.slot)), stopped)
     if (lease === null) break
     const outcome = outcomeOf(change, lease)
     if (outcome !== 'again') return outcome

@@ -3,6 +3,7 @@ import { untilAnswered } from '../../cluster/until-answered.ts'
 import type { App, AppCommand, AppState, Stream } from '../../protocol/app/contract.ts'
 import { CommandRefused } from '../../protocol/app/errors.ts'
 import { idemKey } from '../../protocol/app/fold.ts'
+import type { CommandError } from '../../protocol/client/codes.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { IdemHit } from '../../store/store.ts'
 import { channelsOf, commandsOf } from './batch.ts'
@@ -15,6 +16,7 @@ import type { Channel, ChannelCache, SlotMemory } from './memory.ts'
 import type { OutboxChanges } from './outbox.ts'
 import { newChannel, planBatch } from './plan.ts'
 import type { BatchPlan } from './plan.ts'
+import type { SlotFaults } from './slot-faults.ts'
 import type { SetAside } from './trial.ts'
 
 /** Where a batch finds what it needs, and the app that it is shown to. */
@@ -26,21 +28,37 @@ export interface PreparerDeps {
   counters: Counters
 }
 
+/** The slot whose batches are prepared. */
+export interface PreparedSlot {
+  memory: SlotMemory
+  cache: ChannelCache
+  faults: SlotFaults
+  stopped: () => boolean
+}
+
+/** Commands that are not shown to the app. */
+export interface Spared {
+  /** It becomes a dead letter; null when there is none. */
+  aside: SetAside | null
+  /** These fail with an error, by their offsets, and nothing else comes of them. */
+  refused: ReadonlyMap<number, CommandError>
+}
+
 /** Keys that are looked up in one request: each may lead to a message of any size. */
 export const keysChunk = 64
 
 /** Brings a batch to its plan: loads what it needs, shows its commands to the app. Changes nothing. */
 export class BatchPreparer {
   readonly #deps: PreparerDeps
+  readonly #of: PreparedSlot
   readonly #memory: SlotMemory
   readonly #cache: ChannelCache
-  readonly #stopped: () => boolean
 
-  constructor(deps: PreparerDeps, memory: SlotMemory, cache: ChannelCache, stopped: () => boolean) {
+  constructor(deps: PreparerDeps, slot: PreparedSlot) {
     this.#deps = deps
-    this.#memory = memory
-    this.#cache = cache
-    this.#stopped = stopped
+    this.#of = slot
+    this.#memory = slot.memory
+    this.#cache = slot.cache
   }
 
   get #slot(): SlotId {
@@ -48,14 +66,14 @@ export class BatchPreparer {
   }
 
   /**
-   * A command that is set aside is not shown to the app; its sender hears so, and it becomes a dead letter. `outbox` is
-   * asked once the app has answered: what it says is in the plan.
+   * Whose command is not shown to the app hears so. `outbox` is asked once the app has answered: what it says is in the
+   * plan.
    */
-  async prepare(items: BatchItem[], aside: SetAside | null, outbox: () => OutboxChanges): Promise<BatchPlan> {
+  async prepare(items: BatchItem[], spared: Spared, outbox: () => OutboxChanges): Promise<BatchPlan> {
     const { worker, version } = this.#deps
     this.#countDropped(items)
     const channels = await this.#loadChannels(items)
-    const outcomes = await this.#outcomes(items, channels, aside)
+    const outcomes = await this.#outcomes(items, channels, spared)
     this.#countHandled(items, outcomes)
     return planBatch({ memory: this.#memory, worker, version, items, channels, outcomes, outbox: outbox() })
   }
@@ -84,15 +102,16 @@ export class BatchPreparer {
   async #outcomes(
     items: BatchItem[],
     channels: ReadonlyMap<string, Channel>,
-    aside: SetAside | null,
+    { aside, refused }: Spared,
   ): Promise<Map<number, Outcome>> {
     const ofApp = commandsOf(items).filter(({ request }) => request === null)
-    const shown = ofApp.filter(({ offset }) => offset !== aside?.offset)
+    const shown = ofApp.filter(({ offset }) => offset !== aside?.offset && !refused.has(offset))
     const commands = shown.map(({ command }) => appCommand(command))
     const state = await this.#appState(commands, channels)
     const handled = await this.#handle(state, commands)
     const outcomes = new Map(shown.map(({ offset }, index) => [offset, handled[index]!]))
-    if (shown.length < ofApp.length) outcomes.set(aside!.offset, setAside(aside!.reason))
+    for (const [offset, error] of refused) outcomes.set(offset, { effects: [{ type: 'fail', error }], failure: null })
+    if (ofApp.some(({ offset }) => offset === aside?.offset)) outcomes.set(aside!.offset, setAside(aside!.reason))
     return outcomes
   }
 
@@ -131,7 +150,8 @@ export class BatchPreparer {
   }
 
   async #untilAnswered<T>(request: () => Promise<T>): Promise<T> {
-    const answer = await untilAnswered(this.#deps.env, request, this.#stopped)
+    const { faults, stopped } = this.#of
+    const answer = await untilAnswered(this.#deps.env, () => faults.asked(request), stopped)
     // Nobody waits for this batch any more.
     if (answer === null) throw new Error('the slot was lost while a batch was prepared')
     return answer

@@ -10,6 +10,7 @@ import type { Commit } from '../../store/store.ts'
 import type { Lanes } from '../emit/lanes.ts'
 import type { Reads } from '../emit/reads.ts'
 import { commandsOf, readBatch } from './batch.ts'
+import type { BatchItem } from './batch.ts'
 import { commit, tidyingCommit } from './commit.ts'
 import type { Counters } from './counters.ts'
 import { FencedOut, Halted } from './errors.ts'
@@ -18,8 +19,8 @@ import type { ChannelCache, SlotMemory } from './memory.ts'
 import { Outbox } from './outbox.ts'
 import type { BatchPlan } from './plan.ts'
 import { BatchPreparer } from './prepare.ts'
-import { pruneNext } from './prune.ts'
 import { Reading } from './reading.ts'
+import { SlotFaults } from './slot-faults.ts'
 import type { TakenSlot } from './takeover.ts'
 import { Trial } from './trial.ts'
 import type { NextBatch } from './trial.ts'
@@ -41,6 +42,9 @@ export interface SlotDeps {
   steppedDown: Map<SlotId, number>
 }
 
+/** Interest rows of a retired instance removed in one transaction, between batches. */
+export const pruneChunk = 500
+
 /** An idle slot deletes acknowledged outbox rows after this time. */
 export const idleFlushMs = 250
 
@@ -60,6 +64,7 @@ export class Slot {
   readonly #trial: Trial
   readonly #preparer: BatchPreparer
   readonly #outbox: Outbox
+  readonly #faults: SlotFaults
   /** Retired instances whose interest is still to be removed. */
   readonly #retired: string[]
   #isStopping = false
@@ -70,7 +75,8 @@ export class Slot {
   /** When this owner stopped handling records, by its clock. */
   stoppedAt = 0
 
-  constructor(deps: SlotDeps, taken: TakenSlot) {
+  /** `killing` notes that a record is about to end the process, as `SlotFaultsOptions` has it. */
+  constructor(deps: SlotDeps, taken: TakenSlot, killing: (offset: number) => Promise<boolean>) {
     const { memory, cache, state, reader, records, suspicion } = taken
     this.#deps = deps
     this.id = memory.lease.slot
@@ -78,7 +84,9 @@ export class Slot {
     this.#cache = cache
     this.#reading = new Reading(deps.env.clock, reader, records, () => this.#wake?.())
     this.#trial = new Trial(deps.batchMax, suspicion)
-    this.#preparer = new BatchPreparer(deps, memory, cache, () => this.#isCrashed)
+    const stopped = () => this.#isCrashed
+    this.#faults = new SlotFaults(deps.env, memory, { version: deps.version, killing, stopped })
+    this.#preparer = new BatchPreparer(deps, { memory, cache, faults: this.#faults, stopped })
     this.#outbox = new Outbox(this.id, memory.token, deps.lanes, () => this.#acknowledged())
     this.#retired = state.tombstones.filter(({ pruned }) => !pruned).map(({ instance }) => instance)
     // What was committed and perhaps not delivered goes first, before anything of our own.
@@ -205,11 +213,12 @@ export class Slot {
     const { env, version, reads, counters } = this.#deps
     const startedAt = env.clock.monotonic()
     const items = readBatch(this.#memory, records)
-    const plan = await this.#unlessCrashed(() =>
-      this.#preparer.prepare(items, this.#trial.setAside, () => this.#outbox.changes()),
-    )
+    const plan = await this.#unlessCrashed(async () => {
+      const spared = { aside: this.#trial.setAside, refused: await this.#faults.afterPoll(items) }
+      return this.#preparer.prepare(items, spared, () => this.#outbox.changes())
+    })
     this.#cancelFlush()
-    if ((await this.#commit(plan.commit)) === 'refused') {
+    if ((await this.#commit(plan.commit, items)) === 'refused') {
       env.metrics.commitsRefused.inc()
       if (this.#trial.refused(records)) return
       throw new Halted(`the store refuses the record at ${records[0]!.offset}`)
@@ -231,9 +240,9 @@ export class Slot {
     this.#deps.env.log.noteProgress?.(commandTopic(group), partition, nextOffset)
   }
 
-  async #commit(change: Commit): Promise<'committed' | 'refused'> {
+  async #commit(change: Commit, items: BatchItem[]): Promise<'committed' | 'refused'> {
     const { env, version } = this.#deps
-    const outcome = await commit(env, version, change, () => this.#isCrashed)
+    const outcome = await commit(env, change, { version, items, faults: this.#faults, stopped: () => this.#isCrashed })
     if (outcome === 'committed' || outcome === 'refused') return outcome
     env.metrics.fenced.inc({ stage: 'commit' })
     if (outcome === 'duplicate') await this.#stepDown()
@@ -254,14 +263,17 @@ export class Slot {
   async #prune(): Promise<void> {
     const { env } = this.#deps
     const [instance] = this.#retired as [string]
-    const isDone = await pruneNext(env, this.id, this.#memory.token, instance, () => this.#isCrashed)
-    if (isDone) this.#retired.shift()
+    const result = await this.#untilAnswered(() =>
+      env.store.pruneInterest(this.id, this.#memory.token, instance, pruneChunk),
+    )
+    if (result === 'fenced') throw new FencedOut()
+    if (result === 'done') this.#retired.shift()
   }
 
   async #tidyOutbox(): Promise<void> {
     const { token, nextOffset, fingerprint } = this.#memory
     const change = tidyingCommit({ slot: this.id, token, nextOffset, fingerprint }, this.#outbox.done)
-    if ((await this.#commit(change)) === 'refused') throw new Halted('the store refuses to tidy the outbox')
+    if ((await this.#commit(change, [])) === 'refused') throw new Halted('the store refuses to tidy the outbox')
     this.#outbox.settle(change)
   }
 
@@ -294,7 +306,8 @@ export class Slot {
   }
 
   async #untilAnswered<T>(request: () => Promise<T>): Promise<T> {
-    const answer = await untilAnswered(this.#deps.env, request, () => this.#isCrashed)
+    const stopped = () => this.#isCrashed
+    const answer = await untilAnswered(this.#deps.env, () => this.#faults.asked(request), stopped)
     if (answer === null) throw new FencedOut()
     return answer
   }

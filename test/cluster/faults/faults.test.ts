@@ -20,7 +20,7 @@ function set(faults: Faults, ...rules: Fault[]): Faults {
 
 /** Which of the first so many requests of a slot are struck. */
 function struck(faults: Faults, count: number, of = 'default/0'): number[] {
-  const all = Array.from({ length: count }, (_, index) => (faults.strike('db', [{}], of) ? index : -1))
+  const all = Array.from({ length: count }, (_, index) => (faults.strike('db', [{}], { of }) ? index : -1))
   return all.filter((index) => index !== -1)
 }
 
@@ -54,7 +54,7 @@ t.test('a percentage is what it says', async (t) => {
 
 t.test('only what matches is struck, and all that is given must match', async (t) => {
   const strikes = (match: Fault['match'] & object, subject: object) =>
-    set(testFaults(), delayed(100, { match })).strike('db', [subject], 'x') !== null
+    set(testFaults(), delayed(100, { match })).strike('db', [subject], { of: 'x' }) !== null
   t.ok(strikes({ user: { exact: 'ada' } }, { user: 'ada' }))
   t.notOk(strikes({ user: { exact: 'ada' } }, { user: 'adam' }))
   t.notOk(strikes({ user: { exact: 'ada' } }, {}), 'what is not known matches nothing')
@@ -68,7 +68,7 @@ t.test('only what matches is struck, and all that is given must match', async (t
     set(testFaults(), delayed(100, { match: { user: { exact: 'bob' } } })).strike(
       'db',
       [{ user: 'ada' }, { user: 'bob' }],
-      'x',
+      { of: 'x' },
     ),
     'a request that has one among others',
   )

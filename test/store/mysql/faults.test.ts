@@ -10,9 +10,9 @@ import { sql } from '../../../store/mysql/sql.ts'
 import { fencedTransaction } from '../../../store/mysql/transaction.ts'
 import { parseMysqlUrl } from '../../../store/mysql/url.ts'
 import type { Commit, Store } from '../../../store/store.ts'
-import { commit } from '../../../worker/slot/commit.ts'
 import type { Committed } from '../../../worker/slot/commit.ts'
 import { testEnv } from '../../harness/env.ts'
+import { commitCalmly } from '../../support/commit-calmly.ts'
 import { until } from '../../support/until.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../contract/contract.ts'
 import { mysqlFixture, type MysqlFixture } from './fixture.ts'
@@ -38,8 +38,7 @@ const nth = (n: number): Commit =>
   })
 
 /** As a worker does it. */
-const asWorker = (store: Store, change: Commit): Promise<Committed> =>
-  commit(testEnv({ store }), 'v', change, () => false)
+const asWorker = (store: Store, change: Commit): Promise<Committed> => commitCalmly(testEnv({ store }), change)
 
 async function holds(t: Test, { rows }: MysqlFixture, messages: number): Promise<void> {
   t.match(await rows('SELECT COUNT(*) AS messages FROM message'), [{ messages }], `each message once`)

@@ -15,9 +15,9 @@ import { mysqlUrl } from '../../../compose/services/mysql-url.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { packetBytesMin } from '../../../protocol/records/sizes.ts'
 import { slotId } from '../../../protocol/slot.ts'
-import { commit } from '../../../worker/slot/commit.ts'
 import { temporaryDirectory } from '../../engine/start-engine.ts'
 import { testEnv } from '../../harness/env.ts'
+import { commitCalmly } from '../../support/commit-calmly.ts'
 import { until } from '../../support/until.ts'
 import { channelOf, commitOf, messageOf, own, slot } from '../contract/contract.ts'
 import { fixtureOn } from './fixture.ts'
@@ -160,7 +160,7 @@ void t.test('a server that is killed under load and starts again', async (t) => 
         const next = last + 1
         const messages = [messageOf('room', next)]
         const change = commitOf({ slot, expected: last, next, channels: [channelOf('room', next)], messages })
-        t.equal(await commit(env, 'v', change, () => false), 'committed')
+        t.equal(await commitCalmly(env, change), 'committed')
         last = next
         acknowledged += 1
         if (acknowledged === 100) void restart()

@@ -6,8 +6,9 @@ import t from 'tap'
 import { commitBytesMax } from '../../../protocol/records/sizes.ts'
 import { StoreError } from '../../../store/errors.ts'
 import type { Commit, CommitResult, Lease, Store } from '../../../store/store.ts'
-import { commit, tidyingCommit } from '../../../worker/slot/commit.ts'
+import { tidyingCommit } from '../../../worker/slot/commit.ts'
 import { testEnv } from '../../harness/env.ts'
+import { commitCalmly } from '../../support/commit-calmly.ts'
 
 const whose = { slot: 'default/0', token: 'mine', nextOffset: 5, fingerprint: null } as const
 const tidying = tidyingCommit(whose, [{ batchEnd: 5, part: 0 }])
@@ -22,7 +23,7 @@ async function committed(answers: (() => Promise<CommitResult>)[], lease: Partia
     commit: () => answers[tries++]!(),
     lease: () => Promise.resolve(leaseOf(lease)),
   } as unknown as Store
-  const outcome = await commit(testEnv({ store }), 'v', what, () => false)
+  const outcome = await commitCalmly(testEnv({ store }), what)
   return [outcome, tries]
 }
 

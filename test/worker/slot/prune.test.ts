@@ -1,6 +1,6 @@
 // Proves that forgetting an instance that had many channels does not hold up its slot.
 import t from 'tap'
-import { pruneChunk } from '../../../worker/slot/prune.ts'
+import { pruneChunk } from '../../../worker/slot/slot.ts'
 import { clusterByHand, commands, give, onlySlot, stored } from '../../harness/by-hand.ts'
 import { commandOf } from '../../support/records.ts'
 import { until } from '../../support/until.ts'

@@ -82,7 +82,7 @@ class Rig implements AsyncDisposable {
     const warmed = (await warm(env, slotId(defaultGroup, partition), 10, () => false))!
     const as = { owner: 'w', version: 'v', epoch: warmed.lease.epoch, announced: null }
     const taken = (await take(env, warmed, as, () => false))!
-    const slot = new Slot(this.#deps, { ...taken, ...suspicion })
+    const slot = new Slot(this.#deps, { ...taken, ...suspicion }, async () => true)
     const owned = { slot, end: slot.run() }
     owned.end.catch(() => {})
     this.#owned.push(owned)
