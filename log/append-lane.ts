@@ -34,11 +34,13 @@ export interface LaneItem {
 }
 
 /** Where a lane leads, and who is told what it does. */
-export interface LaneOptions {
+export interface LaneOptions<Item extends LaneItem = LaneItem> {
   log: Log
   clock: Clock
   topic: string
   partition: number
+  /** Called before each try with what is to be appended: what it waits for, or why the try fails; null for neither. */
+  trying?: (items: Item[]) => Promise<void> | null
   /** Called for each try: how long it took, in ms, and its error if it failed. */
   tried?: (durationMs: number, error: unknown) => void
   /** Called for each entry that the log can never take, before its owner hears so. */
@@ -51,7 +53,7 @@ export interface LaneOptions {
  * queue holds what is of less weight and bound to no order.
  */
 export class AppendLane<Item extends LaneItem = LaneItem> {
-  readonly #options: LaneOptions
+  readonly #options: LaneOptions<Item>
   #queue: Item[] = []
   #later: Item[] = []
   #sending: Item[] = []
@@ -66,7 +68,7 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
   #wakeRetry: (() => void) | null = null
   #idleWaiters: (() => void)[] = []
 
-  constructor(options: LaneOptions) {
+  constructor(options: LaneOptions<Item>) {
     this.#options = options
   }
 
@@ -165,7 +167,7 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
     let most = this.#sending.length
     while (this.#sending.length > 0) {
       const items = this.#sending.slice(0, most)
-      const first = await this.#appendUntilAcknowledged(items.map((item) => item.entry))
+      const first = await this.#appendUntilAcknowledged(items)
       if (first === null) return false
       if (first instanceof LogError && items.length > 1) {
         most = Math.ceil(items.length / 2)
@@ -201,12 +203,15 @@ export class AppendLane<Item extends LaneItem = LaneItem> {
   }
 
   /** The offset of the first; an error when they are too large; null when the lane was stopped meanwhile. */
-  async #appendUntilAcknowledged(entries: LogEntry[]): Promise<number | LogError | null> {
-    const { log, clock, topic, partition, tried } = this.#options
+  async #appendUntilAcknowledged(items: Item[]): Promise<number | LogError | null> {
+    const { log, clock, topic, partition, trying, tried } = this.#options
+    const entries = items.map((item) => item.entry)
     let pauseMs = appendRetryMs.first
     while (!this.#stopped) {
       const start = clock.monotonic()
       try {
+        const awaited = trying?.(items) ?? null
+        if (awaited !== null) await awaited
         const offset = await log.append(topic, partition, entries)
         tried?.(clock.monotonic() - start, null)
         return offset

@@ -4,15 +4,18 @@ import type { Config } from '../config/config.ts'
 import type { App } from '../protocol/app/contract.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import { emptyPayload } from '../protocol/records/envelope.ts'
+import { parseSlot } from '../protocol/slot.ts'
 import { Namespaces } from './access/namespaces.ts'
 import { TokenRefusals } from './access/token-refusals.ts'
 import { TokenVerifier } from './access/tokens.ts'
 import { Hub } from './channels/hub.ts'
+import { channelOf } from './commands/channel-of.ts'
 import type { Context } from './commands/context.ts'
 import { Forwarding } from './commands/forwarding.ts'
 import { perform } from './commands/gate.ts'
 import { Intake } from './commands/intake.ts'
 import { ReadGate } from './commands/read-gate.ts'
+import { refuse } from './commands/refuse.ts'
 import { failed, joined } from './commands/subscribe.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Inbox } from './inbox.ts'
@@ -69,7 +72,10 @@ export function assemble(env: Env, options: AssembleOptions): Parts {
     close: (session, why) => sessions.close(session, why),
     overflowed: (session, channel, waits) => hub.overflowed(session, channel, waits),
     room: (session) => hub.roomFor(session),
+    placeOf: (channel) => placeOf(channel),
   })
+  const placeOf = (channel: string | undefined) =>
+    channel === undefined ? {} : { channel, group: parseSlot(uplink.slotOf(channel)).group }
   const subscriptions = new Subscriptions(client.channel_limit, client.user_channel_limit)
   const ends = sessionsOptions(config, () => hub)
   const sessions = new Sessions(env, ends, limits, subscriptions, output)
@@ -110,8 +116,12 @@ export function assemble(env: Env, options: AssembleOptions): Parts {
       freeSubscribes: client.channel_limit,
       jsonDepthLimit: config.websocket.json_depth_limit,
     },
-    (session, command) => perform(context, session, command),
-    (session, why) => sessions.close(session, why),
+    {
+      perform: (session, command) => perform(context, session, command),
+      close: (session, why) => sessions.close(session, why),
+      refuse: (session, id, error) => refuse(context, session, id, error),
+      placeOf: (command) => placeOf(channelOf(command, calls)),
+    },
   )
   const tokens = new TokenVerifier(client)
   const refusals = new TokenRefusals(env)

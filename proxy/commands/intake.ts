@@ -1,7 +1,8 @@
 import type { Env } from '../../cluster/env.ts'
+import type { Struck } from '../../cluster/faults/matching.ts'
 import type { Timer } from '../../platform/clock.ts'
-import { disconnects } from '../../protocol/client/codes.ts'
-import type { CloseReason } from '../../protocol/client/codes.ts'
+import { disconnects, errors } from '../../protocol/client/codes.ts'
+import type { ClientError, CloseReason } from '../../protocol/client/codes.ts'
 import type { ClientCommand } from '../../protocol/client/command.ts'
 import { ProtocolError } from '../../protocol/client/errors.ts'
 import { socketBytesMax } from '../sessions/backlog.ts'
@@ -36,6 +37,16 @@ export interface IntakeOptions {
   jsonDepthLimit: number
 }
 
+/** What becomes of what sessions send. */
+export interface IntakeOutcomes {
+  perform: (session: Session, command: ClientCommand) => void
+  close: (session: Session, reason: CloseReason) => void
+  /** The command comes to nothing. */
+  refuse: (session: Session, id: number, error: ClientError) => void
+  /** What a fault may be limited by of a command, beside its user. */
+  placeOf: (command: ClientCommand) => Pick<Struck, 'channel' | 'group'>
+}
+
 /**
  * What sessions send, taken in command by command as fast as each of them may. A session that is ahead of its rate is not
  * read: its commands wait where they are, at last in the client. All that costs anything counts: commands, long ones by
@@ -44,22 +55,15 @@ export interface IntakeOptions {
 export class Intake {
   readonly #env: Env
   readonly #options: IntakeOptions
-  readonly #perform: (session: Session, command: ClientCommand) => void
-  readonly #close: (session: Session, reason: CloseReason) => void
+  readonly #then: IntakeOutcomes
   readonly #held = new Set<Session>()
   /** Runs while any session is held back. */
   #timer: Timer | null = null
 
-  constructor(
-    env: Env,
-    options: IntakeOptions,
-    perform: (session: Session, command: ClientCommand) => void,
-    close: (session: Session, reason: CloseReason) => void,
-  ) {
+  constructor(env: Env, options: IntakeOptions, then: IntakeOutcomes) {
     this.#env = env
     this.#options = options
-    this.#perform = perform
-    this.#close = close
+    this.#then = then
   }
 
   /** For a session that begins. */
@@ -75,7 +79,8 @@ export class Intake {
     if (intake.messages.length === 1) return this.#serve(session)
     // Those that were read before the socket stopped; each costs at least one token.
     const { rate, burst } = this.#options
-    if (intake.messages.length > burst + (rate * floodMs) / 1_000) this.#close(session, disconnects.tooManyRequests)
+    if (intake.messages.length > burst + (rate * floodMs) / 1_000)
+      this.#then.close(session, disconnects.tooManyRequests)
   }
 
   /** A ping or pong of the WebSocket itself. False for a ping that is better not answered. */
@@ -94,6 +99,7 @@ export class Intake {
   drop(session: Session): void {
     session.intake.messages = []
     session.intake.place = 0
+    session.intake.struck = null
   }
 
   stop(): void {
@@ -128,6 +134,8 @@ export class Intake {
     const { start, end } = found
     const command = this.#parse(session, text.slice(start, end))
     if (command === null) return false
+    if (intake.struck === null && this.#env.faults.isSet) this.#meetFaults(session, command)
+    if (intake.struck?.isWaiting) return false
     const cost = Math.max(1, (end - intake.place) / commandChars)
     if (command.method === 'subscribe' && intake.freeSubscribes > 0) {
       intake.freeSubscribes--
@@ -137,8 +145,32 @@ export class Intake {
       return false
     } else this.#charge(intake, cost)
     this.#advance(intake, end + 1)
-    this.#perform(session, command)
+    const abort = intake.struck?.strike.abort ?? null
+    const fault = intake.struck?.strike.fault
+    intake.struck = null
+    if (abort === null) this.#then.perform(session, command)
+    else if (abort.wsCloseCode !== undefined)
+      this.#then.close(session, { code: abort.wsCloseCode, reason: `fault ${fault}` })
+    else if ('id' in command) this.#then.refuse(session, command.id, injectedError(abort.code, `fault ${fault}`))
     return true
+  }
+
+  /** What befalls the command that is next. While it waits, what follows waits behind it and its socket is not read. */
+  #meetFaults(session: Session, command: ClientCommand): void {
+    // A pong is no command of anybody's: it answers a ping.
+    if (!('id' in command)) return
+    const { faults, clock } = this.#env
+    const { user, intake } = session
+    const strike = faults.strike('proxy.onFrame', [{ ...this.#then.placeOf(command), user }], { of: user })
+    if (strike === null) return
+    if (strike.isKilled) faults.kill(strike.fault)
+    const struck = { strike, isWaiting: strike.delayMs > 0 }
+    intake.struck = struck
+    if (!struck.isWaiting) return
+    clock.after(strike.delayMs, () => {
+      struck.isWaiting = false
+      if (session.phase !== 'closed') this.#serve(session)
+    })
   }
 
   /** Null when it is none; the session is closed then. */
@@ -149,7 +181,7 @@ export class Intake {
       if (!(error instanceof ProtocolError)) throw error
       const { id, address } = session
       this.#env.logger.info({ session: id, address, problem: error.message }, 'client broke the protocol')
-      this.#close(session, disconnects.badRequest)
+      this.#then.close(session, disconnects.badRequest)
       return null
     }
   }
@@ -177,7 +209,8 @@ export class Intake {
     const { intake, connection } = session
     if (session.phase === 'closed') return
     const isPaused = intake.tokens < 0 || intake.messages.length > 0
-    if (isPaused) this.#hold(session)
+    // Whoever a fault holds back sends no more than it may.
+    if (isPaused && !intake.struck?.isWaiting) this.#hold(session)
     if (isPaused === intake.isPaused) return
     intake.isPaused = isPaused
     if (isPaused) connection.pause()
@@ -198,12 +231,20 @@ export class Intake {
     for (const session of this.#held) {
       const { intake } = session
       // Whoever was read since the last time and did not have to stop again has made a break.
-      if (!intake.isPaused) intake.heldSince = 0
-      else if (now - intake.heldSince >= floodMs) this.#close(session, disconnects.tooManyRequests)
+      if (!intake.isPaused || intake.struck?.isWaiting) intake.heldSince = 0
+      else if (now - intake.heldSince >= floodMs) this.#then.close(session, disconnects.tooManyRequests)
       else this.#serve(session)
       if (intake.heldSince === 0 || session.phase === 'closed') this.#held.delete(session)
     }
     metrics.sessionsHeld.set(this.#held.size)
     this.#timer = this.#held.size > 0 ? clock.after(intakeTickMs, () => this.#look()) : null
   }
+}
+
+/** The error of a fault: as the table has it where it has one, so that SDKs do what they do with such. */
+function injectedError(code: number | undefined, message: string): ClientError {
+  const { tooManyRequests: usual } = errors
+  if (code === undefined) return { ...usual, message }
+  const known = Object.values<ClientError>(errors).find((error) => error.code === code)
+  return { ...known, code, message }
 }

@@ -1,5 +1,6 @@
 import { errors } from '../../protocol/client/codes.ts'
 import type { Session } from '../sessions/session.ts'
+import { channelOfCall } from './channel-of.ts'
 import type { CommandOf, Context } from './context.ts'
 import { refuse } from './refuse.ts'
 
@@ -8,8 +9,8 @@ export function rpc(context: Context, session: Session, { id, name, data }: Comm
   const { calls, namespaces, forwarding } = context
   const call = Object.hasOwn(calls, name) ? calls[name] : undefined
   if (!call) return refuse(context, session, id, errors.notAvailable)
-  const channel = (JSON.parse(data) as Record<string, unknown> | null)?.[call.channelIn]
-  if (typeof channel !== 'string' || channel === '') return refuse(context, session, id, errors.badRequest)
+  const channel = channelOfCall(data, call.channelIn)
+  if (channel === undefined) return refuse(context, session, id, errors.badRequest)
   const refusal = namespaces.refusal(session, channel, call.permission)
   if (refusal) return refuse(context, session, id, refusal)
   forwarding.forward(session, { id, reply: 'rpc', method: name, channel, data, isRead: call.isRead })

@@ -20,7 +20,7 @@ export function takesMore({ backlog, connection }: Session): boolean {
 /** Puts messages behind what waits already. */
 export function putBack(session: Session, messages: Encoded[], bytes: number, nowMs: number): Backlog {
   const inSocket = session.connection.bufferedBytes
-  session.backlog ??= { frames: [], messages: [], bytes: 0, inSocket, tookAt: nowMs }
+  session.backlog ??= { frames: [], messages: [], bytes: 0, inSocket, tookAt: nowMs, restsUntil: 0 }
   session.backlog.messages.push(...messages)
   session.backlog.bytes += bytes
   return session.backlog
@@ -29,7 +29,7 @@ export function putBack(session: Session, messages: Encoded[], bytes: number, no
 /** Writes what the connection takes now; the session has no backlog any more when that is all. */
 export function writeOn(session: Session, nowMs: number): void {
   const { backlog, connection } = session
-  if (backlog === null) return
+  if (backlog === null || backlog.restsUntil > nowMs) return
   if (connection.bufferedBytes < backlog.inSocket) backlog.tookAt = nowMs
   while (connection.bufferedBytes < socketBytesMax) {
     const frame = nextFrame(backlog, connection.transport)

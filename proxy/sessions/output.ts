@@ -1,4 +1,5 @@
 import type { Env } from '../../cluster/env.ts'
+import type { Struck } from '../../cluster/faults/matching.ts'
 import { disconnects } from '../../protocol/client/codes.ts'
 import type { CloseReason } from '../../protocol/client/codes.ts'
 import type { ServerMessage } from '../../protocol/client/message.ts'
@@ -27,6 +28,8 @@ export interface OutputOptions {
   overflowed: (session: Session, audience: string, waits: number) => void
   /** The connection of a session that wants room has taken all that it was given. */
   room: (session: Session) => void
+  /** What a fault may be limited by of what an audience gets. */
+  placeOf: (audience: string) => Pick<Struck, 'channel' | 'group'>
 }
 
 /**
@@ -80,6 +83,11 @@ export class Output {
   /** For one session, before anything of its channels that is gathered later. */
   send(session: Session, message: ServerMessage): void {
     if (session.phase === 'closed') return
+    if (this.#env.faults.isSet) this.#meetFaults(session, {})
+    this.#queue(session, message)
+  }
+
+  #queue(session: Session, message: ServerMessage): void {
     const { transport } = session.connection
     const encoded = transport.encode(message)
     this.#add(session, [encoded], transport.bytesOf(encoded))
@@ -98,7 +106,7 @@ export class Output {
   ping(session: Session): void {
     const { connection } = session
     if (session.out.length === 0 && takesMore(session)) connection.write(this.#pingFrame(connection.transport))
-    else this.send(session, ping)
+    else if (session.phase !== 'closed') this.#queue(session, ping)
   }
 
   /** Sends what a channel gathered to its sessions as they are now: to be called before its audience changes. */
@@ -199,6 +207,7 @@ export class Output {
       // Nearly always the one of the session before.
       if (broadcast?.transport !== transport)
         broadcast = made.getOrInsertComputed(transport, () => encodeAll(transport, gathered))
+      if (this.#env.faults.isSet) this.#meetFaults(session, this.#options.placeOf(audience.name))
       const isAlone = session.out.length === 0 && (isOnly || session.channels.size === 1)
       if (isAlone && takesMore(session)) session.connection.write(broadcast.frame)
       else if (this.isFull(session)) this.#options.overflowed(session, audience.name, gathered.length)
@@ -244,6 +253,26 @@ export class Output {
     if (!this.#roomWanted.has(session) || session.out.length > 0 || !takesMore(session)) return
     this.#roomWanted.delete(session)
     this.#options.room(session)
+  }
+
+  /** What befalls the next message to a session: it waits with all that follows it, or the connection ends. */
+  #meetFaults(session: Session, place: Pick<Struck, 'channel' | 'group'>): void {
+    const { faults, clock } = this.#env
+    const strike = faults.strike('proxy.onSend', [{ ...place, user: session.user }], { of: session.user })
+    if (strike === null) return
+    if (strike.isKilled) faults.kill(strike.fault)
+    const { delayMs, abort } = strike
+    const now = clock.monotonic()
+    if (delayMs > 0) {
+      const backlog = putBack(session, [], 0, now)
+      backlog.restsUntil = Math.max(backlog.restsUntil, now + delayMs)
+      this.#behind.add(session)
+      this.#watch()
+    }
+    if (abort === null) return
+    const reason = { code: abort.wsCloseCode ?? disconnects.forceReconnect.code, reason: `fault ${strike.fault}` }
+    // Not while its channels are gone through.
+    queueMicrotask(() => this.#options.close(session, reason))
   }
 
   #closeSlow(session: Session): void {

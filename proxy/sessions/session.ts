@@ -1,3 +1,4 @@
+import type { Strike } from '../../cluster/faults/faults.ts'
 import type { Connection, Encoded } from '../transports/transport.ts'
 import type { ClientRequest } from '../uplink/request.ts'
 import type { Bucket } from './token-bucket.ts'
@@ -48,11 +49,22 @@ export interface SessionIntake extends Bucket {
   isPaused: boolean
   /** Since when it is held back without a break, monotonic ms; 0 when it is not. */
   heldSince: number
+  /** What a fault does to the command that is next, and whether it is still to wait for that; null for nothing. */
+  struck: { strike: Strike; isWaiting: boolean } | null
 }
 
 /** Of a session that begins. */
 export function newIntake(burst: number, freeSubscribes: number, nowMs: number): SessionIntake {
-  return { tokens: burst, at: nowMs, freeSubscribes, messages: [], place: 0, isPaused: false, heldSince: 0 }
+  return {
+    tokens: burst,
+    at: nowMs,
+    freeSubscribes,
+    messages: [],
+    place: 0,
+    isPaused: false,
+    heldSince: 0,
+    struck: null,
+  }
 }
 
 /** Reads that a session asked for: how many are under way, and those that wait behind them. */
@@ -73,6 +85,8 @@ export interface Backlog {
   inSocket: number
   /** Monotonic ms when the connection last took something. */
   tookAt: number
+  /** Nothing is written before, monotonic ms: a fault holds it back. */
+  restsUntil: number
 }
 
 /** What a session begins with. */

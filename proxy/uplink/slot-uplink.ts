@@ -2,6 +2,7 @@ import type { Env } from '../../cluster/env.ts'
 import { laneReports } from '../../cluster/lane-metrics.ts'
 import { AppendLane } from '../../log/append-lane.ts'
 import type { LaneItem } from '../../log/append-lane.ts'
+import { LogError } from '../../log/errors.ts'
 import { errors } from '../../protocol/client/codes.ts'
 import type { ClientError } from '../../protocol/client/codes.ts'
 import { AnswerParts } from '../../protocol/records/answer-parts.ts'
@@ -60,7 +61,14 @@ export class SlotUplink {
     this.#options = options
     const { group, partition } = parseSlot(slot)
     const topic = commandTopic(group)
-    this.#lane = new AppendLane({ log: env.log, clock: env.clock, topic, partition, ...laneReports(env, topic) })
+    this.#lane = new AppendLane<LaneItem & { pending: Pending }>({
+      log: env.log,
+      clock: env.clock,
+      topic,
+      partition,
+      ...laneReports(env, topic),
+      trying: (items) => (env.faults.isSet ? this.#struck(slot, items) : null),
+    })
   }
 
   /** Nothing waits for an answer. */
@@ -200,6 +208,13 @@ export class SlotUplink {
       },
     })
     return n
+  }
+
+  /** What befalls an append: the lane tries one that fails again, as it does any. */
+  #struck(slot: SlotId, items: { pending: Pending }[]): Promise<void> {
+    const { group } = parseSlot(slot)
+    const commands = items.map(({ pending: { channel, user } }) => ({ channel, user, group }))
+    return this.#env.faults.request('produce', commands, slot, (message) => new LogError('unavailable', message))
   }
 
   #end(pending: Pending, outcome: Outcome): void {

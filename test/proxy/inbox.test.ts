@@ -57,6 +57,7 @@ class Rig implements Disposable {
       settled: () => {},
     })
     this.#output = new Output(env, {
+      placeOf: (channel) => ({ channel }),
       queueMaxBytes: 1e9,
       stallMs: 1e9,
       close: () => assert.fail('closed as slow'),

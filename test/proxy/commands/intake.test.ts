@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import t from 'tap'
+import type { Faults } from '../../../cluster/faults/faults.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
-import { disconnects } from '../../../protocol/client/codes.ts'
+import { disconnects, errors } from '../../../protocol/client/codes.ts'
+import type { ClientError } from '../../../protocol/client/codes.ts'
 import type { ClientCommand } from '../../../protocol/client/command.ts'
 import { Intake, commandChars, floodMs, intakeTickMs, pongBacklogMax } from '../../../proxy/commands/intake.ts'
 import { newSession } from '../../../proxy/sessions/session.ts'
@@ -34,22 +36,29 @@ class Sending {
   #isRead = true
   readonly done: ClientCommand[] = []
   closed = 0
+  readonly refused: { id: number; error: ClientError }[] = []
+  readonly faults: Faults
   /** Called after each command. */
   performed: (sending: Sending) => void = () => {}
 
   constructor({ rate, burst, freeSubscribes = 0 }: Limits, phase: Session['phase'] = 'connected') {
     const env = testEnv({ clock: this.clock, metrics: this.metrics })
+    this.faults = env.faults
     this.intake = new Intake(
       env,
       { rate, burst, freeSubscribes, jsonDepthLimit: 64 },
-      (_session, command) => {
-        this.done.push(command)
-        this.performed(this)
-      },
-      (session, { code }) => {
-        this.closed = code
-        session.phase = 'closed'
-        session.intake.messages = []
+      {
+        perform: (_session, command) => {
+          this.done.push(command)
+          this.performed(this)
+        },
+        close: (session, { code }) => {
+          this.closed = code
+          session.phase = 'closed'
+          session.intake.messages = []
+        },
+        refuse: (_session, id, error) => void this.refused.push({ id, error }),
+        placeOf: (command) => ('channel' in command ? { channel: command.channel } : {}),
       },
     )
     const buffered = () => this.buffered
@@ -273,5 +282,46 @@ void t.test('a session that is refused has nothing done of what it sent along', 
   refused.pass(100)
   t.strictSame(refused.ids, [1])
   t.equal(refused.isRead, true)
+  t.end()
+})
+
+void t.test('a command that a fault delays holds what follows it, and its client is not read meanwhile', (t) => {
+  const sending = new Sending({ rate: 100, burst: 200 })
+  const second = { percentage: 100, fixedDelay: floodMs + 1_000 }
+  sending.faults.set([
+    { name: 'slow', stage: 'proxy.onFrame', match: { namespace: { exact: 'slow' } }, delay: second, seed: 1 },
+  ])
+  const inSlow = '{"id":2,"publish":{"channel":"slow:room","data":1}}'
+  sending.send('{"id":1,"rpc":{"method":"m"}}', inSlow, '{"id":3,"rpc":{"method":"m"}}')
+  t.strictSame(sending.ids, [1])
+  t.equal(sending.isRead, false)
+  sending.send(...rpcs(10))
+  t.equal(sending.unread, 11, 'what comes meanwhile stays where it is')
+  sending.pass(second.fixedDelay - 10)
+  t.strictSame(sending.ids, [1])
+  sending.pass(20)
+  t.strictSame(sending.ids.slice(0, 3), [1, 2, 3])
+  t.equal(sending.closed, 0, 'whoever is delayed sends no more than it may')
+  t.equal(sending.isRead, true)
+  t.end()
+})
+
+void t.test('a command that a fault aborts is not performed: it gets an error, or the connection ends', (t) => {
+  const sending = new Sending({ rate: 100, burst: 200 })
+  const rule = { name: 'f', stage: 'proxy.onFrame' as const, seed: 1 }
+  sending.faults.set([{ ...rule, abort: { percentage: 100 } }])
+  sending.send('{"id":1,"rpc":{"method":"m"}}', '{}')
+  t.strictSame(sending.refused, [{ id: 1, error: { ...errors.tooManyRequests, message: 'fault f' } }])
+  t.strictSame(
+    sending.done.map(({ method }) => method),
+    ['pong'],
+    'a pong is let through',
+  )
+  sending.faults.set([{ ...rule, abort: { percentage: 100, code: 1_500 } }])
+  sending.send('{"id":2,"rpc":{"method":"m"}}')
+  t.strictSame(sending.refused[1], { id: 2, error: { code: 1_500, message: 'fault f' } })
+  sending.faults.set([{ ...rule, abort: { percentage: 100, wsCloseCode: 4_100 } }])
+  sending.send('{"id":3,"rpc":{"method":"m"}}')
+  t.equal(sending.closed, 4_100)
   t.end()
 })

@@ -5,6 +5,7 @@
  */
 import t from 'tap'
 import type { Test } from 'tap'
+import type { Faults } from '../../../cluster/faults/faults.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { ServerMessage } from '../../../protocol/client/message.ts'
 import { socketBytesMax } from '../../../proxy/sessions/backlog.ts'
@@ -39,6 +40,7 @@ class Rig {
   readonly frames = new Map<string, Buffer[]>()
   readonly buffered = new Map<string, number>()
   readonly output: Output
+  readonly faults: Faults
 
   constructor() {
     const clock = {
@@ -49,7 +51,9 @@ class Rig {
       },
     }
     const env = testEnv({ clock: clock as Clock })
+    this.faults = env.faults
     this.output = new Output(env, {
+      placeOf: (channel) => ({ channel }),
       queueMaxBytes,
       stallMs,
       close: (session) => {
@@ -312,4 +316,45 @@ void t.test('after long writes output rests, and what comes meanwhile shares a w
   t.equal(await restAfter(t, 4, 2), 4 * 2 * restShare)
   t.equal(await restAfter(t, 100, 10), restMsMax, 'never for long')
   t.equal(await restAfter(t, 4, 0.05), 0, 'few sessions take no time, and wait for none')
+})
+
+t.test('a message that a fault delays holds what follows it, for that session alone', async (t) => {
+  const rig = new Rig()
+  const [ada, bob] = [rig.session('ada'), rig.session('bob')]
+  ada.user = 'ada'
+  const delay = { percentage: 100, fixedDelay: 500 }
+  rig.faults.set([{ name: 'f', stage: 'proxy.onSend', match: { user: { exact: 'ada' } }, delay, seed: 1 }])
+  const room = audienceOf(ada, bob)
+  rig.publish(room, '"1"')
+  await turn()
+  rig.faults.set([])
+  rig.publish(room, '"2"')
+  await turn()
+  rig.send(ada, '"3"')
+  await turn()
+  rig.output.ping(ada)
+  await turn()
+  t.same(rig.texts('ada'), [])
+  t.same(rig.texts('bob'), ['"1"', '"2"'])
+  rig.nowMs += 499
+  rig.look()
+  t.same(rig.texts('ada'), [])
+  rig.nowMs += 1
+  rig.look()
+  t.same(rig.texts('ada'), ['"1"\n"2"\n"3"\n{}'])
+  rig.publish(room, '"4"')
+  await turn()
+  t.same(rig.texts('ada').at(-1), '"4"', 'then it is as it was')
+})
+
+t.test('a message that a fault aborts ends its connection', async (t) => {
+  const rig = new Rig()
+  const [ada, bob] = [rig.session('ada'), rig.session('bob')]
+  ada.user = 'ada'
+  const abort = { percentage: 100, wsCloseCode: 4_100 }
+  rig.faults.set([{ name: 'f', stage: 'proxy.onSend', match: { user: { exact: 'ada' } }, abort, seed: 1 }])
+  rig.publish(audienceOf(ada, bob), '"1"')
+  await turn()
+  t.same(rig.closed, ['ada'])
+  t.same(rig.texts('bob'), ['"1"'])
 })
