@@ -234,7 +234,15 @@ export class Controller implements ControlPlane {
     if (!this.isLeader || term === this.#adoptedTerm) return
     this.#moves.forget()
     await this.#burials.adoptInstances()
+    await this.#tellNamespaces()
     this.#adoptedTerm = term
+  }
+
+  /** Proxies cannot ask the store whether they are configured as the cluster is. */
+  async #tellNamespaces(): Promise<void> {
+    if (this.#options.config.channel.namespaces.length === 0) return
+    const groups = await this.#env.store.namespaces()
+    this.#hints.send({ type: 'namespaces', term: this.#leadership.term, groups })
   }
 
   /** Sees the cluster, plans, and carries the plan out. */

@@ -73,6 +73,10 @@ export function createMetrics(registry = new Registry()) {
       'catching_up',
       'Subscriptions that are brought up to the top of their channel, as their clients take it',
     ),
+    namespacesContradicted: gauge(
+      'namespaces_contradicted',
+      '1 while this proxy has a namespace in another slot group than the cluster',
+    ),
 
     // worker
     slotsOwned: gauge('slots_owned', 'Slots that this worker owns', ['version']),

@@ -6,18 +6,23 @@ import { decodeControl } from '../protocol/records/control.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
 import { controlTopic } from '../protocol/records/topics.ts'
 
-type ConfigRecord = Extract<ControlRecord, { type: 'config' }>
+/** What controllers tell everybody; the others are hints to workers. */
+export type Told = Extract<ControlRecord, { type: 'config' | 'namespaces' }>
 
-/** Follows what controllers tell everybody; of that a proxy needs the configuration, and no hint to a worker. */
+/** A proxy waits no longer than this, in ms, to hear what was told before it came. */
+export const toldMaxMs = 2_000
+
+/** Follows what controllers tell everybody. */
 export class ControlReader {
   readonly #env: Env
-  readonly #configured: (record: ConfigRecord) => void
+  readonly #told: (record: Told) => void
+  readonly #caughtUp = Promise.withResolvers<void>()
   #reader: LogReader | null = null
   #isStopped = false
 
-  constructor(env: Env, configured: (record: ConfigRecord) => void) {
+  constructor(env: Env, told: (record: Told) => void) {
     this.#env = env
-    this.#configured = configured
+    this.#told = told
   }
 
   /** Reads from the beginning, which is short as the topic is compacted, until stopped. Rejects as `follow` does. */
@@ -27,9 +32,19 @@ export class ControlReader {
     const range = await untilAnswered(this.#env, request, () => this.#isStopped)
     if (range === null) return
     this.#reader = log.read(controlTopic, 0, range.oldest)
-    await followDecoded(this.#reader, decodeControl, logger, (record) => {
-      if (record.type === 'config') this.#configured(record)
-    })
+    const passed = (next: number) => {
+      if (next >= range.next) this.#caughtUp.resolve()
+    }
+    const hear = (record: ControlRecord) => {
+      if (record.type === 'config' || record.type === 'namespaces') this.#told(record)
+    }
+    passed(range.oldest)
+    await followDecoded(this.#reader, decodeControl, logger, hear, passed)
+  }
+
+  /** Resolves when it has heard what was told before it came, or has waited long enough for it. */
+  async caughtUp(): Promise<void> {
+    await Promise.race([this.#caughtUp.promise, this.#env.clock.sleep(toldMaxMs)])
   }
 
   stop(): void {

@@ -19,6 +19,7 @@ import type { Parts } from './assemble.ts'
 import { ControlReader } from './control-reader.ts'
 import { Echo } from './echo.ts'
 import type { Behind } from './listener/listener.ts'
+import { NamespaceCheck } from './namespace-check.ts'
 import type { AddressRefusal } from './sessions/address-limits.ts'
 import { Capacity } from './sessions/capacity.ts'
 import type { Session } from './sessions/session.ts'
@@ -59,6 +60,7 @@ export class Proxy implements Behind {
   readonly #parts: Parts
   readonly #echo: Echo
   readonly #followed: FollowedConfig
+  readonly #namespaces: NamespaceCheck
   readonly #control: ControlReader
   readonly #announcer: Announcer
   readonly #timers: Timer[] = []
@@ -82,7 +84,11 @@ export class Proxy implements Behind {
     })
     this.#echo = new Echo(env, this.id)
     this.#followed = new FollowedConfig(env, () => this.#announcer.beat())
-    this.#control = new ControlReader(env, (record) => this.#followed.heard(record))
+    this.#namespaces = new NamespaceCheck(env, config)
+    this.#control = new ControlReader(env, (record) => {
+      if (record.type === 'config') this.#followed.heard(record)
+      else this.#namespaces.heard(record)
+    })
     this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'proxy',
@@ -130,6 +136,8 @@ export class Proxy implements Behind {
       clock.every(config.proxy.heartbeat_interval, () => this.#watchEcho()),
       clock.every(config.proxy.position_check_interval, () => this.#parts.hub.checkPositions()),
     )
+    await this.#control.caughtUp()
+    if (this.#isStopped) return
     this.state = 'live'
     this.#announcer.beat()
   }
@@ -148,6 +156,8 @@ export class Proxy implements Behind {
 
   /** True, or why it takes no new clients, however few it has. */
   get serving(): true | string {
+    const { contradiction } = this.#namespaces
+    if (contradiction !== null) return contradiction
     const { hindrance } = this.#announcer
     const isHindered = hindrance !== null && (this.state === 'live' || this.state === 'isolated')
     if (isHindered) return `the log ${hindranceWords[hindrance]}`

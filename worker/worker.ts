@@ -185,7 +185,7 @@ export class Worker {
     this.#term = record.term
     if (record.type === 'move') this.#ownership.moved(record)
     else if (record.type === 'config') this.#followed.heard(record)
-    else if (record.worker === this.id) this.#startDraining()
+    else if (record.type === 'drain' && record.worker === this.id) this.#startDraining()
   }
 
   /** From here on the worker takes nothing over; it ends once it owns nothing. */

@@ -19,7 +19,7 @@ export class Hints {
     })
   }
 
-  /** Appends a hint; the newest of each slot, of each worker and of the configuration stays. */
+  /** Appends a hint; the newest of each slot, of each worker, of the configuration and of the namespaces stays. */
   send(record: ControlRecord): void {
     this.#lane.push({ entry: { key: Buffer.from(keyOf(record)), value: encodeControl(record) } })
   }
@@ -36,6 +36,7 @@ function keyOf(record: ControlRecord): string {
     case 'drain':
       return `worker/${record.worker}`
     case 'config':
-      return 'config'
+    case 'namespaces':
+      return record.type
   }
 }

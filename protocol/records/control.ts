@@ -23,12 +23,17 @@ export type ControlRecord =
    * to follow them, so that a process can say what it rejects: see `checkFault`.
    */
   | { type: 'config'; term: number; revision: number; faults: Fault[] }
+  /** Which slot group each namespace belongs to, for good, as the store has noted it. */
+  | { type: 'namespaces'; term: number; groups: { namespace: string; group: string }[] }
 
 const controlShapes: Record<ControlRecord['type'], Shape> = {
   move: shapeOf({ term: 'count', slot: 'slot', epoch: 'count', from: 'text?', to: 'text?', announced: 'object?' }),
   drain: shapeOf({ term: 'count', worker: 'text' }),
   config: shapeOf({ term: 'count', revision: 'count', faults: 'list' }),
+  namespaces: shapeOf({ term: 'count', groups: 'list' }),
 }
+
+const namespaceShape = shapeOf({ namespace: 'text', group: 'text' })
 
 /** The record of a hint. */
 export function encodeControl(record: ControlRecord): Buffer {
@@ -39,5 +44,7 @@ export function encodeControl(record: ControlRecord): Buffer {
 export function decodeControl(value: Buffer): ControlRecord {
   const record = decodeJsonRecord(value, controlShapes)
   if (record['announced']) checkShape(record['announced'], placeShape, 'announced')
+  if (record['type'] === 'namespaces')
+    for (const each of record['groups'] as unknown[]) checkShape(each, namespaceShape, 'group')
   return record as unknown as ControlRecord
 }

@@ -9,7 +9,7 @@ import { slotId } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import { stored } from '../harness/by-hand.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
-import { buildController, buildWorker } from '../harness/roles.ts'
+import { buildController, buildProxy, buildWorker } from '../harness/roles.ts'
 import { testConfig } from '../harness/settings.ts'
 import { until } from '../support/until.ts'
 import { rowsOf } from './facts.ts'
@@ -129,4 +129,31 @@ t.test('a namespace elsewhere than it was is refused at start', async (t) => {
   const worker = buildWorker(env, elsewhere, {})
   await t.rejects(worker.start(), refused)
   worker.kill()
+})
+
+t.test('a proxy that has a namespace elsewhere takes no clients and says why', async (t) => {
+  await using cluster = new InProcessCluster(settings)
+  await start(cluster)
+  const elsewhere = testConfig({ ...settings, 'topics.groups': '[]' })
+  const { env } = cluster.handles()
+  const proxy = buildProxy(env, elsewhere)
+  await proxy.start()
+  t.match(proxy.ready, /namespace staff in the group default, but it belongs to inner for good/)
+  t.equal(proxy.serving, proxy.ready)
+  t.equal((await env.metrics.namespacesContradicted.get()).values[0]!.value, 1)
+  proxy.kill()
+  t.equal((await cluster.proxy()).ready, true)
+})
+
+t.test('a proxy that hears of it later turns unready', async (t) => {
+  await using cluster = new InProcessCluster(settings)
+  const elsewhere = testConfig({ ...settings, 'topics.groups': '[]' })
+  const { env } = cluster.handles()
+  const proxy = buildProxy(env, elsewhere)
+  await proxy.start()
+  t.equal(proxy.ready, true, 'no controller has ever been there')
+  await cluster.controller()
+  await until('it hears it', () => proxy.ready !== true)
+  t.match(proxy.ready, /namespace staff/)
+  proxy.kill()
 })

@@ -49,7 +49,7 @@ function hintEntry(record: ControlRecord): LogEntry {
 }
 
 function keyOf(record: ControlRecord): string {
-  if (record.type === 'config') return 'config'
+  if (record.type === 'config' || record.type === 'namespaces') return record.type
   return record.type === 'move' ? record.slot : record.worker
 }
 

@@ -118,6 +118,7 @@ const hints: ControlRecord[] = [
   moved,
   { ...moved, announced: null },
   { type: 'drain', term: 1, worker: 'w' },
+  { type: 'namespaces', term: 1, groups: [{ namespace: 'staff', group: 'inner' }] },
   { type: 'config', term: 1, revision: 2, faults: [{ name: 'f', stage: 'db', seed: 1 }] },
 ]
 
