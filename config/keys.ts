@@ -89,6 +89,15 @@ export function defaultConfig(): Config {
   return defaultsOf(everyKey) as Config
 }
 
+/** A configuration that another build made, with the defaults of what it lacks. */
+export function completed(given: Config): Config {
+  const config = structuredClone(given)
+  for (const key of everyKey) {
+    if (getPath(given, key.path) === undefined) setPath(config, key.path, structuredClone(key.default))
+  }
+  return config
+}
+
 /** Sets `section.name` in a tree, making the sections on the way. */
 export function setPath(tree: Record<string, unknown>, path: string, value: unknown): void {
   const names = path.split('.')

@@ -29,6 +29,21 @@ export interface ClusterStatus {
   slots: { total: number; owned: number }
   /** Live ones, of whatever version. */
   workers: number
+  /** Version that serves; null before any does. */
+  serving: string | null
+  /** The controller that answers leads. */
+  leader: boolean
+}
+
+/** A version that is wanted or has workers. */
+export interface VersionState {
+  version: string
+  /** Its workers are to run: it serves, is being rolled out, or may have to serve again soon. */
+  wanted: boolean
+  /** Live ones. */
+  workers: number
+  /** That it owns. */
+  slots: number
 }
 
 /** Time that one request to the controller may take. */
@@ -74,6 +89,10 @@ export class ControllerClient {
 
   async status(): Promise<ClusterStatus> {
     return (await this.#request('GET', '/api/v1/status')) as ClusterStatus
+  }
+
+  versions(): Promise<VersionState[]> {
+    return this.#request('GET', '/api/v1/versions') as Promise<VersionState[]>
   }
 
   close(): Promise<void> {

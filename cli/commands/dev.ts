@@ -6,9 +6,15 @@ import { withSecret } from '../../config/secrets.ts'
 import { authority } from '../../platform/addresses.ts'
 import { exitCodes, fatal } from '../../platform/exit-codes.ts'
 import { createLogger } from '../../platform/logger.ts'
-import { clusterGroups } from '../dev/cluster.ts'
+import { ControllerClient, reachableUrl } from '../client/client.ts'
+import { ControllerError } from '../client/errors.ts'
+import { clusterGroups, workerGroup } from '../dev/cluster.ts'
 import { tryPort } from '../dev/free-port.ts'
+import { ReleaseWorkers } from '../dev/release-workers.ts'
+import type { SeenCluster } from '../dev/release-workers.ts'
 import { Supervisor } from '../dev/supervisor.ts'
+import type { Release } from '../releases/release.ts'
+import { Releases } from '../releases/releases.ts'
 
 /** Time between two questions to the controller whether the cluster is ready. */
 export const readyPollMs = 50
@@ -25,14 +31,45 @@ export async function dev({ config: given, warnings }: LoadedConfig): Promise<vo
   const logger = createLogger({ name: 'supervisor', level: config.log_level, pretty: true })
   for (const warning of warnings) logger.warn(warning)
 
+  const releases = new Releases(config.data_dir)
+  const first = firstRelease(releases, config, logger)
+  const workers = first.workers ?? config.dev.workers
   const supervisor = new Supervisor({
-    groups: clusterGroups(config, process.env),
+    groups: clusterGroups({ ...config, dev: { ...config.dev, workers } }, process.env),
     stopTimeoutMs: config.shutdown.timeout,
     logger,
     exit: (code) => process.exit(code),
   })
+  const client = new ControllerClient(config)
+  new ReleaseWorkers({
+    releases,
+    first,
+    crew: supervisor,
+    groupOf: (release) => workerGroup(release, releases.contentOf(release), config, process.env),
+    look: () => lookAt(client),
+    logger,
+  }).start()
   await supervisor.start()
-  await clusterReady(config, logger)
+  await clusterReady(config, client, logger)
+}
+
+/** The app of the configuration is a release like others, and the first one. */
+function firstRelease(releases: Releases, { worker }: Config, logger: Logger): Release {
+  releases.tidy()
+  const configured = releases.keepConfigured({ version: worker.version, app: worker.app }, new Date())
+  if (configured.kind !== 'configured') logger.warn(`worker.version is ${worker.version}, and so is a deployed release`)
+  return releases.first(configured)
+}
+
+/** What the controller wants; null while none leads, or one that does not know of versions. */
+async function lookAt(client: ControllerClient): Promise<SeenCluster | null> {
+  try {
+    const { leader, serving } = await client.status()
+    return leader ? { serving, versions: await client.versions() } : null
+  } catch (error) {
+    if (error instanceof ControllerError) return null
+    throw error
+  }
 }
 
 /** Looks before anything starts, so that a port in use is one clear line. Another process may still be faster later. */
@@ -63,10 +100,7 @@ async function tryOrEnd(address: string, port: number, section: string): Promise
 }
 
 /** Says that the cluster is ready once every slot is owned and the wanted workers live, and until then what is missing. */
-async function clusterReady(config: Config, logger: Logger): Promise<void> {
-  const { ControllerClient, reachableUrl } = await import('../client/client.ts')
-  const { ControllerError } = await import('../client/errors.ts')
-  const client = new ControllerClient(config)
+async function clusterReady(config: Config, client: ControllerClient, logger: Logger): Promise<void> {
   let sayAt = performance.now() + readySaidMs
   for (;;) {
     // A controller that is being restarted answers later.
@@ -81,7 +115,6 @@ async function clusterReady(config: Config, logger: Logger): Promise<void> {
     }
     await sleep(readyPollMs)
   }
-  await client.close()
   const chat = reachableUrl(config.http_server.address, config.http_server.port)
   const console_ = reachableUrl(config.controller.address, config.controller.port)
   process.stdout.write(`holdfast is ready  chat ${chat}  console ${console_}\n`)

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { engineDirectory } from '../../config/config.ts'
 import type { Config } from '../../config/config.ts'
-import { resolvedConfigVariable } from '../../platform/resolved-config.ts'
+import { neighbourVariable, resolvedConfigVariable } from '../../platform/resolved-config.ts'
+import type { Release } from '../releases/release.ts'
 import type { Role } from '../roles/roles.ts'
 import type { ChildSpec } from './supervised-child.ts'
 import type { ChildGroup } from './supervisor.ts'
@@ -16,7 +19,13 @@ const nodeOptions: Partial<Record<Role, string[]>> = { proxy: ['--max-semi-space
 
 type Environment = Record<string, string | undefined>
 
-/** The processes of `holdfast dev`: the engine first, where one is needed; clients are let go before the work behind them stops. */
+/** When workers start, and when they stop: after the proxies have let their clients go, before the controller. */
+const workerStages = { startStage: 1, stopStage: 1 }
+
+/**
+ * The processes of `holdfast dev` beside its workers: the engine first, where one is needed; clients are let go before
+ * the work behind them stops.
+ */
 export function clusterGroups(config: Config, env: Environment): ChildGroup[] {
   const group = (role: Role, count: number, startStage: number, stopStage: number): ChildGroup => ({
     children: Array.from({ length: count }, (_, index) => child(role, index, count, config, env)),
@@ -26,9 +35,33 @@ export function clusterGroups(config: Config, env: Environment): ChildGroup[] {
   return [
     ...(engineDirectory(config) === undefined ? [] : [group('engine', 1, 0, 3)]),
     group('proxy', config.dev.proxies, 1, 0),
-    group('worker', config.dev.workers, 1, 1),
     group('controller', 1, 1, 2),
   ]
+}
+
+/** The workers of a release. `content` is where its files are. */
+export function workerGroup(release: Release, content: string, config: Config, env: Environment): ChildGroup {
+  const { version, kind, entry, workers } = release
+  const app = kind === 'module' ? join(content, entry) : config.worker.app
+  const own: Config = { ...config, worker: { ...config.worker, version, app } }
+  const count = workers ?? config.dev.workers
+  const children = Array.from({ length: count }, (_, index): ChildSpec => {
+    const spec = child('worker', index, count, own, env)
+    const name = kind === 'configured' ? spec.name : `${version}/${spec.name}`
+    return kind === 'checkout' ? ofCheckout({ ...spec, name }, content, entry) : { ...spec, name }
+  })
+  return { children, ...workerStages }
+}
+
+/** A whole Holdfast runs under its own Node where it has one, and may have a schema with keys that ours lacks. */
+function ofCheckout(spec: ChildSpec, content: string, entry: string): ChildSpec {
+  const node = join(content, 'node_modules', 'node', 'bin', 'node')
+  return {
+    ...spec,
+    script: join(content, entry),
+    env: { ...spec.env, [neighbourVariable]: 'true' },
+    ...(existsSync(node) ? { node } : {}),
+  }
 }
 
 function child(role: Role, index: number, count: number, config: Config, env: Environment): ChildSpec {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { LifeMessage, StopMessage } from '../../cluster/process.ts'
 import { exitCodes, fatalStartCodes } from '../../platform/exit-codes.ts'
 import { BackOff } from './back-off.ts'
+import type { Life } from './back-off.ts'
 
 /** One process of the cluster. */
 export interface ChildSpec {
@@ -11,12 +12,22 @@ export interface ChildSpec {
   name: string
   /** Path of what Node runs. */
   script: string
+  /** Path of the Node that runs it; ours without one. */
+  node?: string
   /** Arguments of the script. */
   args: readonly string[]
   /** Options of Node itself. */
   nodeOptions: readonly string[]
   /** All of its environment. */
   env: Record<string, string | undefined>
+}
+
+/** What is done about a process that ended by itself. Whatever is not said: it is started anew. */
+export interface EndRule {
+  /** Gets the exit code of a process that cannot start and never has. */
+  gaveUp?: (code: number) => void
+  /** Whether one that ended in order is to be started anew. */
+  again?: () => Promise<boolean>
 }
 
 /** Time on top of its own deadline that a child has to end before it is killed. */
@@ -30,11 +41,11 @@ export const groupSignalMs = 250
 
 /** Keeps one process running until it is stopped. */
 export class SupervisedChild {
-  /** Resolves when the process serves for the first time. */
+  /** Resolves when the process serves for the first time, or will never. */
   readonly ready: Promise<void>
   readonly #spec: ChildSpec
   readonly #logger: Logger
-  readonly #gaveUp: (code: number) => void
+  readonly #rule: EndRule
   readonly #resolveReady: () => void
   readonly #backOff = new BackOff()
   #process: ChildProcess | undefined
@@ -48,11 +59,10 @@ export class SupervisedChild {
   /** It was told to stop by somebody, and waits for us. */
   #isSignalled = false
 
-  /** `gaveUp` gets the exit code of a process that cannot start and never has. */
-  constructor(spec: ChildSpec, logger: Logger, gaveUp: (code: number) => void) {
+  constructor(spec: ChildSpec, logger: Logger, rule: EndRule) {
     this.#spec = spec
     this.#logger = logger.child({ child: spec.name })
-    this.#gaveUp = gaveUp
+    this.#rule = rule
     const { promise, resolve } = Promise.withResolvers<void>()
     this.ready = promise
     this.#resolveReady = resolve
@@ -75,10 +85,15 @@ export class SupervisedChild {
 
   /** Runs it, and again whenever it ends, after a pause. */
   start(): void {
-    const { script, args, nodeOptions, env } = this.#spec
+    const { script, node, args, nodeOptions, env } = this.#spec
     const startedAt = performance.now()
     // In our process group, so that a terminal's signals reach it; its output is log, so it goes to standard error.
-    const child = fork(script, args, { env, stdio: ['ignore', 2, 2, 'ipc'], execArgv: [...nodeOptions] })
+    const child = fork(script, args, {
+      env,
+      stdio: ['ignore', 2, 2, 'ipc'],
+      execArgv: [...nodeOptions],
+      ...(node === undefined ? {} : { execPath: node }),
+    })
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
     this.#process = child
     this.#ended = ended
@@ -100,15 +115,18 @@ export class SupervisedChild {
     })
     const over = (code: number | null, signal: NodeJS.Signals | null): void => {
       end()
-      this.#died(code, signal, { livedMs: performance.now() - startedAt, wasReady })
+      void this.#died(code, signal, { livedMs: performance.now() - startedAt, wasReady })
     }
     child.once('exit', over)
   }
 
-  #died(code: number | null, signal: string | null, life: { livedMs: number; wasReady: boolean }): void {
+  async #died(code: number | null, signal: string | null, life: Life): Promise<void> {
     this.#waitsFor = null
     if (this.#stopping) return
-    if (!this.#everReady && code !== null && fatalStartCodes.includes(code)) return this.#gaveUp(code)
+    const { gaveUp, again } = this.#rule
+    if (gaveUp && !this.#everReady && code !== null && fatalStartCodes.includes(code)) return gaveUp(code)
+    if (again && code === exitCodes.ok && !(await again())) return this.#logger.info('ended, not wanted any more')
+    if (this.#stopping) return
     const delayMs = this.#backOff.delayMs(life)
     const log = code === exitCodes.ok ? 'info' : 'warn'
     this.#logger[log](
@@ -127,11 +145,13 @@ export class SupervisedChild {
   /** From now on the process is not started anew when it ends. */
   leaveEnded(): void {
     this.#stopping = true
+    this.#resolveReady()
     clearTimeout(this.#restart)
   }
 
   /** Asks the process to stop and waits for its end; kills it when `deadlineMs` and a grace have passed. */
   async stop(deadlineMs: number): Promise<void> {
+    if (this.#isOrdered) return this.#ended
     this.leaveEnded()
     this.#isOrdered = true
     // A second signal would end it at once.

@@ -3,7 +3,7 @@ import { waitSaidMs } from '../../cluster/services.ts'
 import { exitCodes, signalExitCode } from '../../platform/exit-codes.ts'
 import { onStopSignals } from '../../platform/signals.ts'
 import { SupervisedChild } from './supervised-child.ts'
-import type { ChildSpec } from './supervised-child.ts'
+import type { ChildSpec, EndRule } from './supervised-child.ts'
 
 /** Children that start and stop together. */
 export interface ChildGroup {
@@ -12,6 +12,10 @@ export interface ChildGroup {
   startStage: number
   /** Groups with a lower number have stopped before the next begin to. */
   stopStage: number
+  /** One that cannot start is tried again, where it would end the cluster otherwise. */
+  mayFail?: boolean
+  /** Asked for one that ended in order; without it, it is started anew. */
+  again?: EndRule['again']
 }
 
 /** What to run, how long to wait for it to stop, and how this process ends. */
@@ -33,17 +37,13 @@ interface Staged {
 /** Starts a cluster's processes, restarts what dies, and stops all of it in order. */
 export class Supervisor {
   readonly #options: SupervisorOptions
-  readonly #staged: Staged[]
+  readonly #staged: Staged[] = []
+  #hasStarted = false
   #ending = false
 
   constructor(options: SupervisorOptions) {
     this.#options = options
-    this.#staged = options.groups.flatMap(({ children, startStage, stopStage }) =>
-      children.map((spec) => {
-        const child = new SupervisedChild(spec, options.logger, (code) => this.#killAll(code))
-        return { child, startStage, stopStage }
-      }),
-    )
+    for (const group of options.groups) this.add(group)
     onStopSignals(
       ['SIGINT', 'SIGTERM', 'SIGHUP'],
       (signal) => void this.stop(signal),
@@ -51,15 +51,40 @@ export class Supervisor {
     )
   }
 
+  /** Adds children: before start() to their stage, later they start at once. */
+  add({ children, startStage, stopStage, mayFail = false, again }: ChildGroup): SupervisedChild[] {
+    if (this.#ending) return []
+    const rule: EndRule = {
+      ...(mayFail ? {} : { gaveUp: (code: number) => this.#killAll(code) }),
+      ...(again ? { again } : {}),
+    }
+    const added = children.map((spec) => new SupervisedChild(spec, this.#options.logger, rule))
+    this.#staged.push(...added.map((child) => ({ child, startStage, stopStage })))
+    if (this.#hasStarted) for (const child of added) child.start()
+    return added
+  }
+
+  /** Stops children for good. */
+  async remove(children: readonly SupervisedChild[]): Promise<void> {
+    await Promise.all(children.map((child) => child.stop(this.#options.stopTimeoutMs)))
+    for (const child of children) {
+      const index = this.#staged.findIndex((one) => one.child === child)
+      if (index !== -1) this.#staged.splice(index, 1)
+    }
+  }
+
   /** Starts every child; resolves when all of them have served once. Never resolves once the cluster ends. */
   async start(): Promise<void> {
     const saying = setInterval(() => this.#sayWaits(), waitSaidMs.every)
-    for (const stage of stagesOf(this.#staged, 'startStage')) {
+    const stages = stagesOf(this.#staged, 'startStage')
+    for (const [index, stage] of stages.entries()) {
       if (this.#ending) return new Promise(() => {})
       for (const { child } of stage) child.start()
+      this.#hasStarted = index === stages.length - 1
       await Promise.all(stage.map(({ child }) => child.ready))
     }
     clearInterval(saying)
+    return this.#ending ? new Promise(() => {}) : undefined
   }
 
   #sayWaits(): void {

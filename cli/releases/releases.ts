@@ -126,6 +126,12 @@ export class Releases {
     return version === undefined ? null : this.find(version)
   }
 
+  /** What serves when nobody says otherwise: the configured one, unless another was deployed and serves. */
+  first(configured: Release): Release {
+    const { current } = this
+    return current === null || current.kind === 'configured' ? configured : current
+  }
+
   /** Points `current` at a release. */
   setCurrent(version: string): void {
     const draft = this.#draft()
