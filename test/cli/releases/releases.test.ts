@@ -2,18 +2,21 @@
  * Proves that releases lie side by side whatever happens while one is kept: whoever is stopped between two steps leaves
  * either all of it or nothing, and what is there stays usable. And what is kept, what is refused, and what is dropped.
  */
-import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   readdirSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { ReleaseError } from '../../../cli/releases/errors.ts'
@@ -112,16 +115,20 @@ void t.test('what a copy cannot hold is refused by its name', async (t) => {
     outside: '',
     up: { 'index.js': '' },
     absolute: { 'index.js': '' },
-    pipe: { 'index.js': '' },
   })
   symlinkSync('../outside', join(directory, 'up/link'))
   symlinkSync('/etc/hostname', join(directory, 'absolute/link'))
-  execFileSync('mkfifo', [join(directory, 'pipe/p')])
+  // The path of a socket is short by its nature.
+  const short = mkdtempSync(join(tmpdir(), 'r-'))
+  writeFileSync(join(short, 'index.js'), '')
+  const server = createServer().listen(join(short, 's'))
+  t.teardown(() => server.close(() => rmSync(short, { recursive: true })))
   const releases = new Releases(join(directory, 'data'))
-  const keep = (name: string) => releases.keep(sourceAt(join(directory, name)), { version: 'v2', workers: null }, at(1))
+  const keepAt = (path: string) => releases.keep(sourceAt(path), { version: 'v2', workers: null }, at(1))
+  const keep = (name: string) => keepAt(join(directory, name))
   await t.rejects(keep('up'), code('unfit', /up\/link leads out of the release, to \.\.\/outside/))
   await t.rejects(keep('absolute'), code('unfit', /absolute\/link leads out/))
-  await t.rejects(keep('pipe'), code('unfit', /pipe\/p is no file/))
+  await t.rejects(keepAt(short), code('unfit', /\/s is no file/))
   t.same(readdirSync(join(directory, 'data/releases')), [], 'and leaves nothing')
 })
 
