@@ -56,6 +56,7 @@ export function createProgram(): Command {
   addReset(addList(program, 'slots', 'list the slots, or reset one'))
   addList(program, 'proxies', 'list the live proxies')
   addDrain(program)
+  addAudit(program)
   addToken(program)
   addConfig(program)
   return program
@@ -98,10 +99,10 @@ function addMigrate(program: Command): void {
   })
 }
 
-/** A controller keeps a token for the command line; a proxy checks tokens with the secret that `dev` may have kept. */
+/** A controller keeps its tokens for the command line; a proxy checks tokens with the secret that `dev` may have kept. */
 async function withRoleSecret(role: Role, config: Config): Promise<Config> {
   const { withFoundSecret, withSecret } = await import('../config/secrets.ts')
-  if (role === 'controller') return withSecret(config, 'controllerToken')
+  if (role === 'controller') return withSecret(withSecret(config, 'controllerToken'), 'controllerReadToken')
   return role === 'proxy' ? withFoundSecret(config, 'clientSecret') : config
 }
 
@@ -174,6 +175,27 @@ function parseLifetime(text: string): number {
   const ms = parseDuration(text)
   if (ms === undefined || ms < 1_000) throw new InvalidArgumentError('allowed: a duration of 1s or more, such as 1h.')
   return ms
+}
+
+function addAudit(program: Command): void {
+  const command = program
+    .command('audit')
+    .description('show who changed what, newest first')
+    .option('--limit <n>', 'entries at most', parseLimit, 20)
+    .option('--json', 'print JSON')
+  addConfigFlags(command, clusterKeys)
+  examples(command, 'holdfast audit', 'holdfast audit --limit 100 --json')
+  command.action(async () => {
+    const { config } = loadCommandConfig(command)
+    const { limit, json = false } = command.opts<{ limit: number; json?: boolean }>()
+    await (await import('./commands/audit.ts')).audit(config, limit, json)
+  })
+}
+
+function parseLimit(text: string): number {
+  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (limit < 1 || limit > 500) throw new InvalidArgumentError('allowed: a whole number from 1 to 500.')
+  return limit
 }
 
 function addConfig(program: Command): void {

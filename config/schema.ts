@@ -162,7 +162,17 @@ export const configSchema = Type.Object({
   controller: Type.Object({
     address: text('127.0.0.1', 'Interface of the controller and its API.'),
     port: integer(8080, [1, 65_535], 'Port of the controller. The command line finds the cluster here.'),
-    token: secret('Bearer token of the API. Empty: one is made and kept in data_dir/controller.token.'),
+    token: secret(
+      'Bearer token of the API that reads and writes. Empty: one is made and kept in data_dir/controller.token.',
+    ),
+    read_token: secret(
+      'Bearer token of the API that only reads. Empty: one is made and kept in data_dir/controller.read_token.',
+    ),
+    allowed_hosts: Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
+      default: [],
+      description:
+        'Names by which the API may be called (`Host`), without a port, beside localhost, any address, controller.address and http_server.advertise_address. A page of a foreign site that has its name point here is refused.',
+    }),
     death_time: duration('1200ms', ['100ms', '10m'], 'Silence after which a worker counts as dead.'),
     proxy_death_time: duration('10s', ['1s', '1h'], 'Silence after which a proxy is declared dead for good.'),
     parallel_handoffs: integer(

@@ -12,10 +12,18 @@ import { ConfigError } from './errors.ts'
 
 const secretFiles = {
   controllerToken: 'controller.token',
+  controllerReadToken: 'controller.read_token',
   clientSecret: 'client.secret',
 } as const
 
 type SecretName = keyof typeof secretFiles
+
+/** What the configuration sets; empty where it does not. */
+const setSecrets: Record<SecretName, (config: Config) => string> = {
+  controllerToken: ({ controller }) => controller.token,
+  controllerReadToken: ({ controller }) => controller.read_token,
+  clientSecret: ({ client }) => client.token.hmac_secret_key,
+}
 
 /** Where a secret is kept. */
 export function secretPath(config: Config, name: SecretName): string {
@@ -24,8 +32,7 @@ export function secretPath(config: Config, name: SecretName): string {
 
 /** The secret that the configuration sets, or the kept one; empty when there is neither. Throws ConfigError. */
 export function findSecret(config: Config, name: SecretName): string {
-  const set = name === 'controllerToken' ? config.controller.token : config.client.token.hmac_secret_key
-  return set || (readIfThere(secretPath(config, name)) ?? '')
+  return setSecrets[name](config) || (readIfThere(secretPath(config, name)) ?? '')
 }
 
 /** The configuration with a secret, found or made. Throws ConfigError when it cannot be kept. */
@@ -39,9 +46,9 @@ export function withFoundSecret(config: Config, name: SecretName): Config {
 }
 
 function setSecret(config: Config, name: SecretName, value: string): Config {
-  return name === 'controllerToken'
-    ? { ...config, controller: { ...config.controller, token: value } }
-    : { ...config, client: { ...config.client, token: { ...config.client.token, hmac_secret_key: value } } }
+  if (name === 'controllerToken') return { ...config, controller: { ...config.controller, token: value } }
+  if (name === 'controllerReadToken') return { ...config, controller: { ...config.controller, read_token: value } }
+  return { ...config, client: { ...config.client, token: { ...config.client.token, hmac_secret_key: value } } }
 }
 
 function makeSecret(config: Config, name: SecretName): string {

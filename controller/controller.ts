@@ -136,6 +136,11 @@ export class Controller implements ControlPlane {
     return this.#leadership.isHeld
   }
 
+  /** The last one led in; of use only while it leads. */
+  get term(): number {
+    return this.#leadership.term
+  }
+
   /** Another controller that leads, when the store has said so. */
   get holder(): Holder | null {
     return this.#leadership.holder

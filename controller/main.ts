@@ -15,7 +15,8 @@ export async function runController(config: Config): Promise<void> {
     const ended = (error: unknown) => shell.crash(error, 'controller cannot go on')
     controller = new Controller(env, { config, version: packageVersion, pid: process.pid, internal, ended })
     const api = buildApi(controller, env, {
-      token: config.controller.token,
+      tokens: { write: config.controller.token, read: config.controller.read_token },
+      hosts: namesOf(config),
       workersWanted: config.dev.active ? config.dev.workers : 1,
     })
     await shell.services.needed(['log', 'store'], () => controller.start())
@@ -29,4 +30,9 @@ export async function runController(config: Config): Promise<void> {
       },
     }
   })
+}
+
+/** Names by which the configuration calls this controller. */
+function namesOf({ controller, http_server }: Config): string[] {
+  return [controller.address, http_server.advertise_address, ...controller.allowed_hosts].filter((name) => name !== '')
 }

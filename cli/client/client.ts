@@ -1,6 +1,8 @@
+import { hostname, userInfo } from 'node:os'
 import { Pool } from 'undici'
 import type { Config } from '../../config/config.ts'
 import { findSecret, secretPath } from '../../config/secrets.ts'
+import { callerHeader } from '../../controller/api/access.ts'
 import { authority } from '../../platform/addresses.ts'
 import { ControllerError } from './errors.ts'
 import type { ControllerErrorCode } from './errors.ts'
@@ -46,6 +48,21 @@ export interface VersionState {
   slots: number
 }
 
+/** One entry of the audit log. */
+export interface AuditView {
+  id: number
+  /** ISO 8601. */
+  time: string
+  /** The role of the token, and the name that the caller gave. */
+  who: string
+  what: string
+  target: string
+  /** What was there; null where there was nothing. */
+  before: unknown
+  /** What is there since; null where nothing is. */
+  after: unknown
+}
+
 /** Time that one request to the controller may take. */
 const requestTimeoutMs = 5_000
 
@@ -87,6 +104,11 @@ export class ControllerClient {
     await this.#request('POST', '/api/v1/slots/reset', { slot, to })
   }
 
+  /** Who changed what, newest first. */
+  async audit(limit: number): Promise<AuditView[]> {
+    return (await this.#request('GET', `/api/v1/audit?limit=${limit}`)) as AuditView[]
+  }
+
   async status(): Promise<ClusterStatus> {
     return (await this.#request('GET', '/api/v1/status')) as ClusterStatus
   }
@@ -101,7 +123,11 @@ export class ControllerClient {
 
   async #request(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
     const token = findSecret(this.#config, 'controllerToken')
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      [callerHeader]: callerName(),
+    }
     const response = await this.#pool
       .request({ method, path, headers, body: body === undefined ? null : JSON.stringify(body) })
       .catch((error: Error) => this.#unreachable(error))
@@ -126,6 +152,16 @@ export class ControllerClient {
       'unauthorized',
       `the controller at ${this.#origin} refuses the token of ${from}: ${advice}`,
     )
+  }
+}
+
+/** Whoever runs this command, for the audit log. */
+function callerName(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`
+  } catch {
+    // A user id without a name, as containers have.
+    return `${process.getuid?.() ?? ''}@${hostname()}`
   }
 }
 

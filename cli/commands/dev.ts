@@ -27,7 +27,7 @@ const portPollMs = 50
 /** Runs a whole cluster as processes of this machine until a signal stops it. */
 export async function dev({ config: given, warnings }: LoadedConfig): Promise<void> {
   const withPort = await takePorts(given)
-  const config = withSecret(withSecret(withPort, 'controllerToken'), 'clientSecret')
+  const config = (['controllerToken', 'controllerReadToken', 'clientSecret'] as const).reduce(withSecret, withPort)
   const logger = createLogger({ name: 'supervisor', level: config.log_level, pretty: true })
   for (const warning of warnings) logger.warn(warning)
 

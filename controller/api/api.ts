@@ -1,11 +1,15 @@
-import { hash, timingSafeEqual } from 'node:crypto'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { httpConnectionsMax, httpPatienceMs, impatient } from '../../platform/http-limits.ts'
 import { StoreError } from '../../store/errors.ts'
+import { callerHeader, callerOf, roleOf } from './access.ts'
+import type { Tokens } from './access.ts'
+import { auditRoutes } from './audit.ts'
+import { Changes } from './changes.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'
+import { AllowedHosts } from './hosts.ts'
 import { proxyRoutes } from './proxies.ts'
 import { slotRoutes } from './slots.ts'
 import { statusRoutes } from './status.ts'
@@ -14,14 +18,18 @@ import { workerRoutes } from './workers.ts'
 
 /** Who is let in, and what counts as ready. */
 export interface ApiOptions {
-  /** The bearer token. */
-  token: string
+  tokens: Tokens
+  /** Names by which it may be called, beside addresses and localhost. */
+  hosts: readonly string[]
   /** Workers that must be there before the cluster counts as ready. */
   workersWanted: number
 }
 
-/** The controller's HTTP interface. Everything but service discovery needs the bearer token. Does not listen yet. */
-export function buildApi(control: ControlPlane, env: StoreEnv, { token, workersWanted }: ApiOptions): FastifyInstance {
+/** The controller's HTTP interface. Everything but service discovery needs a bearer token. Does not listen yet. */
+export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptions): FastifyInstance {
+  const { tokens, workersWanted } = options
+  const hosts = new AllowedHosts(options.hosts)
+  const changes = new Changes(control, env.store)
   const app = fastify({
     ...impatient(httpPatienceMs),
     bodyLimit: 64 * 1024,
@@ -48,27 +56,33 @@ export function buildApi(control: ControlPlane, env: StoreEnv, { token, workersW
     done()
   })
 
+  app.decorateRequest('caller', null)
+  app.addHook('onRequest', (request, _reply, next) => {
+    const isCalledRight = hosts.allows(request.headers.host)
+    next(isCalledRight ? undefined : new ApiError('foreign_host', foreignHost))
+  })
   app.get('/', (_request, reply) => reply.type('text/plain').send(greeting))
   targetRoutes(app, control)
   app.register((guarded, _options, done) => {
     guarded.addHook('onRequest', (request, _reply, next) => {
-      const isLetIn = isAuthorized(request.headers.authorization, token)
-      next(isLetIn ? undefined : new ApiError('unauthorized', 'bearer token required'))
+      const role = roleOf(request.headers.authorization, tokens)
+      if (role === null) return next(new ApiError('unauthorized', 'bearer token required'))
+      request.caller = callerOf(role, request.headers[callerHeader])
+      next()
     })
-    workerRoutes(guarded, control)
+    changes.guard(guarded)
+    workerRoutes(guarded, control, changes)
     proxyRoutes(guarded, control)
-    slotRoutes(guarded, env)
+    slotRoutes(guarded, env, changes)
+    auditRoutes(guarded, env.store)
     statusRoutes(guarded, control, workersWanted)
     done()
   })
   return app
 }
 
-/** Compares digests, so that neither content nor length of the token shows in the time it takes. */
-function isAuthorized(header: string | undefined, token: string): boolean {
-  const digest = (text: string) => hash('sha256', text, 'buffer')
-  return timingSafeEqual(digest(header ?? ''), digest(`Bearer ${token}`))
-}
+const foreignHost =
+  'the controller goes by other names: call it by its address, or add this one to controller.allowed_hosts'
 
 /** For people who open the address in a browser. */
 const greeting = `This is the controller of a Holdfast cluster.

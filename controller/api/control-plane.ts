@@ -15,6 +15,8 @@ export interface ControlPlane {
   /** Slots with a live owner. */
   readonly ownedSlots: number
   readonly isLeader: boolean
+  /** The last one led in; of use only while it leads. */
+  readonly term: number
   /** Another controller that leads, when the store has said so. */
   readonly holder: Holder | null
   /** Proxies that are there right now. */

@@ -3,11 +3,14 @@ import { CodedError } from '../../platform/errors.ts'
 /** What the API refuses with: the code and its HTTP status. Nothing was done. */
 export const apiErrors = {
   unauthorized: 401, // the bearer token is missing or wrong
+  foreign_host: 403, // the `Host` header names none of this controller's names
+  read_only: 403, // the token only reads
   not_found: 404, // no such path
   unknown_worker: 404, // none that lives has the id
   unknown_slot: 404, // no group has the slot
   no_drain: 404, // the worker was not asked to drain
   last_worker: 409, // nobody would take its slots
+  changed_meanwhile: 409, // something else changed it at the same time: try again
   out_of_range: 422, // the log does not have the offset
   not_leading: 503, // another controller leads, or none for now
 } as const

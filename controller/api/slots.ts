@@ -3,6 +3,7 @@ import type { StoreEnv } from '../../cluster/env.ts'
 import { commandTopic } from '../../protocol/records/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
+import type { Changes } from './changes.ts'
 import { ApiError } from './errors.ts'
 
 const resetBody = {
@@ -13,7 +14,7 @@ const resetBody = {
 }
 
 /** Slots, and what a person decides about one that stands still. */
-export function slotRoutes(app: FastifyInstance, { store, log, logger }: StoreEnv): void {
+export function slotRoutes(app: FastifyInstance, { store, log, logger }: StoreEnv, changes: Changes): void {
   app.get('/api/v1/slots', async () => {
     const leases = await store.leases()
     return Promise.all(
@@ -27,14 +28,21 @@ export function slotRoutes(app: FastifyInstance, { store, log, logger }: StoreEn
 
   app.post('/api/v1/slots/reset', { schema: { body: resetBody } }, async (request) => {
     const { slot: name, to } = request.body as { slot: string; to: string | number }
-    const slot = (await store.leases()).find((lease) => lease.slot === name)?.slot
-    if (slot === undefined) throw new ApiError('unknown_slot', `no slot ${name}`)
+    const before = (await store.leases()).find((lease) => lease.slot === name)
+    if (before === undefined) throw new ApiError('unknown_slot', `no slot ${name}`)
+    const { slot } = before
     const { group, partition } = parseSlot(slot)
     const range = await log.range(commandTopic(group), partition)
     const offset = to === 'oldest' ? range.oldest : to === 'end' ? range.next : offsetOf(to)
     if (!Number.isSafeInteger(offset) || offset < range.oldest || offset > range.next) {
       throw new ApiError('out_of_range', `the log of ${slot} goes from ${range.oldest} to ${range.next}`)
     }
+    await changes.make(request, {
+      what: 'reset slot',
+      target: slot,
+      before: { next_offset: before.nextOffset, incarnation: before.incarnation },
+      after: { next_offset: offset, to },
+    })
     logger.warn({ slot, offset }, 'slot reset by a person')
     const lease = await store.resetSlot(slot, offset)
     return { slot, next_offset: lease.nextOffset, incarnation: lease.incarnation }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Changes } from './changes.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'
 
@@ -11,26 +12,28 @@ const drainBody = {
 }
 
 /** Workers, and letting them go. */
-export function workerRoutes(app: FastifyInstance, control: ControlPlane): void {
+export function workerRoutes(app: FastifyInstance, control: ControlPlane, changes: Changes): void {
   app.get('/api/v1/workers', () =>
     control.members
       .workers()
       .map(({ beat: { id, pid, version, state, slots } }) => ({ id, pid, version, state, slots: slots.length })),
   )
 
-  app.post('/api/v1/workers/:id/drain', { schema: { params: paramsId, body: drainBody } }, (request, reply) => {
+  app.post('/api/v1/workers/:id/drain', { schema: { params: paramsId, body: drainBody } }, async (request, reply) => {
     const { id } = request.params as { id: string }
     const { force = false } = (request.body ?? {}) as { force?: boolean }
     const workers = control.members.workers().map(({ beat }) => beat)
-    if (!workers.some((worker) => worker.id === id)) throw new ApiError('unknown_worker', `no live worker ${id}`)
-    if (!control.isLeader) throw new ApiError('not_leading', 'this controller does not lead right now, try again')
-    const others = workers.filter((worker) => worker.id !== id && worker.state === 'live')
+    const worker = workers.find((each) => each.id === id)
+    if (!worker) throw new ApiError('unknown_worker', `no live worker ${id}`)
+    const others = workers.filter((each) => each.id !== id && each.state === 'live')
     if (others.length === 0 && !force) {
       throw new ApiError(
         'last_worker',
         `${id} is the last live worker: nobody would take its slots (--force drains it all the same)`,
       )
     }
+    const before = { state: worker.state, slots: worker.slots.length }
+    await changes.make(request, { what: 'drain worker', target: id, before, after: { state: 'draining', force } })
     control.drain(id)
     return reply.code(202).send({})
   })

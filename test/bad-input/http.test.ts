@@ -25,7 +25,11 @@ const worker = await cluster.worker()
 const proxy = await cluster.proxy()
 await cluster.owned([worker])
 
-const api = buildApi(controller, handles.env, { token: 'a token', workersWanted: 1 })
+const api = buildApi(controller, handles.env, {
+  tokens: { write: 'a token', read: '' },
+  hosts: [],
+  workersWanted: 1,
+})
 const listener = await buildListener(proxy, cluster.config, handles.env)
 await listener.register(page, { secret, dev: true })
 const internal = await startInternalListener({

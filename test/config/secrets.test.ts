@@ -12,6 +12,10 @@ void t.test('made, kept and found', async (t) => {
   t.equal(findSecret(config, 'clientSecret'), '')
   t.equal(withFoundSecret(config, 'clientSecret').client.token.hmac_secret_key, '')
   const made = withSecret(withSecret(config, 'clientSecret'), 'controllerToken')
+  const both = withSecret(made, 'controllerReadToken').controller
+  t.equal(Buffer.byteLength(both.read_token), 64)
+  t.not(both.read_token, both.token, 'each role has its own')
+  t.equal(modeOf(secretPath(config, 'controllerReadToken')), 0o600)
   t.equal(Buffer.byteLength(made.client.token.hmac_secret_key), 64)
   t.not(made.controller.token, made.client.token.hmac_secret_key)
   t.same(withSecret(withSecret(config, 'clientSecret'), 'controllerToken'), made)
