@@ -7,7 +7,7 @@ import { AnalysisError } from './errors.ts'
 import { askPrometheus } from './prometheus.ts'
 import { RoomPasts } from './room-pasts.ts'
 import { RoomTrial } from './room-trial.ts'
-import type { JudgedRoom } from './room-trial.ts'
+import type { JudgedRoom, RoomVerdict } from './room-trial.ts'
 import { assess, dueMetrics, noteMeasurement, startRun } from './run.ts'
 import type { AnalysisPhase, AnalysisRun, Measurement, MetricRun } from './run.ts'
 import type { AnalysisTemplateSpec, CountersProvider, MetricSpec, PrometheusProvider } from './template.ts'
@@ -101,9 +101,10 @@ export class Measurer {
     return new Map([...this.#runs].map(([key, { run }]) => [key, viewOf(run)]))
   }
 
-  /** Rooms that the canary of a run handled, with what is thought of them. */
-  rooms(key: string): JudgedRoom[] {
-    return [...(this.#runs.get(key)?.rooms.values() ?? [])].flatMap((trial) => trial.judged)
+  /** Rooms that the canary of a run handled, with what is thought of them; all of them, or those of one verdict. */
+  rooms(key: string, verdict?: RoomVerdict): JudgedRoom[] {
+    const judged = [...(this.#runs.get(key)?.rooms.values() ?? [])].flatMap((trial) => trial.judged)
+    return verdict === undefined ? judged : judged.filter((room) => room.verdict === verdict)
   }
 
   #begin(wanted: WantedRun): Running {

@@ -81,6 +81,11 @@ export const mutants: Record<string, Edit[]> = {
 export function install(name: string): () => void {
   const edits = mutants[name] ?? mistakes[name]?.edits
   if (!edits) throw new Error(`no mutant ${name}; there are: ${Object.keys({ ...mutants, ...mistakes }).join(', ')}`)
+  return installEdits(name, edits)
+}
+
+/** The same for edits that are in no list. */
+export function installEdits(name: string, edits: readonly Edit[]): () => void {
   const left = new Set(edits)
   registerHooks({
     load(url, context, nextLoad) {

@@ -5,14 +5,15 @@ const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome']
 const chromiumPackages = ['chromium', 'chromium-sandbox', 'fonts-liberation']
 
 /**
- * Makes sure that there is a Chromium for the browser tests, and the HAProxy that stands in front of proxies. Resolves
- * with what cannot be had.
+ * Makes sure that there is a Chromium for the browser tests, the HAProxy that stands in front of proxies, and a Prometheus
+ * that analyses ask. Resolves with what cannot be had.
  */
 export async function bringTools(say: Say): Promise<string[]> {
   const hasChromium = findProgram(...chromiumNames) !== undefined
   return [
     ...(hasChromium ? [] : await failure(() => bringPrograms(['chromium'], chromiumPackages, say))),
     ...(await failure(() => bringPrograms(['haproxy'], ['haproxy'], say))),
+    ...(await failure(() => bringPrograms(['prometheus'], ['prometheus'], say))),
   ]
 }
 

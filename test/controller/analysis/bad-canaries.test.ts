@@ -127,20 +127,20 @@ interface Canary {
 const good: Canary = { app: chat, medianMs: 4 }
 
 /** Runs both versions beside each other until the analysis is over, or for so many beats. */
-async function judge(canary: Canary, seed: string, beatsMax: number) {
+async function judge(canary: Canary, seed: string, beatsMax: number, stableApp = chat) {
   const clock = new ManualClock()
   const measurer = new Measurer(testEnv({ clock }))
   const [stable, other] = [new CountedWorker('v1', seed), new CountedWorker('v2', seed)]
   const rooms = Array.from({ length: 100 }, (_, index) => `room-${index}`)
   // All rooms have a past with the stable version.
   for (let beat = 0; beat < 40; beat++) {
-    await stable.work(chat, good.medianMs, rooms, 200)
+    await stable.work(stableApp, good.medianMs, rooms, 200)
     measurer.heard(stable.beat)
     clock.advance(beatMs)
   }
   measurer.look([wanted])
   for (let beat = 1; beat <= beatsMax; beat++) {
-    await stable.work(chat, good.medianMs, rooms.slice(traffic['v2']!.rooms), traffic['v1']!.commands)
+    await stable.work(stableApp, good.medianMs, rooms.slice(traffic['v2']!.rooms), traffic['v1']!.commands)
     await other.work(canary.app, canary.medianMs, rooms.slice(0, traffic['v2']!.rooms), traffic['v2']!.commands)
     for (const worker of [stable, other]) measurer.heard(worker.beat)
     clock.advance(beatMs)
@@ -179,6 +179,13 @@ for (const [name, canary, commandsMax] of [
 void t.test('a canary as good as the stable version does not fail', async (t) => {
   for (const seed of ['one', 'two', 'three', 'four', 'five']) {
     const { phase, message } = await judge(good, `good ${seed}`, 300)
+    t.equal(phase, 'Running', message)
+  }
+})
+
+void t.test('a canary that errs as the stable version does, does not fail either', async (t) => {
+  for (const seed of ['one', 'two', 'three']) {
+    const { phase, message } = await judge({ ...good, app: errs }, `alike ${seed}`, 200, errs)
     t.equal(phase, 'Running', message)
   }
 })

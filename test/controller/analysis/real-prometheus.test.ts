@@ -1,0 +1,149 @@
+/**
+ * Proves that analyses go by what a real Prometheus says, and what becomes of them when it stops: they are not known to be
+ * good, and never taken for it.
+ */
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { startDaemon } from '../../../compose/services/daemon.ts'
+import { freePort } from '../../../compose/services/free-port.ts'
+import { bringPrograms } from '../../../compose/services/programs.ts'
+import { Measurer } from '../../../controller/analysis/measurer.ts'
+import type { RunView } from '../../../controller/analysis/measurer.ts'
+import { createMetrics } from '../../../observability/metrics.ts'
+import { testEnv } from '../../harness/env.ts'
+import { OwnServer } from '../../support/own-server.ts'
+import { until } from '../../support/until.ts'
+
+const [program = ''] = await bringPrograms(['prometheus'], ['prometheus'], (line) => t.comment(line))
+const directory = await mkdtemp(join(tmpdir(), 'holdfast-prometheus-'))
+const port = await freePort()
+const url = `http://127.0.0.1:${port}`
+
+/** What a cluster would show of two versions, as it really shows it. */
+const metrics = createMetrics()
+const target = createServer((_, response) => void metrics.registry.metrics().then((page) => response.end(page)))
+target.listen({ host: '127.0.0.1', port: 0 })
+await once(target, 'listening')
+
+const configuration = join(directory, 'prometheus.yml')
+await writeFile(
+  configuration,
+  `global: { scrape_interval: 100ms, scrape_timeout: 100ms }
+scrape_configs:
+  - job_name: holdfast
+    static_configs: [{ targets: ['127.0.0.1:${(target.address() as AddressInfo).port}'] }]
+`,
+)
+await using prometheus = new OwnServer({
+  url,
+  run: () =>
+    startDaemon({
+      command: program,
+      args: [
+        `--config.file=${configuration}`,
+        `--storage.tsdb.path=${join(directory, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        '--log.level=error',
+      ],
+      marker: configuration,
+      outputPath: join(directory, 'output.txt'),
+      detached: false,
+    }),
+  answers: () =>
+    until(
+      'Prometheus is ready',
+      () =>
+        fetch(`${url}/-/ready`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      30_000,
+    ).then(() => {}),
+  remove: async () => {
+    target.close()
+    target.closeAllConnections()
+    await rm(directory, { recursive: true, force: true })
+  },
+})
+await prometheus.start()
+
+const measurer = new Measurer(testEnv())
+const rate = (version: string) => `rate(holdfast_commands_total{destination_version="${version}",result="error"}[2s])`
+
+/** An analysis with one question, looked at until `isSo`. */
+async function view(query: string, isSo: (view: RunView) => boolean): Promise<RunView> {
+  const metric = {
+    name: 'errors',
+    interval: '50ms',
+    successCondition: 'result[0] < 1',
+    provider: { prometheus: { address: url, query, timeout: 1 } },
+  }
+  const templates = [{ args: [{ name: 'canary' }], metrics: [metric] }]
+  const run = { key: query, templates, args: { canary: 'v2' }, stable: 'v1', canary: 'v2' }
+  return until(
+    `an answer to ${query}`,
+    () => {
+      const seen = measurer.look([run]).get(query)!
+      return isSo(seen) ? seen : false
+    },
+    20_000,
+  )
+}
+
+const isOver = ({ phase }: RunView) => phase !== 'Running'
+
+await t.test('a query that finds nothing, or no number, is inconclusive', async (t) => {
+  t.match(await view('holdfast_no_such_metric{version="{{args.canary}}"}', isOver), {
+    phase: 'Inconclusive',
+    message: /no data/,
+  })
+  t.match(await view('scalar(holdfast_no_such_metric)', isOver), { phase: 'Inconclusive', message: /no number/ })
+})
+
+await t.test('one that it cannot read is an error, and not a success', async (t) => {
+  t.match(await view('sum(', isOver), { phase: 'Error', message: /refuses the query/ })
+})
+
+await t.test('a canary that errs fails, the stable version beside it does not', async (t) => {
+  const errors = setInterval(() => {
+    metrics.commands.inc({ method: 'publish', destination_version: 'v2', result: 'error' })
+    metrics.commands.inc({ method: 'publish', destination_version: 'v1', result: 'error' }, 0)
+  }, 20)
+  const scraped = (version: string) =>
+    until(
+      'it is scraped',
+      async () => {
+        const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(rate(version))}`)
+        const { data } = (await answer.json()) as { data: { result: { value: [number, string] }[] } }
+        return data.result.length > 0 && (version === 'v1' || Number(data.result[0]!.value[1]) > 2)
+      },
+      20_000,
+    )
+  try {
+    await Promise.all([scraped('v1'), scraped('v2')])
+    t.match(await view(rate('{{args.canary}}'), isOver), { phase: 'Failed', message: /result/ })
+    t.match(await view(rate('v1'), ({ isMeasured }) => isMeasured), { phase: 'Running' })
+  } finally {
+    clearInterval(errors)
+  }
+})
+
+await t.test(
+  'when it freezes or is away, an analysis ends as an error; when it is back, the next goes on',
+  async (t) => {
+    prometheus.freeze()
+    t.match(await view('vector(0)', isOver), { phase: 'Error', isMeasured: false, message: /no answer within/ })
+    prometheus.thaw()
+    t.match(await view('vector(0.5)', ({ isMeasured }) => isMeasured), { phase: 'Running' })
+    await prometheus.stop()
+    t.match(await view('vector(0.5)', isOver), { phase: 'Error', message: /ECONNREFUSED/ }, 'under way, it ends too')
+    t.match(await view('vector(0.25)', isOver), { phase: 'Error', isMeasured: false })
+    await prometheus.start()
+    t.match(await view('vector(0.125)', ({ isMeasured }) => isMeasured), { phase: 'Running' })
+  },
+)
