@@ -77,7 +77,12 @@ void t.test('a canary with nobody beside it is compared with what the stable ver
 
 const times = (ms: number, batches: number): number[] =>
   Array.from({ length: timeBuckets.length + 1 }, (_, bucket) => (bucket === timeBucket(ms) ? batches : 0))
-const taking = (which: 'handle' | 'batch', stableMs: number, canaryMs: number, looks: number): Compared[] => [
+const taking = (
+  which: 'handle' | 'batch',
+  stableMs: number,
+  canaryMs: number,
+  looks: number,
+): [Compared, ...Compared[]] => [
   begin,
   ...Array.from({ length: looks }, (_, look) => ({
     stable: did({}, { [which]: times(stableMs, 45 * (look + 1)) }),
