@@ -22,9 +22,9 @@ export class FollowedConfig {
     return this.#state === null ? {} : { config: this.#state }
   }
 
-  /** Older ones than what is followed change nothing. */
+  /** One of an older term changes nothing; within a term the last one holds. */
   heard({ term, revision, faults }: ConfigRecord): void {
-    if (term < this.#term || (term === this.#term && revision < (this.#state?.revision ?? 0))) return
+    if (term < this.#term) return
     this.#term = term
     const rejected = this.#env.faults.set(faults)
     if (rejected !== null) this.#env.logger.warn({ revision, rejected }, 'a configuration is rejected')

@@ -2,6 +2,7 @@ import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
 import { checkNamespaces, pinGroups } from '../cluster/pin-groups.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
+import { areFaultsOn } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
@@ -10,6 +11,7 @@ import type { StatusRecord } from '../protocol/records/status.ts'
 import { StoreError } from '../store/errors.ts'
 import type { Lease } from '../store/store.ts'
 import type { ControlPlane } from './api/control-plane.ts'
+import { FaultBook } from './faults/fault-book.ts'
 import { Hints } from './leading/hints.ts'
 import { Leadership } from './leading/leadership.ts'
 import type { Holder } from './leading/leadership.ts'
@@ -45,6 +47,7 @@ export class Controller implements ControlPlane {
   readonly id: string
   readonly members: Members
   readonly drains: DrainRuns
+  readonly faults: FaultBook
   leases: Lease[] = []
   serving: string | null = null
   readonly #env: StoreEnv
@@ -78,6 +81,7 @@ export class Controller implements ControlPlane {
     this.members = new Members(this.id, config.worker.heartbeat_interval)
     this.drains = new DrainRuns()
     this.#hints = new Hints(env)
+    this.faults = new FaultBook(env, this.#hints, { areOn: areFaultsOn(config), mustExpire: !config.dev.active })
     this.#leadership = new Leadership(env, this.id)
     const now = () => ({
       isLeader: this.isLeader,
@@ -220,6 +224,7 @@ export class Controller implements ControlPlane {
     await this.#lead()
     metrics.leader.set(this.isLeader ? 1 : 0)
     if (!this.isLeader) return
+    await this.faults.look(this.#leadership.term)
     const now = clock.monotonic()
     // All that are alive have been heard of after a few heartbeats; before, a plan would be made anew at once.
     if (now - this.#startedAt < this.#options.config.worker.heartbeat_interval * settleBeats) return

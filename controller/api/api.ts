@@ -9,6 +9,7 @@ import { auditRoutes } from './audit.ts'
 import { Changes } from './changes.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'
+import { faultRoutes } from './faults.ts'
 import { AllowedHosts } from './hosts.ts'
 import { proxyRoutes } from './proxies.ts'
 import { slotRoutes } from './slots.ts'
@@ -75,6 +76,7 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     proxyRoutes(guarded, control)
     slotRoutes(guarded, env, changes)
     auditRoutes(guarded, env.store)
+    faultRoutes(guarded, control)
     statusRoutes(guarded, control, workersWanted)
     done()
   })

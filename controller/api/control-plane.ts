@@ -1,5 +1,6 @@
 import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../store/store.ts'
+import type { FaultBook } from '../faults/fault-book.ts'
 import type { Holder } from '../leading/leadership.ts'
 import type { Member, Members } from '../members/members.ts'
 import type { DrainRuns } from '../placement/drain-runs.ts'
@@ -8,6 +9,7 @@ import type { DrainRuns } from '../placement/drain-runs.ts'
 export interface ControlPlane {
   readonly members: Members
   readonly drains: DrainRuns
+  readonly faults: FaultBook
   /** As they were last looked at. */
   readonly leases: Lease[]
   /** Version that owns slots, null before the first. */

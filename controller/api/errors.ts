@@ -9,8 +9,13 @@ export const apiErrors = {
   unknown_worker: 404, // none that lives has the id
   unknown_slot: 404, // no group has the slot
   no_drain: 404, // the worker was not asked to drain
+  faults_off: 403, // faults.enabled says that no fault may be set here
+  unknown_fault: 404, // none of that name is set by itself
   last_worker: 409, // nobody would take its slots
   changed_meanwhile: 409, // something else changed it at the same time: try again
+  invalid_fault: 422, // no fault, or none that its stage can have
+  expiry_required: 422, // outside `holdfast dev` a fault must end by itself
+  too_many_faults: 422, // as many are set as may be
   out_of_range: 422, // the log does not have the offset
   not_leading: 503, // another controller leads, or none for now
 } as const

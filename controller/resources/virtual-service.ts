@@ -1,43 +1,14 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { faultStages } from '../../protocol/records/fault.ts'
-import { duration, integer, listOf, name, number, stringMatch } from './schema.ts'
+import { faultMembers } from './fault.ts'
+import { integer, listOf, name, stringMatch } from './schema.ts'
 
 /** The one host that there is: the workers of this cluster. */
 export const workerHost = 'chat-worker'
 
-const percentage = Type.Object(
-  { value: number([0, 100], 'From 0 to 100.', 0) },
-  { description: 'Share of what the stage sees. Absent: none, as in Istio.', default: {} },
-)
-
-const fault = Type.Object(
-  {
-    delay: Type.Optional(
-      Type.Object(
-        { percentage, fixedDelay: duration('How long.') },
-        { description: 'What is struck waits before it goes on.' },
-      ),
-    ),
-    abort: Type.Optional(
-      Type.Object(
-        {
-          percentage,
-          code: Type.Optional(integer([100, 4_999], 'Error that the command gets.')),
-          wsCloseCode: Type.Optional(integer([1_000, 4_999], 'Code that the connection is closed with.')),
-        },
-        { description: 'What is struck fails.' },
-      ),
-    ),
-    kill: Type.Optional(Type.Object({ percentage }, { description: 'The process ends as SIGKILL ends it.' })),
-    stage: Type.Enum([...faultStages], { description: 'Where it strikes.' }),
-    seed: integer([0, 2 ** 32 - 1], 'The same seed strikes the same frames, records and requests.', 0),
-    expiresAfter: Type.Optional(
-      duration('Time from when the resource is applied after which it ends. Must be set outside `holdfast dev`.'),
-    ),
-  },
-  { description: 'Breaks what takes this route, on purpose. Retries and timeouts stay on.' },
-)
+const fault = Type.Object(faultMembers, {
+  description: 'Breaks what takes this route, on purpose. Retries and timeouts stay on.',
+})
 
 const destination = Type.Object(
   {
