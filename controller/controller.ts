@@ -24,6 +24,7 @@ import type { Member } from './members/members.ts'
 import { DrainRuns } from './placement/drain-runs.ts'
 import { LostSlots } from './placement/lost-slots.ts'
 import { Moves } from './placement/moves.ts'
+import { SlotRates } from './placement/rates.ts'
 import { reconcile } from './placement/reconcile.ts'
 import { takeSnapshot } from './placement/snapshot.ts'
 import type { Snapshot } from './placement/snapshot.ts'
@@ -59,6 +60,7 @@ export class Controller implements ControlPlane {
   readonly #leadership: Leadership
   readonly #announced = new Announced()
   readonly #lost: LostSlots
+  readonly #rates = new SlotRates()
   readonly #housekeeping: Housekeeping
   #adoptedTerm: number | null = null
   readonly #timers: Timer[] = []
@@ -187,6 +189,7 @@ export class Controller implements ControlPlane {
   #note(record: StatusRecord): void {
     this.#recall(record)
     const hasChanged = this.members.note(record, this.#env.clock.monotonic())
+    if (record.type === 'heartbeat' && record.role === 'worker') this.#rates.note(record, this.#env.clock.monotonic())
     if (record.type === 'acquired') {
       this.drains.pause(record.from, record.pauseMs)
       this.#env.metrics.handoffs.inc({ result: record.kind })
@@ -262,7 +265,14 @@ export class Controller implements ControlPlane {
     const [leases, serving] = await Promise.all([store.leases(), store.servingVersion()])
     this.leases = leases
     const workers = this.members.workers().map(({ beat }) => beat)
-    const seen = takeSnapshot({ leases, serving }, this.members, this.#lost.look(leases, workers, now), deathMs, now)
+    const sharing = { traffic: [], rates: this.#rates.all }
+    const seen = takeSnapshot(
+      { leases, serving, ...sharing },
+      this.members,
+      this.#lost.look(leases, workers, now),
+      deathMs,
+      now,
+    )
     this.#tell(seen)
     const plan = reconcile({ ...seen, pending: this.#moves.pending }, parallelMax)
     this.serving = await this.#moves.carryOut(plan, serving, this.#leadership.term)

@@ -1,7 +1,7 @@
 import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Lease } from '../../store/store.ts'
-import { place } from './place.ts'
+import { placeTraffic } from './place-traffic.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** A move under way, as it was hinted. */
@@ -36,16 +36,16 @@ export function reconcile(view: ReconcileInput, parallelMax: number): Plan {
   const live = new Map(view.workers.map((worker) => [worker.id, worker]))
   const able = view.workers.filter((worker) => worker.state === 'live' && !view.stuck.has(worker.id))
   const serving = servingVersion(view.serving, able)
-  const candidates = able.filter((worker) => worker.version === serving).map(({ id }) => id)
   const finished = view.leases.filter((lease) => isFinished(view, lease, live)).map(({ slot }) => slot)
   const pending = new Map([...view.pending].filter(([slot]) => !finished.includes(slot)))
 
   // Slots on their way count where they are going.
   const owners = new Map(view.leases.map((lease) => [lease.slot, pending.get(lease.slot)?.to ?? lease.owner]))
-  const wanted = place(owners, candidates)
+  const wanted = placeTraffic({ owners, workers: able, traffic: view.traffic, rates: view.rates, serving })
   let handOffs = [...pending.values()].filter((move) => move.from !== null && move.to !== null).length
   const moves: PendingMove[] = []
-  for (const { slot, owner, epoch } of view.leases) {
+  const rateOf = ({ slot }: Lease) => view.rates.get(slot) ?? 0
+  for (const { slot, owner, epoch } of view.leases.toSorted((a, b) => rateOf(a) - rateOf(b))) {
     if (pending.has(slot)) continue
     const to = wanted.get(slot) ?? null
     if (to === owner && !view.lost.has(slot)) continue

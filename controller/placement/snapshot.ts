@@ -3,6 +3,7 @@ import type { SlotId } from '../../protocol/slot.ts'
 import type { Lease } from '../../store/store.ts'
 import { isStuck } from '../members/members.ts'
 import type { Members } from '../members/members.ts'
+import type { GroupTraffic } from './traffic.ts'
 
 /** The cluster at one moment, as far as placing slots needs to know it. */
 export interface Snapshot {
@@ -14,21 +15,28 @@ export interface Snapshot {
   stuck: ReadonlySet<string>
   /** Slots that their live owners do not have. */
   lost: ReadonlySet<SlotId>
-  /** Version that owns slots, null before the first. */
+  /** Version that owns slots where `traffic` does not say otherwise, null before the first. */
   serving: string | null
+  /** Groups that are shared among versions. */
+  traffic: readonly GroupTraffic[]
+  /** Commands a second of each slot, as far as they are known. */
+  rates: ReadonlyMap<SlotId, number>
   /** Monotonic ms. */
   now: number
 }
 
-/** What was seen in the store: leases, and the version that owns slots. */
-export interface StoreView {
+/** How slots are to be shared, and how busy they are. */
+export type Sharing = Pick<Snapshot, 'traffic' | 'rates'>
+
+/** What was seen in the store: leases, and the version that owns slots; and how slots are to be shared. */
+export interface StoreView extends Sharing {
   leases: Lease[]
   serving: string | null
 }
 
 /** Puts together what the store and the announcements tell. Pure. */
 export function takeSnapshot(
-  { leases, serving }: StoreView,
+  { leases, serving, traffic, rates }: StoreView,
   members: Members,
   lost: ReadonlySet<SlotId>,
   deathMs: number,
@@ -39,5 +47,5 @@ export function takeSnapshot(
   // An owner that has not been heard of yet, after a restart of this controller, is given its time.
   const isKnown = (owner: string) => workers.some(({ id }) => id === owner) || members.isDead(owner, deathMs, now)
   const settled = leases.filter(({ owner }) => owner === null || isKnown(owner))
-  return { leases: settled, workers, stuck, lost, serving, now }
+  return { leases: settled, workers, stuck, lost, serving, traffic, rates, now }
 }

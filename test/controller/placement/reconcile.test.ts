@@ -45,6 +45,8 @@ const view = (given: Partial<ReconcileInput>): ReconcileInput => ({
   stuck: new Set(),
   lost: new Set(),
   serving: 'v1',
+  traffic: [],
+  rates: new Map(),
   pending: new Map(),
   now,
   ...given,
