@@ -28,6 +28,8 @@ import { SlotRates } from './placement/rates.ts'
 import { reconcile } from './placement/reconcile.ts'
 import { takeSnapshot } from './placement/snapshot.ts'
 import type { Snapshot } from './placement/snapshot.ts'
+import { Resources } from './resources/resources.ts'
+import { worldOf } from './resources/world.ts'
 import { Housekeeping } from './upkeep/housekeeping.ts'
 
 /** Who the controller is, and who is told that it cannot go on. */
@@ -49,6 +51,7 @@ export class Controller implements ControlPlane {
   readonly members: Members
   readonly drains: DrainRuns
   readonly faults: FaultBook
+  readonly resources: Resources
   leases: Lease[] = []
   serving: string | null = null
   readonly #env: StoreEnv
@@ -104,6 +107,15 @@ export class Controller implements ControlPlane {
       inboxPartitions: config.topics.inbox_partitions,
     })
     this.#burials = new Burials(env, config, this.members, instances)
+    this.resources = new Resources(env.store, {
+      term: () => this.#leadership.term,
+      world: () => worldOf(config, new Set(this.members.workers().map(({ beat }) => beat.version))),
+      refusal: () => null,
+      changed: () => {
+        this.faults.changed()
+        this.#news()
+      },
+    })
     this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'controller',
@@ -197,6 +209,10 @@ export class Controller implements ControlPlane {
         this.#env.metrics.handoffPause.observe({ kind: record.kind }, record.pauseMs / 1000)
     }
     if (!hasChanged && record.type !== 'acquired' && record.type !== 'released') return
+    this.#news()
+  }
+
+  #news(): void {
     this.#hasNews = true
     this.#look()
   }

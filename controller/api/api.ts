@@ -12,6 +12,7 @@ import { ApiError } from './errors.ts'
 import { faultRoutes } from './faults.ts'
 import { AllowedHosts } from './hosts.ts'
 import { proxyRoutes } from './proxies.ts'
+import { resourceRoutes } from './resources.ts'
 import { slotRoutes } from './slots.ts'
 import { statusRoutes } from './status.ts'
 import { targetRoutes } from './targets.ts'
@@ -75,6 +76,7 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     workerRoutes(guarded, control, changes)
     proxyRoutes(guarded, control)
     slotRoutes(guarded, env, changes)
+    resourceRoutes(guarded, control.resources)
     auditRoutes(guarded, env.store)
     faultRoutes(guarded, control)
     statusRoutes(guarded, control, workersWanted)

@@ -4,12 +4,14 @@ import type { FaultBook } from '../faults/fault-book.ts'
 import type { Holder } from '../leading/leadership.ts'
 import type { Member, Members } from '../members/members.ts'
 import type { DrainRuns } from '../placement/drain-runs.ts'
+import type { Resources } from '../resources/resources.ts'
 
 /** The control plane as its callers see it. */
 export interface ControlPlane {
   readonly members: Members
   readonly drains: DrainRuns
   readonly faults: FaultBook
+  readonly resources: Resources
   /** As they were last looked at. */
   readonly leases: Lease[]
   /** Version that owns slots, null before the first. */

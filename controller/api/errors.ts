@@ -8,6 +8,8 @@ export const apiErrors = {
   not_found: 404, // no such path
   unknown_worker: 404, // none that lives has the id
   unknown_slot: 404, // no group has the slot
+  unknown_kind: 404, // no resources are of that kind
+  unknown_resource: 404, // none of that kind has the name
   no_drain: 404, // the worker was not asked to drain
   faults_off: 403, // faults.enabled says that no fault may be set here
   unknown_fault: 404, // none of that name is set by itself
@@ -16,6 +18,7 @@ export const apiErrors = {
   invalid_fault: 422, // no fault, or none that its stage can have
   expiry_required: 422, // outside `holdfast dev` a fault must end by itself
   too_many_faults: 422, // as many are set as may be
+  invalid_resource: 422, // an error was found in it, or in what it would leave behind
   out_of_range: 422, // the log does not have the offset
   not_leading: 503, // another controller leads, or none for now
 } as const

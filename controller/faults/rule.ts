@@ -1,6 +1,7 @@
 import { formatDuration, parseDuration } from '../../config/duration.ts'
-import type { Fault, FaultMatch, FaultStage } from '../../protocol/records/fault.ts'
+import type { Fault, FaultMatch } from '../../protocol/records/fault.ts'
 import { conform } from '../resources/conform.ts'
+import { faultProblem } from '../resources/fault-stages.ts'
 import { faultRule } from '../resources/fault.ts'
 import type { FaultRule } from '../resources/fault.ts'
 import { findingText } from '../resources/finding.ts'
@@ -10,26 +11,6 @@ import { FaultError } from './errors.ts'
 export interface KeptFault {
   rule: Fault
   lastsMs: number | null
-}
-
-/** What a stage knows of what it sees, and how something fails there. */
-interface StageRules {
-  match: readonly (keyof FaultMatch)[]
-  abort: readonly ('code' | 'wsCloseCode')[]
-}
-
-const ofClient = ['namespace', 'group', 'user'] as const
-const ofWorker = ['namespace', 'group', 'version', 'user'] as const
-
-/** Where an abort has neither code, the request fails and is made again. */
-const stageRules: Record<FaultStage, StageRules> = {
-  'proxy.onFrame': { match: ofClient, abort: ['code', 'wsCloseCode'] },
-  'proxy.onSend': { match: ofClient, abort: ['wsCloseCode'] },
-  produce: { match: ofClient, abort: [] },
-  'worker.afterPoll': { match: ofWorker, abort: ['code'] },
-  'worker.beforeCommit': { match: ofWorker, abort: [] },
-  'worker.afterCommit': { match: ofWorker, abort: [] },
-  db: { match: ['group', 'version'], abort: [] },
 }
 
 /** A fault that somebody wrote, held to its schema and to what its stage can do. Throws FaultError `invalid_fault`. */
@@ -42,7 +23,7 @@ export function readFault(name: string, written: unknown): KeptFault {
 /** The same, of what conforms. */
 export function keptFault(name: string, { expiresAfter, ...written }: FaultRule): KeptFault {
   const { stage, match, delay, abort, kill, seed = 0 } = written
-  const wrong = wrongOf(written)
+  const wrong = faultProblem(written)
   if (wrong !== null) throw new FaultError('invalid_fault', `Fault/${name}: ${wrong}`)
   const rule: Fault = {
     name,
@@ -54,19 +35,6 @@ export function keptFault(name: string, { expiresAfter, ...written }: FaultRule)
     seed,
   }
   return { rule, lastsMs: expiresAfter === undefined ? null : parseDuration(expiresAfter)! }
-}
-
-function wrongOf({ stage, match = {}, delay, abort, kill }: Omit<FaultRule, 'expiresAfter'>): string | null {
-  const rules = stageRules[stage]
-  if (!delay && !abort && !kill) return 'it has neither delay nor abort nor kill'
-  const subject = (Object.keys(match) as (keyof FaultMatch)[]).find((each) => !rules.match.includes(each))
-  if (subject) return `${stage} does not know the ${subject}: it knows ${rules.match.join(', ')}`
-  const code = (['code', 'wsCloseCode'] as const).find(
-    (each) => abort?.[each] !== undefined && !rules.abort.includes(each),
-  )
-  if (code) return `an abort at ${stage} has no ${code}`
-  if (abort?.code !== undefined && abort.wsCloseCode !== undefined) return 'an abort has code or wsCloseCode, not both'
-  return null
 }
 
 /** A fault as people write it, and as it is shown. */

@@ -86,3 +86,6 @@ export const destinationRuleSpec = Type.Object({
 
 /** The type of `destinationRuleSpec`. */
 export type DestinationRuleSpec = Static<typeof destinationRuleSpec>
+
+/** One subset of a DestinationRule. */
+export type Subset = DestinationRuleSpec['subsets'][number]

@@ -31,6 +31,7 @@ export const rules = {
   HFT0402: ['error', 'A Rollout names a VirtualService or a route that does not exist.'],
   HFT0403: ['error', 'The canary of a Rollout is its own stable subset.'],
   HFT0404: ['error', 'The resource is still needed by another one.'],
+  HFT0405: ['error', 'The Rollout is in the middle of something that this would cut across.'],
 } as const satisfies Record<string, readonly ['error' | 'warning', string]>
 
 /** Code of a rule. */
@@ -71,4 +72,9 @@ export function finding(code: RuleCode, resource: string, path: Path, message: s
 export function findingText({ code, severity, resource, path, message, line }: Finding): string {
   const where = [resource, path].filter((part) => part !== '').join(' ')
   return `${severity} ${code}${where === '' ? '' : ` ${where}`}${line === undefined ? '' : ` (line ${line})`}: ${message}`
+}
+
+/** True when nothing refuses. */
+export function isAllowed(findings: readonly Finding[]): boolean {
+  return findings.every(({ severity }) => severity !== 'error')
 }

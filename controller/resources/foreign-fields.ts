@@ -111,7 +111,7 @@ export const foreignFields: Readonly<Record<ResourceKind, Readonly<Record<string
     'spec.strategy.canary.analysis.measurementRetention': 'the report of a rollout keeps the verdicts: leave it out',
     'spec.strategy.canary.analysis.analysisRunMetadata': 'leave it out',
     'spec.strategy.canary.analysis.templates[].clusterScope': 'all templates are the cluster’s: leave it out',
-    'spec.strategy.canary.analysis.args[].valueFrom': argsGiven,
+    'spec.strategy.canary.analysis.args[].valueFrom.fieldRef': argsGiven,
     'spec.strategy.canary.steps[].setCanaryScale': noPods,
     'spec.strategy.canary.steps[].experiment': noMirror,
     'spec.strategy.canary.steps[].setHeaderRoute':
@@ -124,7 +124,7 @@ export const foreignFields: Readonly<Record<ResourceKind, Readonly<Record<string
       'the report of a rollout keeps the verdicts: leave it out',
     'spec.strategy.canary.steps[].analysis.analysisRunMetadata': 'leave it out',
     'spec.strategy.canary.steps[].analysis.templates[].clusterScope': 'all templates are the cluster’s: leave it out',
-    'spec.strategy.canary.steps[].analysis.args[].valueFrom': argsGiven,
+    'spec.strategy.canary.steps[].analysis.args[].valueFrom.fieldRef': argsGiven,
   },
   AnalysisTemplate: {
     'spec.dryRun': noDryRun,

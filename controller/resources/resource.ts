@@ -87,3 +87,8 @@ export function kindOf(text: string): ResourceKind | undefined {
 export function resourceId({ kind, metadata }: { kind: string; metadata: { name: string } }): string {
   return `${kind}/${metadata.name}`
 }
+
+/** Those of a kind. */
+export function ofKind<K extends ResourceKind>(resources: readonly Resource[], kind: K): Resource<K>[] {
+  return resources.filter((resource) => resource.kind === kind) as Resource<K>[]
+}

@@ -12,7 +12,17 @@ const templates = listOf(
 const args = listOf(
   Type.Object({
     name: name('As in the template.'),
-    value: Type.String({ description: 'Its value.', maxLength: 1_024 }),
+    value: Type.Optional(Type.String({ description: 'Its value.', maxLength: 256 })),
+    valueFrom: Type.Optional(
+      Type.Object(
+        {
+          podTemplateHashValue: Type.Enum(['Latest', 'Stable'], {
+            description: 'The version of the canary, or the stable one.',
+          }),
+        },
+        { description: 'Instead of `value`.' },
+      ),
+    ),
   }),
   64,
   {

@@ -55,3 +55,9 @@ export const virtualServiceSpec = Type.Object({
 
 /** The type of `virtualServiceSpec`. */
 export type VirtualServiceSpec = Static<typeof virtualServiceSpec>
+
+/** One route of a VirtualService. */
+export type WsRoute = VirtualServiceSpec['ws'][number]
+
+/** Faults of a route as they are written. */
+export type RouteFault = NonNullable<WsRoute['fault']>

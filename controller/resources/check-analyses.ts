@@ -1,0 +1,102 @@
+import { parseDuration } from '../../config/duration.ts'
+import { conditionProblem } from '../analysis/condition.ts'
+import { finding } from './finding.ts'
+import type { Finding, Path } from './finding.ts'
+import { ofKind, resourceId } from './resource.ts'
+import type { Resource } from './resource.ts'
+
+/** The template that is there without being applied. */
+const builtIn = 'delivery'
+
+/** Arguments that every analysis has. */
+const given: readonly string[] = ['canary', 'stable']
+
+/** Looks back over at least so much: four scrapes of the usual 15 s. */
+const windowMinMs = 60_000
+
+type Template = ReturnType<typeof ofKind<'AnalysisTemplate'>>[number]
+
+/** Templates can be measured, and those that rollouts name are there, with their arguments. */
+export function checkAnalyses(resources: readonly Resource[]): Finding[] {
+  const templates = ofKind(resources, 'AnalysisTemplate')
+  return [
+    ...templates.flatMap(checkTemplate),
+    ...ofKind(resources, 'Rollout').flatMap((rollout) => {
+      const { analysis, steps } = rollout.spec.strategy.canary
+      const path = ['spec', 'strategy', 'canary']
+      const uses = [
+        ...(analysis ? [{ at: [...path, 'analysis'] as Path, ...analysis }] : []),
+        ...steps.flatMap((step, index) =>
+          'analysis' in step ? [{ at: [...path, 'steps', index, 'analysis'] as Path, ...step.analysis }] : [],
+        ),
+      ]
+      return uses.flatMap((use) => checkUse(resourceId(rollout), use, templates))
+    }),
+  ]
+}
+
+function checkUse(
+  resource: string,
+  { at, templates, args }: { at: Path; templates: { templateName: string }[]; args: { name: string }[] },
+  known: readonly Template[],
+): Finding[] {
+  return templates.flatMap(({ templateName }, index) => {
+    const template = known.find(({ metadata }) => metadata.name === templateName)
+    const path = [...at, 'templates', index, 'templateName']
+    if (template === undefined)
+      return templateName === builtIn
+        ? []
+        : [finding('HFT0301', resource, path, `there is no AnalysisTemplate ${templateName}`)]
+    const names = [...given, ...args.map(({ name }) => name)]
+    return template.spec.args
+      .filter(({ name, value }) => value === undefined && !names.includes(name))
+      .map(({ name }) => finding('HFT0303', resource, [...at, 'args'], `${templateName} needs a value for ${name}`))
+  })
+}
+
+function checkTemplate(template: Template): Finding[] {
+  const resource = resourceId(template)
+  const { args, metrics } = template.spec
+  const names = new Set([...given, ...args.map(({ name }) => name)])
+  return metrics.flatMap((metric, index) => {
+    const path = ['spec', 'metrics', index]
+    const findings: Finding[] = []
+    if (metrics.findIndex(({ name }) => name === metric.name) < index)
+      findings.push(finding('HFT0008', resource, [...path, 'name'], `the metric ${metric.name} stands there twice`))
+    for (const member of ['successCondition', 'failureCondition'] as const) {
+      const condition = metric[member]
+      if (condition === undefined) continue
+      findings.push(...missingArguments(resource, [...path, member], condition, names))
+      // What an argument is replaced by is a number as a rule.
+      const problem = conditionProblem(condition.replaceAll(reference, '0'))
+      if (problem !== null) findings.push(finding('HFT0304', resource, [...path, member], problem))
+    }
+    if (!('prometheus' in metric.provider)) return findings
+    const { query } = metric.provider.prometheus
+    const at = [...path, 'provider', 'prometheus', 'query']
+    findings.push(...missingArguments(resource, at, query, names))
+    if (metric.successCondition === undefined && metric.failureCondition === undefined)
+      findings.push(finding('HFT0304', resource, path, 'a query needs a successCondition, a failureCondition or both'))
+    const window = shortWindow(query)
+    if (window !== null)
+      findings.push(finding('HFT0302', resource, at, `[${window}] may hold too few samples: take 1m or more`))
+    return findings
+  })
+}
+
+const reference = /\{\{\s*args\.([\w-]+)\s*\}\}/g
+
+function missingArguments(resource: string, path: Path, text: string, names: ReadonlySet<string>): Finding[] {
+  return [...text.matchAll(reference)]
+    .map(([, name]) => name!)
+    .filter((name) => !names.has(name))
+    .map((name) => finding('HFT0303', resource, path, `the template has no argument ${name}`))
+}
+
+function shortWindow(query: string): string | null {
+  for (const [, window] of query.matchAll(/\[(\d+(?:ms|s|m|h))(?::[^\]]*)?\]/g)) {
+    const ms = parseDuration(window!)
+    if (ms !== undefined && ms < windowMinMs) return window!
+  }
+  return null
+}
