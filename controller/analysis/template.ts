@@ -22,7 +22,7 @@ export interface CountersProvider {
   alpha?: number
   /** `errors`, `refusals`, `effects`: a rate that is higher by less than this is no failure. */
   minIncrease?: number
-  /** `latency`: what is less than so many times as slow is no failure. */
+  /** `latency`: an app that is less than so many times as slow is no failure, nor commits of less than twice that. */
   ratio?: number
   /** `latency`: what takes less (ms) is not slow. */
   floorMs?: number

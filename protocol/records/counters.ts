@@ -50,7 +50,7 @@ export interface RoomCounters extends MethodCounters {
 export const timeBuckets: readonly number[] = Array.from({ length: 41 }, (_, step) => 0.015625 * 2 ** (step / 2))
 
 /** What a room's commands are called late at, in ms. */
-export const lateMs: readonly number[] = [10, 50, 250]
+export const lateMs: readonly number[] = [50, 250, 1_000]
 
 /** Where a time is counted. */
 export function timeBucket(ms: number): number {
