@@ -5,7 +5,6 @@ import { clusterTopics } from '../../cluster/topics.ts'
 import type { Config } from '../../config/config.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import { statusTopic } from '../../protocol/records/topics.ts'
-import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Operation } from '../checker/history.ts'
 import type { Owned } from '../harness/owned.ts'
@@ -167,7 +166,7 @@ export class Cluster {
       const at = Math.max(oldest, Math.min(from, next))
       for (const { value } of this.logData.read(statusTopic, 0, at)) {
         const record = decodeStatus(value)
-        if (record.type === 'halted') this.faults.halted(parseSlot(record.slot).partition)
+        if (record.type === 'halted') this.faults.halted(record.slot)
       }
       this.#watchHalts(next)
     })

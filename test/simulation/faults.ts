@@ -1,15 +1,17 @@
+import { slotGroups } from '../../cluster/slot-groups.ts'
 import { clusterTopics } from '../../cluster/topics.ts'
+import type { Config } from '../../config/config.ts'
 /** What goes wrong in a run, and when. */
 import {
   commandTopic,
   controlTopic,
-  defaultGroup,
   heartbeatPartitions,
   heartbeatTopic,
   inboxTopic,
   statusTopic,
 } from '../../protocol/records/topics.ts'
-import { slotId } from '../../protocol/slot.ts'
+import { parseSlot, slotId } from '../../protocol/slot.ts'
+import type { SlotId } from '../../protocol/slot.ts'
 import type { Cluster } from './cluster.ts'
 import type { Link } from './host.ts'
 import { noFaults } from './network.ts'
@@ -33,8 +35,8 @@ export class Faults {
   readonly #clocks: Seeded
   #isOver = false
   #undo = new Set<() => void>()
-  /** Command partition → first offset that was lost and may hold something else now. */
-  readonly #lostFrom = new Map<number, number>()
+  /** First offset of a slot that was lost and may hold something else now. */
+  readonly #lostFrom = new Map<SlotId, number>()
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster
@@ -43,7 +45,7 @@ export class Faults {
   }
 
   /** Slots that stand still until a person has looked. */
-  readonly #halted = new Set<number>()
+  readonly #halted = new Set<SlotId>()
 
   /** Who does not know yet that a slot stands still, or null. */
   get unrest(): string | null {
@@ -82,7 +84,7 @@ export class Faults {
   }
 
   /** A slot stands still because of what the log lost: a person looks and decides. */
-  halted(slot: number): void {
+  halted(slot: SlotId): void {
     if (!this.losesCommands) return this.#cluster.broken(`slot ${slot} halted although nothing was lost`)
     this.#halted.add(slot)
     this.#later(this.#random.between(1, personMs), `a person looks at slot ${slot}`, () => this.#reset(slot))
@@ -176,8 +178,9 @@ export class Faults {
       case 'none':
         return
       case 'commands': {
-        const partition = random.integer(0, config.topics.slots - 1)
-        const topic = commandTopic(defaultGroup)
+        const slot = random.pick(slotsOf(config))
+        const { group, partition } = parseSlot(slot)
+        const topic = commandTopic(group)
         const from = tail(topic, partition)
         if (random.chance(0.2)) {
           // Retention that nobody was asked about.
@@ -185,7 +188,7 @@ export class Faults {
           return this.#cluster.note(`${topic}/${partition} lost everything before its end`)
         }
         logData.lose(topic, partition, from)
-        this.#lostFrom.set(partition, Math.min(from, this.#lostFrom.get(partition) ?? Infinity))
+        this.#lostFrom.set(slot, Math.min(from, this.#lostFrom.get(slot) ?? Infinity))
         return this.#cluster.note(`${topic}/${partition} lost everything from ${from} on`)
       }
       case 'inbox': {
@@ -205,7 +208,7 @@ export class Faults {
       }
       case 'store': {
         // A store that was never set up is no store that went back.
-        if (this.#cluster.storeData.sql.get('SELECT 1 FROM lease') === undefined) return
+        if (this.#cluster.storeData.sql.all('SELECT 1 FROM lease').length < slotsOf(config).length) return
         const snapshot = this.#cluster.storeData.snapshot()
         const { rollbacks } = this.#cluster
         this.#later(random.between(0, lostMs), 'the store goes back', () => {
@@ -219,16 +222,22 @@ export class Faults {
   }
 
   /** The person knows what the log lost and goes on with the first record that may not have been handled. */
-  #reset(partition: number): void {
-    this.#halted.delete(partition)
+  #reset(slot: SlotId): void {
+    this.#halted.delete(slot)
     const { storeData, logData } = this.#cluster
-    const slot = slotId(defaultGroup, partition)
+    const { group, partition } = parseSlot(slot)
     const lease = storeData.ask('lease', slot)
-    const { oldest, next } = logData.range(commandTopic(defaultGroup), partition)
-    const lost = this.#lostFrom.get(partition) ?? Infinity
+    const { oldest, next } = logData.range(commandTopic(group), partition)
+    const lost = this.#lostFrom.get(slot) ?? Infinity
     const to = Math.min(Math.max(Math.min(lease.nextOffset, lost), oldest), next)
-    this.#lostFrom.delete(partition)
-    this.#cluster.note(`slot ${partition} is reset to ${to}`)
+    this.#lostFrom.delete(slot)
+    this.#cluster.note(`slot ${slot} is reset to ${to}`)
     this.#cluster.reset(slot, to)
   }
+}
+
+function slotsOf(config: Config): SlotId[] {
+  return slotGroups(config).flatMap(({ name, slots }) =>
+    Array.from({ length: slots }, (_, partition) => slotId(name, partition)),
+  )
 }

@@ -38,19 +38,26 @@ export interface Parameters {
 export const faultNames = ['freeze', 'crash', 'stop', 'drain', 'cut', 'stall', 'deploy', 'slowClient'] as const
 export type FaultName = (typeof faultNames)[number]
 
+/** The namespace of rooms that have a group of slots of their own. */
+const grouped = 'staff'
+
 /** What a run does not draw. */
 const base = testConfig()
 
 /** Draws what a run is made of. Small bounds are drawn on purpose: they are met more often. */
 export function drawParameters(random: Seeded): Parameters {
   const isCalm = random.chance(0.15)
+  const groups = random.fork('groups')
+  const hasGroups = groups.chance(0.25)
   return {
-    config: drawConfig(random.fork('config')),
+    config: hasGroups ? withGroup(drawConfig(random.fork('config')), groups) : drawConfig(random.fork('config')),
     controllers: random.integer(1, 2),
     workers: random.integer(2, 4),
     proxies: random.integer(1, 3),
     clients: random.integer(2, 6),
-    rooms: Array.from({ length: random.integer(1, 5) }, (_, index) => `room-${index}`),
+    rooms: Array.from({ length: random.integer(1, 5) }, (_, index) =>
+      hasGroups && index % 2 === 0 ? `${grouped}:room-${index}` : `room-${index}`,
+    ),
     activeMs: random.between(1_500, 6_000),
     thinkMs: random.pick([50, 100, 150, 400]),
     rates: isCalm ? noFaults : drawRates(random.fork('rates')),
@@ -92,6 +99,13 @@ function drawConfig(random: Seeded): Config {
   config.channel.without_namespace.history_ttl = 8 * dayMs
   config.shutdown.jitter = random.pick([0, 200])
   config.shutdown.timeout = 1_500
+  return config
+}
+
+/** Some of the rooms have slots of their own. */
+function withGroup(config: Config, random: Seeded): Config {
+  config.channel.namespaces = [{ name: grouped, ...config.channel.without_namespace }]
+  config.topics.groups = [{ name: 'inner', slots: random.integer(1, 3), namespaces: [grouped] }]
   return config
 }
 
