@@ -24,8 +24,8 @@ export const mutants: Record<string, Edit[]> = {
   'emit before commit': [
     {
       file: 'worker/slot/slot.ts',
-      from: '    if ((await this.#commit(plan.commit))',
-      to: '    this.#outbox.emit(plan.commit.outbox)\n    if ((await this.#commit(plan.commit))',
+      from: '    if ((await this.#commit(plan.commit, items))',
+      to: '    this.#outbox.emit(plan.commit.outbox)\n    if ((await this.#commit(plan.commit, items))',
     },
     {
       file: 'worker/slot/slot.ts',
