@@ -57,6 +57,7 @@ export function createProgram(): Command {
   addList(program, 'proxies', 'list the live proxies')
   addDrain(program)
   addAudit(program)
+  addRollout(program)
   addToken(program)
   addConfig(program)
   return program
@@ -154,6 +155,72 @@ function addDrain(program: Command): void {
     const { force = false, json = false } = command.opts<{ force?: boolean; json?: boolean }>()
     await (await import('./commands/drain.ts')).drainWorker(config, { id, force, json })
   })
+}
+
+const rolloutOrders = {
+  promote: 'go on from a pause, or pass over the present step',
+  pause: 'hold it where it is',
+  resume: 'go on from a pause',
+  abort: 'give every slot back to the stable version',
+  undo: 'go back to the version of a revision before',
+  restart: 'replace the workers of the version that serves, one after the other',
+  retry: 'begin again after an abort',
+} as const
+
+function addRollout(program: Command): void {
+  const rollout = program.command('rollout').description('look at rollouts, and tell them what to do')
+  addRolloutLooks(rollout)
+  for (const [order, summary] of Object.entries(rolloutOrders)) {
+    const command = rollout.command(order).description(summary).argument('<name>', 'of the Rollout')
+    if (order === 'promote') command.option('--full', 'pass over all steps, gates and analyses that are left')
+    if (order === 'undo') command.option('--to-revision <number>', 'as `rollout get --json` has it', parseRevision)
+    command.option('--json', 'print JSON')
+    addConfigFlags(command, clusterKeys)
+    examples(command, `holdfast rollout ${order} chat`)
+    command.action(async (name: string) => {
+      const { config } = loadCommandConfig(command)
+      const { json = false, full, toRevision } = command.opts<{ json?: boolean; full?: boolean; toRevision?: number }>()
+      const body = { ...(full && { full }), ...(toRevision !== undefined && { to_revision: toRevision }) }
+      await (await import('./commands/rollout.ts')).orderRollout(config, { name, order, body, json })
+    })
+  }
+}
+
+function addRolloutLooks(rollout: Command): void {
+  const get = rollout.command('get').description('show a rollout, or all').argument('[name]', 'of the Rollout')
+  get.option('--watch', 'until it has ended').option('--json', 'print JSON')
+  addConfigFlags(get, clusterKeys)
+  examples(get, 'holdfast rollout get', 'holdfast rollout get chat --watch')
+  get.action(async (name: string | undefined) => {
+    const { config } = loadCommandConfig(get)
+    const { json = false, watch = false } = get.opts<{ json?: boolean; watch?: boolean }>()
+    await (await import('./commands/rollout.ts')).getRollout(config, { name, json, watch })
+  })
+  const status = rollout.command('status').description('end with 0 when it is Healthy, and with 1 otherwise')
+  status.argument('<name>', 'of the Rollout').option('--json', 'print JSON')
+  status.option('--timeout <duration>', 'wait so long for its end', parseLifetime)
+  addConfigFlags(status, clusterKeys)
+  examples(status, 'holdfast rollout status chat', 'holdfast rollout status chat --timeout 10m')
+  status.action(async (name: string) => {
+    const { config } = loadCommandConfig(status)
+    const { json = false, timeout: timeoutMs = null } = status.opts<{ json?: boolean; timeout?: number }>()
+    await (await import('./commands/rollout.ts')).rolloutStatus(config, { name, json, timeoutMs })
+  })
+  const report = rollout.command('report').description('print what a rollout that ended came to')
+  report.argument('<name>', 'of the Rollout').option('--revision <number>', 'the last one otherwise', parseRevision)
+  report.option('--json', 'print JSON').option('--markdown', 'print Markdown, as without an option')
+  addConfigFlags(report, clusterKeys)
+  examples(report, 'holdfast rollout report chat', 'holdfast rollout report chat --json')
+  report.action(async (name: string) => {
+    const { config } = loadCommandConfig(report)
+    const { json = false, revision = null } = report.opts<{ json?: boolean; revision?: number }>()
+    await (await import('./commands/rollout.ts')).rolloutReport(config, { name, revision, json })
+  })
+}
+
+function parseRevision(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('allowed: a number from 1.')
+  return Number(text)
 }
 
 function addToken(program: Command): void {

@@ -10,6 +10,7 @@ import type { Address, ProxyBeat } from '../protocol/records/heartbeat.ts'
 import type { StatusRecord } from '../protocol/records/status.ts'
 import { StoreError } from '../store/errors.ts'
 import type { Lease } from '../store/store.ts'
+import { Measurer } from './analysis/measurer.ts'
 import type { ControlPlane } from './api/control-plane.ts'
 import { FaultBook } from './faults/fault-book.ts'
 import { Hints } from './leading/hints.ts'
@@ -30,6 +31,8 @@ import { takeSnapshot } from './placement/snapshot.ts'
 import type { Snapshot } from './placement/snapshot.ts'
 import { Resources } from './resources/resources.ts'
 import { worldOf } from './resources/world.ts'
+import { Rollouts } from './rollouts/rollouts.ts'
+import { sharedGroups } from './rollouts/shares.ts'
 import { Housekeeping } from './upkeep/housekeeping.ts'
 
 /** Who the controller is, and who is told that it cannot go on. */
@@ -42,8 +45,8 @@ export interface ControllerOptions {
   ended: (error: unknown) => void
 }
 
-/** How often silence is looked at; and the leases, when nothing was announced. */
-export const lookMs = { members: 200, leases: 2_000 }
+/** How often silence is looked at; rollouts under way; and the leases, when nothing was announced. */
+export const lookMs = { members: 200, rollouts: 500, leases: 2_000 }
 
 /** The control plane without its listeners. It is never in the way of a message: without it, traffic flows on. */
 export class Controller implements ControlPlane {
@@ -52,6 +55,7 @@ export class Controller implements ControlPlane {
   readonly drains: DrainRuns
   readonly faults: FaultBook
   readonly resources: Resources
+  readonly rollouts: Rollouts
   leases: Lease[] = []
   serving: string | null = null
   readonly #env: StoreEnv
@@ -65,6 +69,7 @@ export class Controller implements ControlPlane {
   readonly #lost: LostSlots
   readonly #rates = new SlotRates()
   readonly #housekeeping: Housekeeping
+  readonly #analyses: Measurer
   #adoptedTerm: number | null = null
   readonly #timers: Timer[] = []
   readonly #hearing: Hearing
@@ -107,12 +112,20 @@ export class Controller implements ControlPlane {
       inboxPartitions: config.topics.inbox_partitions,
     })
     this.#burials = new Burials(env, config, this.members, instances)
+    this.#analyses = new Measurer(env)
+    this.rollouts = new Rollouts(env, {
+      term: () => this.#leadership.term,
+      drain: (worker) => this.drain(worker),
+      news: () => this.#news(),
+      analyses: this.#analyses,
+    })
     this.resources = new Resources(env.store, {
       term: () => this.#leadership.term,
       world: () => worldOf(config, new Set(this.members.workers().map(({ beat }) => beat.version))),
-      refusal: () => null,
+      refusal: ({ kind, metadata, spec }) => (kind === 'Rollout' ? this.rollouts.refusalOf(metadata.name, spec) : null),
       changed: () => {
         this.faults.changed()
+        this.rollouts.changed()
         this.#news()
       },
     })
@@ -182,6 +195,7 @@ export class Controller implements ControlPlane {
     this.#announcer.stop()
     this.#housekeeping.stop()
     this.#hints.stop()
+    this.rollouts.stop()
     this.#hearing.stop()
     for (const timer of this.#timers) timer.cancel()
   }
@@ -200,6 +214,8 @@ export class Controller implements ControlPlane {
 
   #note(record: StatusRecord): void {
     this.#recall(record)
+    this.#analyses.heard(record)
+    this.rollouts.heard(record)
     const hasChanged = this.members.note(record, this.#env.clock.monotonic())
     if (record.type === 'heartbeat' && record.role === 'worker') this.#rates.note(record, this.#env.clock.monotonic())
     if (record.type === 'acquired') {
@@ -248,7 +264,8 @@ export class Controller implements ControlPlane {
     // All that are alive have been heard of after a few heartbeats; before, a plan would be made anew at once.
     if (now - this.#startedAt < this.#options.config.worker.heartbeat_interval * settleBeats) return
     if (this.#burials.forgetDead(now)) this.#hasNews = true
-    if (this.#hasNews || this.#lost.isWatching || now - this.#reconciledAt > lookMs.leases) {
+    const restMs = this.rollouts.isWaiting ? lookMs.rollouts : lookMs.leases
+    if (this.#hasNews || this.#lost.isWatching || now - this.#reconciledAt > restMs) {
       this.#hasNews = false
       this.#reconciledAt = now
       await this.#reconcile(now)
@@ -262,6 +279,7 @@ export class Controller implements ControlPlane {
     const { term } = this.#leadership
     if (!this.isLeader || term === this.#adoptedTerm) return
     this.#moves.forget()
+    this.rollouts.forget()
     await this.#burials.adoptInstances()
     await this.#tellNamespaces()
     this.#adoptedTerm = term
@@ -290,7 +308,14 @@ export class Controller implements ControlPlane {
       now,
     )
     this.#tell(seen)
-    const plan = reconcile({ ...seen, pending: this.#moves.pending }, parallelMax)
+    await this.rollouts.look({
+      ...seen,
+      leases,
+      proxies: this.members.proxies().map(({ beat }) => beat),
+      moving: new Set(this.#moves.pending.keys()),
+    })
+    const traffic = sharedGroups(this.rollouts.shares(), leases)
+    const plan = reconcile({ ...seen, traffic, pending: this.#moves.pending }, parallelMax)
     this.serving = await this.#moves.carryOut(plan, serving, this.#leadership.term)
     metrics.slotsUnowned.set(leases.length - this.ownedSlots)
   }

@@ -7,6 +7,8 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 
 const latencyBuckets = [0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
+const rolloutBuckets = [1, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400]
+
 /** The metrics of a process, by the name that code knows them by. */
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -116,6 +118,35 @@ export function createMetrics(registry = new Registry()) {
     retired: counter('instances_retired_total', 'Proxy instances declared dead'),
     analysisMeasurements: counter('analysis_measurements_total', 'Measurements of analyses, by what came of them', [
       'phase',
+    ]),
+    rolloutInfo: gauge('rollout_info', 'How each rollout is', ['name', 'phase', 'strategy', 'step']),
+    rolloutWeight: gauge('rollout_weight', 'Percent of the slots that a version is to have, and has', [
+      'name',
+      'version',
+      'kind',
+    ]),
+    rolloutStep: gauge('rollout_step_index', 'Steps of a rollout that are done', ['name']),
+    rolloutDuration: histogram(
+      'rollout_duration_seconds',
+      'Rollouts that ended, from their beginning',
+      ['status'],
+      rolloutBuckets,
+    ),
+    rolloutProgression: histogram(
+      'rollout_progression_duration_seconds',
+      'The same without the time for which a person was waited for',
+      ['status'],
+      rolloutBuckets,
+    ),
+    rolloutManualPause: histogram(
+      'rollout_manual_pause_duration_seconds',
+      'Time of a rollout for which a person was waited for',
+      ['status'],
+      rolloutBuckets,
+    ),
+    webhooks: counter('webhooks_total', 'Webhooks that were asked or told, and whether they agreed', [
+      'type',
+      'result',
     ]),
     httpDuration: histogram('http_request_duration_seconds', 'HTTP requests', ['route', 'status']),
 

@@ -3,6 +3,8 @@ import { Pool } from 'undici'
 import type { Config } from '../../config/config.ts'
 import { findSecret, secretPath } from '../../config/secrets.ts'
 import { callerHeader } from '../../controller/api/access.ts'
+import type { RolloutReport } from '../../controller/rollouts/report.ts'
+import type { RolloutView } from '../../controller/rollouts/view.ts'
 import { authority } from '../../platform/addresses.ts'
 import { ControllerError } from './errors.ts'
 import type { ControllerErrorCode } from './errors.ts'
@@ -117,6 +119,24 @@ export class ControllerClient {
     return this.#request('GET', '/api/v1/versions') as Promise<VersionState[]>
   }
 
+  async rollouts(): Promise<RolloutView[]> {
+    return (await this.#request('GET', '/api/v1/rollouts')) as RolloutView[]
+  }
+
+  async rollout(name: string): Promise<RolloutView> {
+    return (await this.#request('GET', rolloutPath(name))) as RolloutView
+  }
+
+  /** `order` is the last part of its path: promote, pause and so on. Returns how the rollout is then. */
+  async orderRollout(name: string, order: string, body: Record<string, unknown>): Promise<RolloutView> {
+    return (await this.#request('POST', `${rolloutPath(name)}/${order}`, body)) as RolloutView
+  }
+
+  /** The newest first. Throws `no_report` when there is none. */
+  async rolloutReports(name: string): Promise<RolloutReport[]> {
+    return (await this.#request('GET', `${rolloutPath(name)}/report`)) as RolloutReport[]
+  }
+
   close(): Promise<void> {
     return this.#pool.close()
   }
@@ -163,6 +183,10 @@ function callerName(): string {
     // A user id without a name, as containers have.
     return `${process.getuid?.() ?? ''}@${hostname()}`
   }
+}
+
+function rolloutPath(name: string): string {
+  return `/api/v1/rollouts/${encodeURIComponent(name)}`
 }
 
 function parseJson(text: string): unknown {

@@ -13,6 +13,7 @@ import { faultRoutes } from './faults.ts'
 import { AllowedHosts } from './hosts.ts'
 import { proxyRoutes } from './proxies.ts'
 import { resourceRoutes } from './resources.ts'
+import { rolloutRoutes } from './rollouts.ts'
 import { slotRoutes } from './slots.ts'
 import { statusRoutes } from './status.ts'
 import { targetRoutes } from './targets.ts'
@@ -79,6 +80,7 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     resourceRoutes(guarded, control.resources)
     auditRoutes(guarded, env.store)
     faultRoutes(guarded, control)
+    rolloutRoutes(guarded, control, changes)
     statusRoutes(guarded, control, workersWanted)
     done()
   })

@@ -5,6 +5,7 @@ import type { Holder } from '../leading/leadership.ts'
 import type { Member, Members } from '../members/members.ts'
 import type { DrainRuns } from '../placement/drain-runs.ts'
 import type { Resources } from '../resources/resources.ts'
+import type { Rollouts } from '../rollouts/rollouts.ts'
 
 /** The control plane as its callers see it. */
 export interface ControlPlane {
@@ -12,6 +13,7 @@ export interface ControlPlane {
   readonly drains: DrainRuns
   readonly faults: FaultBook
   readonly resources: Resources
+  readonly rollouts: Pick<Rollouts, 'views' | 'view' | 'order' | 'reports' | 'versionsWanted'>
   /** As they were last looked at. */
   readonly leases: Lease[]
   /** Version that owns slots, null before the first. */

@@ -13,6 +13,10 @@ export const apiErrors = {
   no_drain: 404, // the worker was not asked to drain
   faults_off: 403, // faults.enabled says that no fault may be set here
   unknown_fault: 404, // none of that name is set by itself
+  unknown_rollout: 404, // no Rollout of that name is applied
+  no_report: 404, // no rollout of that name, or of that revision, has ended
+  rollout_refused: 409, // it does not go with the state that the rollout is in
+  not_begun: 503, // nothing is known of the rollout yet: no version serves, or the leader has just begun
   last_worker: 409, // nobody would take its slots
   changed_meanwhile: 409, // something else changed it at the same time: try again
   invalid_fault: 422, // no fault, or none that its stage can have

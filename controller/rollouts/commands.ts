@@ -1,7 +1,7 @@
 import type { Observation } from './observation.ts'
 import type { RolloutSpec } from './spec.ts'
 import { isUnderWay } from './state.ts'
-import type { RolloutState } from './state.ts'
+import type { Entry, RolloutState } from './state.ts'
 import { abort, begin, enter, hold, nextStep, resume, tell } from './turn.ts'
 import type { Turn } from './turn.ts'
 
@@ -31,7 +31,7 @@ export interface Patch {
 }
 
 /** What came of a command: another state and another resource, or why it is refused. */
-export type Commanded = { state: RolloutState; patch: Patch } | { refused: string }
+export type Commanded = { state: RolloutState; patch: Patch; happened: Entry[] } | { refused: string }
 
 /** Carries out what `who` says. Pure: the state's phase is that of before, until it is stepped. */
 export function command(
@@ -42,7 +42,9 @@ export function command(
 ): Commanded {
   const turn: Turn = { state: structuredClone(before), spec, seen, now, happened: [] }
   const outcome = carryOut(turn, order, who)
-  return typeof outcome === 'string' ? { refused: outcome } : { state: turn.state, patch: outcome }
+  return typeof outcome === 'string'
+    ? { refused: outcome }
+    : { state: turn.state, patch: outcome, happened: turn.happened }
 }
 
 /** A text says why not. */

@@ -33,12 +33,12 @@ export interface Observation {
 }
 
 /** Under which answers of the webhooks that a rollout waits for are found. */
-export function gateKey({ revision, attempt, step }: RolloutState, type: string): string {
-  return `${revision}.${attempt}/${step}/${type}`
+export function gateKey({ name, revision, attempt, step }: RolloutState, type: string): string {
+  return `${name}/${revision}.${attempt}/${step}/${type}`
 }
 
 /** Under which an analysis is found: the one beside the steps, or that of the present step. */
 export function runKey(state: RolloutState, which: 'background' | 'step'): string {
-  const { revision, attempt, step, backgroundRun } = state
-  return `${revision}.${attempt}/${which === 'background' ? `background-${backgroundRun}` : `step-${step}`}`
+  const { name, revision, attempt, step, backgroundRun } = state
+  return `${name}/${revision}.${attempt}/${which === 'background' ? `background-${backgroundRun}` : `step-${step}`}`
 }

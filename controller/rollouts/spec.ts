@@ -25,11 +25,14 @@ export interface Webhook {
   metadata: Record<string, string>
 }
 
-/** What is analysed, by templates of these names, with these values for their arguments. */
+/** What is analysed, by templates of these names, with these values beside `canary` and `stable`, the versions. */
 export interface AnalysisSpec {
   templates: string[]
-  args: { name: string; value: string }[]
+  args: AnalysisArg[]
 }
+
+/** A value as it is written, or one of the two versions, whichever that is when the analysis begins. */
+export type AnalysisArg = { name: string; value: string } | { name: string; version: 'canary' | 'stable' }
 
 /** One step of a canary. */
 export type RolloutStep =

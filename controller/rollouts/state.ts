@@ -135,6 +135,8 @@ export interface RolloutState {
   groups: Groups
   /** Percent of the slots that the canary is to have. */
   weight: number
+  /** Ms of this attempt for which a person was waited for. */
+  pausedMs: number
   /** Index among the steps; their number when all are done. */
   step: number
   /** When the step began, less the time in which it was held. */
@@ -192,6 +194,7 @@ export function firstState(name: string, serving: string, groups: Groups, now: n
     canary: serving,
     groups,
     weight: 100,
+    pausedMs: 0,
     step: 0,
     stepAt: now,
     progressAt: now,

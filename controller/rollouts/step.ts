@@ -48,7 +48,7 @@ export function step(before: RolloutState, spec: RolloutSpec, seen: Observation,
 function serveNext(turn: Turn): string | null {
   const { state, spec, seen } = turn
   if (spec.groups !== 'all') return null
-  if (state.mode === 'promoting' && state.weight === 100 && isPlaced(turn, 100) && isGood(turn))
+  if (state.mode === 'promoting' && state.hold === null && state.weight === 100 && isPlaced(turn, 100) && isGood(turn))
     return seen.serving === state.canary ? null : state.canary
   const isBack = (state.mode === 'aborted' || state.mode === 'returning') && state.weight === 0 && isPlaced(turn, 0)
   return isBack && seen.serving !== state.stable ? state.stable : null
@@ -246,7 +246,9 @@ function promote(turn: Turn): boolean {
 function isGood(turn: Turn): boolean {
   const { state, spec } = turn
   if (state.isFull || spec.background === null) return true
-  return !state.hasTraffic && state.weight === 0 ? true : backgroundRun(turn)?.isMeasured === true
+  if (!state.hasTraffic && state.weight === 0) return true
+  const run = backgroundRun(turn)
+  return run?.isMeasured === true && (run.phase === 'Running' || run.phase === 'Successful')
 }
 
 /** Drains the next worker that is to be replaced, once those before it are. */

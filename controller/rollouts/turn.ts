@@ -65,6 +65,7 @@ const freshAttempt = {
   endedAt: null,
   hold: null,
   abort: null,
+  pausedMs: 0,
   step: 0,
   weight: 0,
   hasTraffic: false,
@@ -95,6 +96,7 @@ export function resume(turn: Turn, who?: string): void {
   const heldMs = Math.max(0, now - state.hold.at)
   if (state.hold.reason === 'InconclusiveAnalysisRun') state.backgroundRun++
   state.hold = null
+  state.pausedMs += heldMs
   state.longPauses = 0
   state.stepAt = Math.min(now, state.stepAt + heldMs)
   state.progressAt = now
@@ -103,8 +105,10 @@ export function resume(turn: Turn, who?: string): void {
 
 /** The present step is done. */
 export function nextStep(turn: Turn, text: string, who?: string): void {
-  const { state, now } = turn
-  tell(turn, 'RolloutStepCompleted', `step ${state.step + 1} of ${turn.spec.steps.length}: ${text}`, who)
+  const { state, spec, now } = turn
+  const current = spec.steps[state.step]
+  if (current?.type === 'pause' && current.durationMs === null) state.pausedMs += Math.max(0, now - state.stepAt)
+  tell(turn, 'RolloutStepCompleted', `step ${state.step + 1} of ${spec.steps.length}: ${text}`, who)
   state.step++
   state.stepAt = now
   state.progressAt = now

@@ -27,10 +27,15 @@ export function backgroundRun({ state, spec, seen }: Turn): RunView | undefined 
 }
 
 /** True while the analysis beside the steps is to run. */
-function wantsBackground(state: RolloutState, { background, steps }: RolloutSpec): boolean {
+export function wantsBackground(state: RolloutState, { background, steps }: RolloutSpec): boolean {
   if (background === null || state.isFull || !state.hasTraffic) return false
   if (state.mode !== 'stepping' && state.mode !== 'promoting') return false
   return state.step >= Math.min(background.startingStep, steps.length)
+}
+
+/** True while the analysis of the present step is to run. */
+export function wantsStepRun({ mode, hold, step }: RolloutState, { steps }: RolloutSpec): boolean {
+  return mode === 'stepping' && hold === null && steps[step]?.type === 'analysis'
 }
 
 /** True when nothing came nearer for too long, and only the cluster is waited for. */

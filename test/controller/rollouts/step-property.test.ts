@@ -2,6 +2,7 @@
 import * as fc from 'fast-check'
 import { test } from 'tap'
 import type { Command } from '../../../controller/rollouts/commands.ts'
+import { runKey } from '../../../controller/rollouts/observation.ts'
 import type { RunView } from '../../../controller/rollouts/observation.ts'
 import { hookTypes } from '../../../controller/rollouts/spec.ts'
 import type { RolloutSpec } from '../../../controller/rollouts/spec.ts'
@@ -134,7 +135,7 @@ function wrong(before: RolloutState, world: World): string | null {
   const isPromoted = before.mode === 'promoting' && state.mode === 'settled' && state.stable === before.canary
   const isTold = before.mode === 'promoting' && last !== null && last.serve === before.canary
   if ((isPromoted || isTold) && asked.background !== null && !before.isFull && !state.isFull) {
-    const run = seen.runs.get(`${state.revision}.${state.attempt}/background-${state.backgroundRun}`)
+    const run = seen.runs.get(runKey(state, 'background'))
     if (run?.isMeasured !== true) return 'promoted without data'
     if (run.phase !== 'Running' && run.phase !== 'Successful') return `promoted on ${run.phase}`
   }

@@ -1,0 +1,69 @@
+import type { ProxyBeat, WorkerBeat } from '../../protocol/records/heartbeat.ts'
+import { parseSlot } from '../../protocol/slot.ts'
+import type { SlotId } from '../../protocol/slot.ts'
+import type { Lease } from '../../store/store.ts'
+import type { Groups } from './spec.ts'
+
+/** The cluster as rollouts look at it. */
+export interface ClusterView {
+  leases: readonly Lease[]
+  /** All that live. */
+  workers: readonly WorkerBeat[]
+  /** Those of them that hang. */
+  stuck: ReadonlySet<string>
+  proxies: readonly ProxyBeat[]
+  /** Version that serves, null before the first. */
+  serving: string | null
+  /** Slots on their way to another owner. */
+  moving: ReadonlySet<SlotId>
+}
+
+/** Slots of some groups, by the version of their live owners. */
+export interface SlotsOf {
+  byVersion: Map<string, number>
+  total: number
+}
+
+/** Where the slots of these groups are, in all and by group. */
+export function slotsOf({ leases, workers }: ClusterView, groups: Groups): SlotsOf & { byGroup: Map<string, SlotsOf> } {
+  const versions = new Map(workers.map(({ id, version }) => [id, version]))
+  const all = { byVersion: new Map<string, number>(), total: 0, byGroup: new Map<string, SlotsOf>() }
+  for (const { slot, owner } of leases) {
+    const { group } = parseSlot(slot)
+    if (groups !== 'all' && !groups.includes(group)) continue
+    const own = all.byGroup.get(group) ?? { byVersion: new Map<string, number>(), total: 0 }
+    all.byGroup.set(group, own)
+    const version = owner === null ? undefined : versions.get(owner)
+    for (const each of [all, own]) {
+      each.total++
+      if (version !== undefined) each.byVersion.set(version, (each.byVersion.get(version) ?? 0) + 1)
+    }
+  }
+  return all
+}
+
+/** Ids of the workers that can own slots, by version. */
+export function ableWorkers({ workers, stuck }: ClusterView): Map<string, string[]> {
+  const able = workers.filter(({ id, state }) => state === 'live' && !stuck.has(id))
+  const byVersion = new Map<string, string[]>()
+  for (const { id, version } of able) byVersion.set(version, [...(byVersion.get(version) ?? []), id])
+  return byVersion
+}
+
+/**
+ * True when the canary's share is within one slot of `weight` percent in each of these groups (all or nothing at the ends),
+ * and none of their slots is on its way or without an owner.
+ */
+export function isCarriedOut(view: ClusterView, groups: Groups, canary: string, weight: number): boolean {
+  const isOurs = (slot: SlotId) => groups === 'all' || groups.includes(parseSlot(slot).group)
+  if (view.moving.values().some(isOurs)) return false
+  return slotsOf(view, groups)
+    .byGroup.values()
+    .every(({ byVersion, total }) => {
+      const owned = byVersion.values().reduce((sum, count) => sum + count, 0)
+      const had = byVersion.get(canary) ?? 0
+      if (owned < total) return false
+      if (weight === 0 || weight === 100) return had === (total * weight) / 100
+      return Math.abs(had - (total * weight) / 100) <= 1
+    })
+}

@@ -1,0 +1,77 @@
+/** Where slots are, and when a weight counts as carried out. */
+import { test } from 'tap'
+import { isCarriedOut, slotsOf } from '../../../controller/rollouts/cluster-view.ts'
+import type { ClusterView } from '../../../controller/rollouts/cluster-view.ts'
+import { Departures } from '../../../controller/rollouts/departures.ts'
+import { versionViews } from '../../../controller/rollouts/versions.ts'
+import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
+import { slotId } from '../../../protocol/slot.ts'
+import type { Lease } from '../../../store/store.ts'
+
+const worker = (id: string, version: string, state: WorkerBeat['state'] = 'live') =>
+  ({ id, version, state }) as WorkerBeat
+
+/** Owners by group; `-` is nobody. */
+function view(groups: Record<string, string>, moving: string[] = []): ClusterView {
+  const leases = Object.entries(groups).flatMap(([group, owners]) =>
+    owners
+      .split('')
+      .map((owner, slot) => ({ slot: slotId(group, slot), owner: owner === '-' ? null : owner }) as Lease),
+  )
+  const workers = [worker('a', 'v1'), worker('b', 'v2')]
+  return { leases, workers, stuck: new Set(), proxies: [], serving: 'v1', moving: new Set(moving as never[]) }
+}
+
+test('a weight is carried out within a slot of it in each group, and to the slot at its ends', (t) => {
+  const at = (owners: string, weight: number) => isCarriedOut(view({ default: owners }), 'all', 'v2', weight)
+  t.equal(at('aaaaaaab', 10), true)
+  t.equal(at('aaaaaaaa', 10), true)
+  t.equal(at('aaaaaabb', 10), false)
+  t.equal(at('aaaaaaab', 0), false)
+  t.equal(at('aaaaaaaa', 0), true)
+  t.equal(at('bbbbbbba', 100), false)
+  t.equal(at('bbbbbbbb', 100), true)
+  t.equal(isCarriedOut(view({ default: 'aabb', staff: 'bbbb' }), 'all', 'v2', 50), false)
+  t.equal(isCarriedOut(view({ default: 'aabb', staff: 'bbbb' }), ['default'], 'v2', 50), true)
+  t.end()
+})
+
+test('it is not while a slot is on its way, or has no owner that lives', (t) => {
+  t.equal(isCarriedOut(view({ default: 'aabb' }, ['default/0']), 'all', 'v2', 50), false)
+  t.equal(isCarriedOut(view({ default: 'aabb', staff: 'ab' }, ['staff/0']), ['default'], 'v2', 50), true)
+  t.equal(isCarriedOut(view({ default: 'a-bb' }), 'all', 'v2', 50), false)
+  t.equal(isCarriedOut(view({ default: 'axbb' }), 'all', 'v2', 50), false)
+  t.end()
+})
+
+test('slots count for the version of their live owners', (t) => {
+  const { byVersion, total } = slotsOf(view({ default: 'aabx', staff: 'b' }), 'all')
+  t.same(
+    [...byVersion],
+    [
+      ['v1', 2],
+      ['v2', 2],
+    ],
+  )
+  t.equal(total, 5)
+  t.end()
+})
+
+test('only a worker that was live and is not there any more has ended without a word', (t) => {
+  const departures = new Departures()
+  t.same(departures.look([worker('a', 'v1'), worker('b', 'v2', 'draining'), worker('c', 'v2')]), [])
+  t.same(departures.look([worker('a', 'v1')]), [{ id: 'c', version: 'v2' }])
+  t.same(departures.look([worker('a', 'v1', 'draining')]), [])
+  t.same(departures.look([]), [])
+  t.end()
+})
+
+test('whoever starts workers is told which versions have to have some', (t) => {
+  const { leases, workers } = view({ default: 'aab' })
+  t.same(versionViews(new Set(['v1', 'v3']), workers, leases), [
+    { version: 'v1', wanted: true, workers: 1, slots: 2 },
+    { version: 'v2', wanted: false, workers: 1, slots: 1 },
+    { version: 'v3', wanted: true, workers: 0, slots: 0 },
+  ])
+  t.end()
+})
