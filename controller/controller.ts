@@ -12,6 +12,8 @@ import { StoreError } from '../store/errors.ts'
 import type { Lease } from '../store/store.ts'
 import { Measurer } from './analysis/measurer.ts'
 import type { ControlPlane } from './api/control-plane.ts'
+import { newsOf } from './events/announcements.ts'
+import { Events } from './events/events.ts'
 import { FaultBook } from './faults/fault-book.ts'
 import { Hints } from './leading/hints.ts'
 import { Leadership } from './leading/leadership.ts'
@@ -56,6 +58,7 @@ export class Controller implements ControlPlane {
   readonly faults: FaultBook
   readonly resources: Resources
   readonly rollouts: Rollouts
+  readonly events: Events
   leases: Lease[] = []
   serving: string | null = null
   readonly #env: StoreEnv
@@ -90,6 +93,7 @@ export class Controller implements ControlPlane {
     this.id = `c-${env.random.hex(6)}`
     this.members = new Members(this.id, config.worker.heartbeat_interval)
     this.drains = new DrainRuns()
+    this.events = new Events(this.id, env.clock)
     this.#hints = new Hints(env)
     this.faults = new FaultBook(env, this.#hints, { areOn: areFaultsOn(config), mustExpire: !config.dev.active })
     this.#leadership = new Leadership(env, this.id)
@@ -111,7 +115,7 @@ export class Controller implements ControlPlane {
       slots: () => this.leases.map(({ slot }) => slot),
       inboxPartitions: config.topics.inbox_partitions,
     })
-    this.#burials = new Burials(env, config, this.members, instances)
+    this.#burials = new Burials(env, config, this.members, instances, this.events)
     this.#analyses = new Measurer(env)
     this.rollouts = new Rollouts(env, {
       term: () => this.#leadership.term,
@@ -180,6 +184,7 @@ export class Controller implements ControlPlane {
   /** Lets a worker's slots be taken over. */
   drain(worker: string): void {
     this.drains.start(worker)
+    this.events.publish('drain', { worker })
     this.#hints.send({ type: 'drain', term: this.#leadership.term, worker })
   }
 
@@ -216,6 +221,8 @@ export class Controller implements ControlPlane {
     this.#recall(record)
     this.#analyses.heard(record)
     this.rollouts.heard(record)
+    const told = newsOf(record, this.members)
+    if (told) this.events.publish(told.type, told.data)
     const hasChanged = this.members.note(record, this.#env.clock.monotonic())
     if (record.type === 'heartbeat' && record.role === 'worker') this.#rates.note(record, this.#env.clock.monotonic())
     if (record.type === 'acquired') {
@@ -283,6 +290,7 @@ export class Controller implements ControlPlane {
     await this.#burials.adoptInstances()
     await this.#tellNamespaces()
     this.#adoptedTerm = term
+    this.events.publish('leading', { id: this.id, term })
   }
 
   /** Proxies cannot ask the store whether they are configured as the cluster is. */

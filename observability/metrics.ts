@@ -148,6 +148,7 @@ export function createMetrics(registry = new Registry()) {
       'type',
       'result',
     ]),
+    eventStreamsClosed: counter('event_streams_closed_total', 'Streams of events whose readers did not keep up'),
     httpDuration: histogram('http_request_duration_seconds', 'HTTP requests', ['route', 'status']),
 
     // every process that talks to Kafka

@@ -9,8 +9,10 @@ import { auditRoutes } from './audit.ts'
 import { Changes } from './changes.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'
+import { eventRoutes } from './events.ts'
 import { faultRoutes } from './faults.ts'
 import { AllowedHosts } from './hosts.ts'
+import { describeApi, openapiRoute } from './openapi.ts'
 import { proxyRoutes } from './proxies.ts'
 import { resourceRoutes } from './resources.ts'
 import { rolloutRoutes } from './rollouts.ts'
@@ -54,8 +56,9 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     throw new ApiError('not_found', 'no such path')
   })
   app.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'none'
-    env.metrics.httpDuration.observe({ route, status: String(reply.statusCode) }, reply.elapsedTime / 1000)
+    const { url: route = 'none', config } = request.routeOptions
+    if (config.isStream !== true)
+      env.metrics.httpDuration.observe({ route, status: String(reply.statusCode) }, reply.elapsedTime / 1000)
     done()
   })
 
@@ -64,8 +67,14 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     const isCalledRight = hosts.allows(request.headers.host)
     next(isCalledRight ? undefined : new ApiError('foreign_host', foreignHost))
   })
-  app.get('/', (_request, reply) => reply.type('text/plain').send(greeting))
-  targetRoutes(app, control)
+  // What is sent is what was meant: schemas of answers describe them, and tests hold them to it.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
+  describeApi(app)
+  app.register((open, _options, done) => {
+    open.get('/', { schema: { hide: true } }, (_request, reply) => reply.type('text/plain').send(greeting))
+    targetRoutes(open, control)
+    done()
+  })
   app.register((guarded, _options, done) => {
     guarded.addHook('onRequest', (request, _reply, next) => {
       const role = roleOf(request.headers.authorization, tokens)
@@ -78,6 +87,8 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     proxyRoutes(guarded, control)
     slotRoutes(guarded, env, changes)
     resourceRoutes(guarded, control.resources)
+    eventRoutes(guarded, control.events, env)
+    openapiRoute(guarded)
     auditRoutes(guarded, env.store)
     faultRoutes(guarded, control)
     rolloutRoutes(guarded, control, changes)

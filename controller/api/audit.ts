@@ -2,20 +2,17 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { Store } from '../../store/store.ts'
-import { integerText } from './shapes.ts'
+import { exactly, integerText } from './shapes.ts'
 
 /** Entries that one answer holds at most, and without being asked. */
 export const auditLimits = { most: 500, usual: 50 }
 
-const auditQuery = Type.Object(
-  {
-    limit: Type.Optional(integerText('Entries at most.')),
-    before: Type.Optional(integerText('Only entries below this id.')),
-  },
-  { additionalProperties: false },
-)
+const auditQuery = exactly({
+  limit: Type.Optional(integerText('Entries at most.')),
+  before: Type.Optional(integerText('Only entries below this id.')),
+})
 
-const auditEntry = Type.Object({
+const auditEntry = exactly({
   id: Type.Integer({ description: 'Rises with each entry.' }),
   time: Type.String({ format: 'date-time', description: 'By the clock of the store.' }),
   who: Type.String({ description: 'The role of the token, and the name that the caller gave.' }),

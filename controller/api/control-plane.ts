@@ -1,5 +1,6 @@
 import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../store/store.ts'
+import type { Events } from '../events/events.ts'
 import type { FaultBook } from '../faults/fault-book.ts'
 import type { Holder } from '../leading/leadership.ts'
 import type { Member, Members } from '../members/members.ts'
@@ -14,6 +15,7 @@ export interface ControlPlane {
   readonly faults: FaultBook
   readonly resources: Resources
   readonly rollouts: Pick<Rollouts, 'views' | 'view' | 'order' | 'reports' | 'versionsWanted'>
+  readonly events: Events
   /** As they were last looked at. */
   readonly leases: Lease[]
   /** Version that owns slots, null before the first. */

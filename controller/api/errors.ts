@@ -24,6 +24,7 @@ export const apiErrors = {
   too_many_faults: 422, // as many are set as may be
   invalid_resource: 422, // an error was found in it, or in what it would leave behind
   out_of_range: 422, // the log does not have the offset
+  too_many_streams: 429, // as many listen to events as may
   not_leading: 503, // another controller leads, or none for now
 } as const
 

@@ -1,21 +1,40 @@
 import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
 import type { StoreEnv } from '../../cluster/env.ts'
 import { commandTopic } from '../../protocol/records/topics.ts'
 import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Changes } from './changes.ts'
 import { ApiError } from './errors.ts'
+import { exactly, orNull } from './shapes.ts'
 
-const resetBody = {
-  type: 'object',
-  required: ['slot', 'to'],
-  properties: { slot: { type: 'string', maxLength: 200 }, to: { anyOf: [{ type: 'string' }, { type: 'integer' }] } },
-  additionalProperties: false,
+const slotView = exactly({
+  slot: Type.String(),
+  owner: orNull(Type.String({ description: 'Id of a worker; null after a clean release.' })),
+  version: orNull(Type.String({ description: 'Of the owner, or of the last one.' })),
+  epoch: Type.Integer({ description: 'Rises by one with each acquisition.' }),
+  next_offset: Type.Integer({ description: 'First record whose effects are not in the store.' }),
+  lag: Type.Integer({ description: 'Records that wait.' }),
+})
+const resetBody = exactly({
+  slot: Type.String({ maxLength: 200 }),
+  to: Type.Union([Type.String(), Type.Integer()], { description: '`oldest`, `end` or an offset.' }),
+})
+const resetView = exactly({ slot: Type.String(), next_offset: Type.Integer(), incarnation: Type.Integer() })
+
+const schemas = {
+  list: { summary: 'Slots, with who owns them and how far they are.', response: { 200: Type.Array(slotView) } },
+  reset: {
+    summary: 'Lets a slot go on from another place of its log.',
+    body: resetBody,
+    response: { 200: resetView },
+  },
 }
 
 /** Slots, and what a person decides about one that stands still. */
 export function slotRoutes(app: FastifyInstance, { store, log, logger }: StoreEnv, changes: Changes): void {
-  app.get('/api/v1/slots', async () => {
+  app.get('/api/v1/slots', { schema: schemas.list }, async () => {
     const leases = await store.leases()
     return Promise.all(
       leases.toSorted(bySlot).map(async ({ slot, owner, version, epoch, nextOffset }) => {
@@ -26,8 +45,8 @@ export function slotRoutes(app: FastifyInstance, { store, log, logger }: StoreEn
     )
   })
 
-  app.post('/api/v1/slots/reset', { schema: { body: resetBody } }, async (request) => {
-    const { slot: name, to } = request.body as { slot: string; to: string | number }
+  app.post('/api/v1/slots/reset', { schema: schemas.reset }, async (request) => {
+    const { slot: name, to } = request.body as Static<typeof resetBody>
     const before = (await store.leases()).find((lease) => lease.slot === name)
     if (before === undefined) throw new ApiError('unknown_slot', `no slot ${name}`)
     const { slot } = before

@@ -1,5 +1,7 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import type { Config } from '../../config/config.ts'
+import type { Heartbeat } from '../../protocol/records/heartbeat.ts'
+import type { Events } from '../events/events.ts'
 import type { Instances } from './instances.ts'
 import type { Members } from './members.ts'
 
@@ -12,14 +14,16 @@ export class Burials {
   readonly #config: Config
   readonly #members: Members
   readonly #instances: Instances
+  readonly #events: Events
   readonly #registered = new Set<string>()
   #lookedAt = 0
 
-  constructor(env: StoreEnv, config: Config, members: Members, instances: Instances) {
+  constructor(env: StoreEnv, config: Config, members: Members, instances: Instances, events: Events) {
     this.#env = env
     this.#config = config
     this.#members = members
     this.#instances = instances
+    this.#events = events
   }
 
   /** Proxies that came while no controller looked, and may be gone again, are known to the slots. */
@@ -34,12 +38,17 @@ export class Burials {
     const dead = this.#members.workers().filter(({ beat }) => this.#members.isDead(beat.id, deathMs, now))
     for (const { beat } of dead) {
       this.#env.logger.warn({ worker: beat.id, version: beat.version }, 'worker is dead, its slots go to others')
-      this.#members.forget(beat.id)
+      this.#forget(beat)
     }
     for (const { beat } of [...this.#members.controllers(), ...this.#members.engines()]) {
-      if (this.#members.isDead(beat.id, longMs, now)) this.#members.forget(beat.id)
+      if (this.#members.isDead(beat.id, longMs, now)) this.#forget(beat)
     }
     return dead.length > 0
+  }
+
+  #forget({ role, id, version }: Heartbeat): void {
+    this.#members.forget(id)
+    this.#events.publish('died', { role, id, version })
   }
 
   /** Retires proxies that are dead for certain, now and then. */
@@ -50,7 +59,8 @@ export class Burials {
     this.#lookedAt = now
     for (const { id, state } of await store.instances()) {
       if (state === 'live' && !this.#members.isDead(id, this.#config.controller.proxy_death_time, now)) continue
-      this.#members.forget(id)
+      const beat = this.#members.beatOf(id)
+      if (beat !== null) this.#forget(beat)
       this.#instances
         .retire(id)
         .catch((error: unknown) => logger.warn({ err: error, proxy: id }, 'retiring goes on later'))

@@ -57,6 +57,16 @@ export class Members {
     return hasFewer || ('state' in record && 'state' in beat && record.state !== beat.state)
   }
 
+  /** What a process that is known said last; null for others. */
+  beatOf(id: string): Heartbeat | null {
+    return this.#all.get(id)?.beat ?? null
+  }
+
+  /** True for one that said goodbye. */
+  hasLeft(id: string): boolean {
+    return this.#left.has(id)
+  }
+
   #echo(now: number): void {
     if (this.#echoSince === null || now - this.#echoAt > this.#intervalMs * echoGapBeats) this.#echoSince = now
     this.#echoAt = now
