@@ -38,11 +38,11 @@ export class Changes {
   /** Holds the routes of `app` that change something to it: they need the write role, and a controller that leads. */
   guard(app: FastifyInstance): void {
     app.addHook('onRequest', (request, _reply, next) => {
-      const { method, routeOptions, caller } = request
-      const isRead = method === 'GET' || method === 'HEAD' || routeOptions.config.changesNothing === true
-      if (isRead) return next()
-      if (caller?.role !== 'write') return next(new ApiError('read_only', 'this token only reads'))
-      next(this.#control.isLeader ? undefined : this.#notLeading())
+      const mayAsk = isRead(request) || request.caller?.role === 'write'
+      next(mayAsk ? undefined : new ApiError('read_only', 'this token only reads'))
+    })
+    app.addHook('preHandler', (request, _reply, next) => {
+      next(isRead(request) || this.#control.isLeader ? undefined : this.#notLeading())
     })
   }
 
@@ -68,6 +68,10 @@ export class Changes {
     const who = holder === null ? 'no controller is known to lead right now' : `controller ${holder.leader} leads`
     return new ApiError('not_leading', `${who}, and this one does not: ask that one, or try again`)
   }
+}
+
+function isRead({ method, routeOptions }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD' || routeOptions.config.changesNothing === true
 }
 
 function textOf(value: unknown): string | null {

@@ -35,7 +35,9 @@ api.addHook('onRoute', ({ method, url, schema }) => {
 })
 await api.ready()
 
-const ask = async (method: 'GET' | 'POST', url: string, payload?: object) => {
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+const ask = async (method: Method, url: string, payload?: object) => {
   const headers = { authorization: 'Bearer a token' }
   return api.inject({ method, url, headers, ...(payload && { payload }) })
 }
@@ -68,10 +70,28 @@ void t.test('every route is described', async (t) => {
   }
 })
 
+const template = {
+  apiVersion: 'holdfast.dev/v1',
+  kind: 'AnalysisTemplate',
+  metadata: { name: 'errors' },
+  spec: {
+    metrics: [{ name: 'errors', interval: '5s', successCondition: 'result[0] < 1', provider: { counters: {} } }],
+  },
+}
+const fault = { stage: 'db', delay: { percentage: { value: 1 }, fixedDelay: '1ms' }, expiresAfter: '1m' }
+
 /** One request for each route that can be asked without anything else, by its method and path. */
 const examples: Record<string, { url?: string; payload?: object; code?: number }> = {
   'POST /api/v1/workers/{id}/drain': { url: `/api/v1/workers/${worker.id}/drain`, payload: { force: true }, code: 202 },
   'GET /api/v1/workers/{id}/drain': { url: `/api/v1/workers/${worker.id}/drain` },
+  'GET /api/v1/resources/{kind}': { url: '/api/v1/resources/AnalysisTemplate' },
+  'POST /api/v1/resources': { payload: { resources: [template] } },
+  'POST /api/v1/resources/validate': { payload: { resources: [template, {}] } },
+  'GET /api/v1/resources/{kind}/{name}': { url: '/api/v1/resources/AnalysisTemplate/errors' },
+  'GET /api/v1/resources/{kind}/{name}/history': { url: '/api/v1/resources/AnalysisTemplate/errors/history' },
+  'POST /api/v1/resources/delete': { payload: { names: [{ kind: 'AnalysisTemplate', name: 'none' }] } },
+  'PUT /api/v1/faults/{name}': { url: '/api/v1/faults/slow', payload: fault },
+  'DELETE /api/v1/faults/{name}': { url: '/api/v1/faults/slow' },
   'POST /api/v1/slots/reset': { payload: { slot: 'default/0', to: 'end' } },
 }
 
@@ -81,9 +101,12 @@ void t.test('real answers are as described', async (t) => {
     method === 'GET' && !path.includes('{') && path !== '/api/v1/events'
   const asked = operations.filter((each) => isPlain(each) || examples[`${each.method} ${each.path}`])
   // What changes something comes first, so that the others have something to show.
-  for (const { method, path, operation } of asked.toSorted((a, b) => (a.method < b.method ? 1 : -1))) {
+  const order = ['PUT', 'POST', 'GET', 'DELETE']
+  for (const { method, path, operation } of asked.toSorted(
+    (a, b) => order.indexOf(a.method) - order.indexOf(b.method),
+  )) {
     const { url = path, payload, code = 200 } = examples[`${method} ${path}`] ?? {}
-    const answer = await ask(method as 'GET', url, payload)
+    const answer = await ask(method as Method, url, payload)
     t.equal(answer.statusCode, code, `${method} ${url}`)
     const schema = operation.responses[code]?.content?.['application/json']?.schema
     if (schema === undefined) throw new Error(`${method} ${path} does not say what ${code} is`)
