@@ -74,9 +74,13 @@ const template = {
   apiVersion: 'holdfast.dev/v1',
   kind: 'AnalysisTemplate',
   metadata: { name: 'errors' },
-  spec: {
-    metrics: [{ name: 'errors', interval: '5s', successCondition: 'result[0] < 1', provider: { counters: {} } }],
-  },
+  spec: { metrics: [{ name: 'errors', interval: '5s', count: 3, provider: { counters: { judge: 'errors' } } }] },
+}
+const rollout = {
+  apiVersion: 'holdfast.dev/v1',
+  kind: 'Rollout',
+  metadata: { name: 'chat' },
+  spec: { strategy: { canary: { canaryService: 'v2', steps: [{ setWeight: 10 }] } } },
 }
 const fault = { stage: 'db', delay: { percentage: { value: 1 }, fixedDelay: '1ms' }, expiresAfter: '1m' }
 
@@ -85,6 +89,8 @@ const examples: Record<string, { url?: string; payload?: object; code?: number }
   'POST /api/v1/workers/{id}/drain': { url: `/api/v1/workers/${worker.id}/drain`, payload: { force: true }, code: 202 },
   'GET /api/v1/workers/{id}/drain': { url: `/api/v1/workers/${worker.id}/drain` },
   'GET /api/v1/resources/{kind}': { url: '/api/v1/resources/AnalysisTemplate' },
+  'GET /api/v1/rollouts/{name}': { url: '/api/v1/rollouts/chat' },
+  'POST /api/v1/rollouts/{name}/{order}': { url: '/api/v1/rollouts/chat/pause' },
   'POST /api/v1/resources': { payload: { resources: [template] } },
   'POST /api/v1/resources/validate': { payload: { resources: [template, {}] } },
   'GET /api/v1/resources/{kind}/{name}': { url: '/api/v1/resources/AnalysisTemplate/errors' },
@@ -99,6 +105,8 @@ void t.test('real answers are as described', async (t) => {
   const ajv = new Ajv2020({ strict: false, validateFormats: false })
   const isPlain = ({ method, path }: { method: string; path: string }) =>
     method === 'GET' && !path.includes('{') && path !== '/api/v1/events'
+  t.equal((await ask('POST', '/api/v1/resources', { resources: [rollout] })).statusCode, 200)
+  await until('the rollout is known', async () => (await ask('GET', '/api/v1/rollouts/chat')).statusCode === 200)
   const asked = operations.filter((each) => isPlain(each) || examples[`${each.method} ${each.path}`])
   // What changes something comes first, so that the others have something to show.
   const order = ['PUT', 'POST', 'GET', 'DELETE']
