@@ -13,7 +13,7 @@ const faultView = Type.Object(
     stage: Type.String(),
     left_ms: orNull(Type.Number({ description: 'What is left of it; null for good.' })),
   },
-  { additionalProperties: true, description: 'As it was set (docs/fault-injection.md), and what is left of it.' },
+  { additionalProperties: true, description: 'As it was set, and what is left of it.' },
 )
 const followerView = exactly({
   role: Type.String(),
@@ -38,7 +38,7 @@ const schemas = {
   put: {
     summary: 'Sets a fault, or another one in its place.',
     params: paramsName,
-    body: Type.Unknown({ description: 'The fault, as docs/fault-injection.md has it.' }),
+    body: Type.Unknown({ description: 'The fault.' }),
     response: { 200: exactly({ name: Type.String(), revision: Type.Integer() }) },
   },
   clear: { summary: 'Clears a fault.', params: paramsName, response: { 200: clearedView } },

@@ -42,7 +42,10 @@ const rolloutView = exactly({
   startedAt: Type.Number(),
   endedAt: orNull(Type.Number()),
 })
-const reportView = Type.Object({}, { additionalProperties: true, description: 'As docs/rollouts.md has it.' })
+const reportView = Type.Object(
+  {},
+  { additionalProperties: true, description: 'What was done, when, and what was seen.' },
+)
 const versionView = exactly({
   version: Type.String(),
   wanted: Type.Boolean({ description: 'Workers of it are to be there.' }),
