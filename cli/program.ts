@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import { parseDuration } from '../config/duration.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts'
+import { addResourceCommands } from './resource-commands.ts'
 import type { Role } from './roles/roles.ts'
 
 /** Sections that each long-lived process uses. */
@@ -56,6 +57,7 @@ export function createProgram(): Command {
   addReset(addList(program, 'slots', 'list the slots, or reset one'))
   addList(program, 'proxies', 'list the live proxies')
   addDrain(program)
+  addResourceCommands(program, { clusterKeys, examples })
   addAudit(program)
   addRollout(program)
   addToken(program)

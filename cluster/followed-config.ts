@@ -27,7 +27,11 @@ export class FollowedConfig {
     if (term < this.#term) return
     this.#term = term
     const rejected = this.#env.faults.set(faults)
-    if (rejected !== null) this.#env.logger.warn({ revision, rejected }, 'a configuration is rejected')
+    this.#env.metrics.configVersion.set(revision)
+    if (rejected !== null) {
+      this.#env.metrics.configRejects.inc()
+      this.#env.logger.warn({ revision, rejected }, 'a configuration is rejected')
+    }
     this.#state = { revision, ...(rejected !== null && { rejected }) }
     this.#changed()
   }

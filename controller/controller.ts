@@ -1,5 +1,6 @@
 import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
+import { FollowedConfig } from '../cluster/followed-config.ts'
 import { checkNamespaces, pinGroups } from '../cluster/pin-groups.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { areFaultsOn } from '../config/config.ts'
@@ -11,7 +12,7 @@ import type { StatusRecord } from '../protocol/records/status.ts'
 import { StoreError } from '../store/errors.ts'
 import type { Lease } from '../store/store.ts'
 import { Measurer } from './analysis/measurer.ts'
-import type { ControlPlane } from './api/control-plane.ts'
+import type { ConfigFollower, ControlPlane } from './api/control-plane.ts'
 import { newsOf } from './events/announcements.ts'
 import { Events } from './events/events.ts'
 import { FaultBook } from './faults/fault-book.ts'
@@ -64,6 +65,7 @@ export class Controller implements ControlPlane {
   readonly #env: StoreEnv
   readonly #options: ControllerOptions
   readonly #announcer: Announcer
+  readonly #followed: FollowedConfig
   readonly #hints: Hints
   readonly #burials: Burials
   readonly #moves: Moves
@@ -133,6 +135,7 @@ export class Controller implements ControlPlane {
         this.#news()
       },
     })
+    this.#followed = new FollowedConfig(env, () => this.#announcer.beat())
     this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
       role: 'controller',
@@ -141,6 +144,7 @@ export class Controller implements ControlPlane {
       version: options.version,
       internal: options.internal,
       beat,
+      ...this.#followed.member,
     }))
   }
 
@@ -215,6 +219,7 @@ export class Controller implements ControlPlane {
   #recall(record: StatusRecord | ControlRecord): void {
     this.#announced.note(record)
     if ('term' in record && record.term !== undefined) this.#leadership.heard(record.term)
+    if (record.type === 'config') this.#followed.heard(record)
   }
 
   #note(record: StatusRecord): void {
@@ -336,6 +341,18 @@ export class Controller implements ControlPlane {
     metrics.members.reset()
     for (const { beat } of [...this.members.workers(), ...this.members.proxies()])
       metrics.members.inc({ role: beat.role, version: beat.version })
+    metrics.configAcked.set(Math.min(...this.followers().map(({ revision }) => revision ?? 0)))
+  }
+
+  /** What each process follows of the configuration, as it says. */
+  followers(): ConfigFollower[] {
+    return [...this.members.controllers(), ...this.members.proxies(), ...this.members.workers()].map(({ beat }) => ({
+      id: beat.id,
+      role: beat.role,
+      version: beat.version,
+      revision: beat.config?.revision ?? null,
+      rejected: beat.config?.rejected ?? null,
+    }))
   }
 
   /** Slots with a live owner. */

@@ -111,6 +111,7 @@ export function createMetrics(registry = new Registry()) {
     // controller
     leader: gauge('controller_leader', '1 while this controller leads'),
     slotsUnowned: gauge('slots_unowned', 'Slots without a live owner'),
+    configAcked: gauge('config_acked_version', 'Revision of the configuration that every process has heard of'),
     topicsMismatched: gauge('topics_mismatched', '1 while a topic is not laid out as it should be'),
     members: gauge('members_live', 'Live processes', ['role', 'version']),
     handoffs: counter('handoffs_total', 'Slots moved', ['result']),
@@ -190,6 +191,8 @@ export function createMetrics(registry = new Registry()) {
     engineDiskOutages: counter('engine_disk_full_total', 'Times that the disk under the data directory was full'),
 
     // every process
+    configVersion: gauge('config_version', 'Revision of the configuration that the process has heard of last'),
+    configRejects: counter('config_rejects_total', 'Configurations that the process has rejected, in whole or in part'),
     faultsActive: gauge('faults_active', 'Faults that are set'),
     faultsInjected: counter('faults_injected_total', 'Frames, records and requests that a fault befell', [
       'fault',

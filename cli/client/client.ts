@@ -3,6 +3,7 @@ import { Pool } from 'undici'
 import type { Config } from '../../config/config.ts'
 import { findSecret, secretPath } from '../../config/secrets.ts'
 import { callerHeader } from '../../controller/api/access.ts'
+import type { Finding } from '../../controller/resources/finding.ts'
 import type { RolloutReport } from '../../controller/rollouts/report.ts'
 import type { RolloutView } from '../../controller/rollouts/view.ts'
 import { authority } from '../../platform/addresses.ts'
@@ -65,6 +66,39 @@ export interface AuditView {
   after: unknown
 }
 
+/** A resource as the cluster has it. */
+export interface ResourceView {
+  kind: string
+  name: string
+  revision: number
+  /** ISO 8601, when it was applied. */
+  time: string
+  /** As it was applied. */
+  resource: Record<string, unknown>
+}
+
+/** What a resource was. */
+export interface PastView {
+  revision: number
+  /** ISO 8601. */
+  time: string
+  /** Null where it was deleted. */
+  resource: Record<string, unknown> | null
+}
+
+/** Which process follows which revision of the configuration. */
+export interface ConfigView {
+  /** That the leader tells. */
+  revision: number
+  processes: { id: string; role: string; version: string; revision: number | null; rejected: string | null }[]
+}
+
+/** What came of applying, checking or deleting resources. */
+export interface AppliedView {
+  outcomes: { kind: string; name: string; outcome: string }[]
+  findings: Finding[]
+}
+
 /** Time that one request to the controller may take. */
 const requestTimeoutMs = 5_000
 
@@ -109,6 +143,41 @@ export class ControllerClient {
   /** Who changed what, newest first. */
   async audit(limit: number): Promise<AuditView[]> {
     return (await this.#request('GET', `/api/v1/audit?limit=${limit}`)) as AuditView[]
+  }
+
+  /** All of a kind. */
+  resources(kind: string): Promise<ResourceView[]> {
+    return this.#request('GET', `/api/v1/resources/${encodeURIComponent(kind)}`) as Promise<ResourceView[]>
+  }
+
+  /** One, with what is to be said of it. Throws `unknown_resource`. */
+  resource(kind: string, name: string): Promise<ResourceView & { findings: Finding[] }> {
+    return this.#request('GET', resourcePath(kind, name)) as Promise<ResourceView & { findings: Finding[] }>
+  }
+
+  /** What one was, the newest first. */
+  resourceHistory(kind: string, name: string): Promise<PastView[]> {
+    return this.#request('GET', `${resourcePath(kind, name)}/history`) as Promise<PastView[]>
+  }
+
+  /** Changes nothing. */
+  validate(resources: readonly unknown[]): Promise<AppliedView> {
+    return this.#request('POST', '/api/v1/resources/validate', { resources }) as Promise<AppliedView>
+  }
+
+  /** All of them or none. Throws `invalid_resource`. */
+  apply(resources: readonly unknown[]): Promise<AppliedView> {
+    return this.#request('POST', '/api/v1/resources', { resources }) as Promise<AppliedView>
+  }
+
+  /** All of them or none; ones that are not there are passed over. Throws `invalid_resource`. */
+  deleteResources(names: readonly { kind: string; name: string }[]): Promise<AppliedView> {
+    return this.#request('POST', '/api/v1/resources/delete', { names }) as Promise<AppliedView>
+  }
+
+  /** What is told to all processes, and which follows what. */
+  configured(): Promise<ConfigView> {
+    return this.#request('GET', '/api/v1/config') as Promise<ConfigView>
   }
 
   async status(): Promise<ClusterStatus> {
@@ -173,6 +242,10 @@ export class ControllerClient {
       `the controller at ${this.#origin} refuses the token of ${from}: ${advice}`,
     )
   }
+}
+
+function resourcePath(kind: string, name: string): string {
+  return `/api/v1/resources/${encodeURIComponent(kind)}/${encodeURIComponent(name)}`
 }
 
 /** Whoever runs this command, for the audit log. */

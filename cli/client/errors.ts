@@ -6,6 +6,7 @@ export const clientErrorCodes = [
   'unreachable', // nobody answers: whether a request that was sent took effect is unknown
   'bad_answer', // what answers is no controller
   'refused', // a refusal without a code
+  'unreadable', // a file that the command was given cannot be read: nothing was asked
 ] as const
 
 /** A code of a ControllerError. A controller of another version may give one that is not listed. */

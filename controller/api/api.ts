@@ -7,6 +7,7 @@ import { callerHeader, callerOf, roleOf } from './access.ts'
 import type { Tokens } from './access.ts'
 import { auditRoutes } from './audit.ts'
 import { Changes } from './changes.ts'
+import { configRoutes } from './config.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'
 import { eventRoutes } from './events.ts'
@@ -89,6 +90,7 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     resourceRoutes(guarded, control.resources)
     eventRoutes(guarded, control.events, env)
     openapiRoute(guarded)
+    configRoutes(guarded, control)
     auditRoutes(guarded, env.store)
     faultRoutes(guarded, control)
     rolloutRoutes(guarded, control, changes)

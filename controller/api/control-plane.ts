@@ -1,4 +1,4 @@
-import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
+import type { Heartbeat, ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../store/store.ts'
 import type { Events } from '../events/events.ts'
 import type { FaultBook } from '../faults/fault-book.ts'
@@ -7,6 +7,17 @@ import type { Member, Members } from '../members/members.ts'
 import type { DrainRuns } from '../placement/drain-runs.ts'
 import type { Resources } from '../resources/resources.ts'
 import type { Rollouts } from '../rollouts/rollouts.ts'
+
+/** What a process follows of the configuration. */
+export interface ConfigFollower {
+  id: string
+  role: Heartbeat['role']
+  version: string
+  /** The last that it heard of; null before the first, and from an older version. */
+  revision: number | null
+  /** Why it does not follow that, or a part of it; null when it does. */
+  rejected: string | null
+}
 
 /** The control plane as its callers see it. */
 export interface ControlPlane {
@@ -27,6 +38,8 @@ export interface ControlPlane {
   readonly term: number
   /** Another controller that leads, when the store has said so. */
   readonly holder: Holder | null
+  /** What each process follows of the configuration, as it says. */
+  followers(): ConfigFollower[]
   /** Proxies that are there right now. */
   liveProxies(): Member<ProxyBeat>[]
   /** Lets a worker's slots be taken over. */

@@ -78,3 +78,11 @@ export function findingText({ code, severity, resource, path, message, line }: F
 export function isAllowed(findings: readonly Finding[]): boolean {
   return findings.every(({ severity }) => severity !== 'error')
 }
+
+/** Rules that a resource breaks by what is not there: files by themselves cannot know it. */
+const referenceRules: readonly RuleCode[] = ['HFT0301', 'HFT0402']
+
+/** What can be said of resources whose cluster is not known. */
+export function withoutReferences(findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ code }) => !referenceRules.includes(code))
+}
