@@ -18,6 +18,8 @@ import type { Totals } from './version-totals.ts'
 export interface WantedRun {
   /** Tells it from all others, those of the same rollout before it included. */
   key: string
+  /** Whose it is. */
+  rollout: string
   templates: readonly AnalysisTemplateSpec[]
   /** Values for the arguments of the templates. */
   args: Readonly<Record<string, string>>
@@ -34,6 +36,9 @@ export interface RunView {
   isMeasured: boolean
   metrics: readonly MetricRun[]
 }
+
+/** Rooms that are shown of a rollout, and remembered of its last analysis; and rollouts of which they are. */
+export const roomsShown = { rooms: 1_000, rollouts: 100 }
 
 /** Ms without a word of a version's workers after which their counters are no data. */
 export const silentMs = 10_000
@@ -60,6 +65,8 @@ export class Measurer {
   readonly #dispatcher: Dispatcher | undefined
   readonly #pasts = new RoomPasts()
   readonly #runs = new Map<string, Running>()
+  /** Rooms of the last analysis that is over, by rollout. */
+  readonly #judged = new Map<string, JudgedRoom[]>()
 
   constructor(env: Env, dispatcher?: Dispatcher) {
     this.#env = env
@@ -92,7 +99,7 @@ export class Measurer {
    */
   look(wanted: readonly WantedRun[]): ReadonlyMap<string, RunView> {
     const keys = new Set(wanted.map(({ key }) => key))
-    for (const key of this.#runs.keys()) if (!keys.has(key)) this.#runs.delete(key)
+    for (const [key, running] of this.#runs) if (!keys.has(key)) this.#end(key, running)
     for (const each of wanted) {
       const running = this.#runs.getOrInsertComputed(each.key, () => this.#begin(each))
       for (const metric of dueMetrics(running.run, this.#age(running)))
@@ -101,10 +108,22 @@ export class Measurer {
     return new Map([...this.#runs].map(([key, { run }]) => [key, viewOf(run)]))
   }
 
-  /** Rooms that the canary of a run handled, with what is thought of them; all of them, or those of one verdict. */
-  rooms(key: string, verdict?: RoomVerdict): JudgedRoom[] {
-    const judged = [...(this.#runs.get(key)?.rooms.values() ?? [])].flatMap((trial) => trial.judged)
-    return verdict === undefined ? judged : judged.filter((room) => room.verdict === verdict)
+  /**
+   * Rooms that the canary of a rollout handles, or handled in its last analysis, with what is thought of them: all, or
+   * those of one verdict; harmed ones first, and so many at most.
+   */
+  rooms(rollout: string, verdict?: RoomVerdict): JudgedRoom[] {
+    const running = [...this.#runs.values()].filter(({ wanted }) => wanted.rollout === rollout)
+    const judged = running.length > 0 ? running.flatMap(judgedRooms) : (this.#judged.get(rollout) ?? [])
+    return judged.filter((room) => verdict === undefined || room.verdict === verdict).slice(0, roomsShown.rooms)
+  }
+
+  #end(key: string, running: Running): void {
+    const { rollout } = running.wanted
+    this.#runs.delete(key)
+    this.#judged.delete(rollout)
+    this.#judged.set(rollout, judgedRooms(running).slice(0, roomsShown.rooms))
+    if (this.#judged.size > roomsShown.rollouts) this.#judged.delete(this.#judged.keys().next().value!)
   }
 
   #begin(wanted: WantedRun): Running {
@@ -168,6 +187,14 @@ export class Measurer {
   }
 }
 
+/** Each room once, those that are bad first. */
+function judgedRooms({ rooms }: Running): JudgedRoom[] {
+  const all = [...rooms.values()].flatMap((trial) => trial.judged)
+  const worstFirst = [...all.filter(({ verdict }) => verdict === 'bad'), ...all]
+  const seen = new Set<string>()
+  return worstFirst.filter(({ room }) => seen.size < seen.add(room).size)
+}
+
 /** One that cannot begin is an error from the start. */
 function runOf({ templates, args }: WantedRun): AnalysisRun {
   try {
@@ -179,5 +206,5 @@ function runOf({ templates, args }: WantedRun): AnalysisRun {
 }
 
 function viewOf({ phase, message, metrics }: AnalysisRun): RunView {
-  return { phase, message, isMeasured: metrics.every(({ successful }) => successful > 0), metrics }
+  return { phase, message, isMeasured: phase !== 'Error' && metrics.every(({ successful }) => successful > 0), metrics }
 }

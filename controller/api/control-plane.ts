@@ -25,7 +25,7 @@ export interface ControlPlane {
   readonly drains: DrainRuns
   readonly faults: FaultBook
   readonly resources: Resources
-  readonly rollouts: Pick<Rollouts, 'views' | 'view' | 'order' | 'reports' | 'versionsWanted'>
+  readonly rollouts: Pick<Rollouts, 'rooms' | 'views' | 'view' | 'order' | 'reports' | 'versionsWanted'>
   readonly events: Events
   /** As they were last looked at. */
   readonly leases: Lease[]

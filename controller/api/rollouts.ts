@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import type { RoomVerdict } from '../analysis/room-trial.ts'
 import type { Command } from '../rollouts/commands.ts'
 import { RolloutError } from '../rollouts/errors.ts'
 import { versionViews } from '../rollouts/versions.ts'
@@ -53,6 +54,14 @@ const versionView = exactly({
   slots: Type.Integer({ description: 'That they own.' }),
 })
 
+const verdicts: RoomVerdict[] = ['bad', 'good', 'unknown']
+const roomView = exactly({
+  room: Type.String(),
+  verdict: Type.Enum(verdicts, { description: '`unknown`: too little is known of what it was, or is.' }),
+  reason: Type.String({ description: 'Why it is bad; empty otherwise.' }),
+  commands: Type.Integer({ description: 'That the canary handled.' }),
+})
+
 const schemas = {
   list: { summary: 'How each rollout is.', response: { 200: Type.Array(rolloutView) } },
   one: { summary: 'How a rollout is.', params: paramsName, response: { 200: rolloutView } },
@@ -60,6 +69,12 @@ const schemas = {
     summary: 'What became of a rollout, newest first.',
     params: paramsName,
     response: { 200: Type.Array(reportView) },
+  },
+  rooms: {
+    summary: 'Rooms that the canary handles, or handled last, each judged against its own past; harmed ones first.',
+    params: paramsName,
+    querystring: exactly({ verdict: Type.Optional(Type.Enum(verdicts)) }),
+    response: { 200: Type.Array(roomView) },
   },
   order: {
     summary: 'Tells a rollout what to do.',
@@ -98,6 +113,13 @@ export function rolloutRoutes(app: FastifyInstance, control: ControlPlane, chang
     const reports = await control.rollouts.reports(name, reportsMax)
     if (reports.length === 0) throw new ApiError('no_report', `no rollout of ${name} has ended yet`)
     return reports
+  })
+
+  app.get('/api/v1/rollouts/:name/rooms', { schema: schemas.rooms }, async (request) => {
+    leading()
+    const { name } = request.params as Static<typeof paramsName>
+    const { verdict } = request.query as { verdict?: RoomVerdict }
+    return answered(async () => control.rollouts.rooms(name, verdict))
   })
 
   app.post('/api/v1/rollouts/:name/:order', { schema: schemas.order }, async (request) => {

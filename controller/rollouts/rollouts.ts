@@ -4,6 +4,7 @@ import type { StatusRecord } from '../../protocol/records/status.ts'
 import type { DocumentWrite } from '../../store/store.ts'
 import { delivery } from '../analysis/delivery.ts'
 import type { Measurer, WantedRun } from '../analysis/measurer.ts'
+import type { JudgedRoom, RoomVerdict } from '../analysis/room-trial.ts'
 import type { Totals } from '../analysis/version-totals.ts'
 import { Applied } from './applied.ts'
 import type { AppliedRollout } from './applied.ts'
@@ -197,6 +198,12 @@ export class Rollouts {
   view(name: string): RolloutView {
     const { kept, applied, view } = this.#find(name)
     return viewOf(kept.state, applied.spec, this.#seen(kept, view), this.#runs)
+  }
+
+  /** Rooms that the canary of one handles, or handled last; of all, or of one verdict. Throws RolloutError when there is none. */
+  rooms(name: string, verdict?: RoomVerdict): JudgedRoom[] {
+    this.#find(name)
+    return this.#ground.analyses.rooms(name, verdict)
   }
 
   /** Why a Rollout cannot be applied now, in words that say what to do; null when it can. */
@@ -410,7 +417,11 @@ export class Rollouts {
   }
 
   /** A text says why it cannot begin. */
-  #runOf(key: string, { templates, args }: AnalysisSpec, { stable, canary }: RolloutState): WantedRun | string {
+  #runOf(
+    key: string,
+    { templates, args }: AnalysisSpec,
+    { name: rollout, stable, canary }: RolloutState,
+  ): WantedRun | string {
     const found = templates.map(
       (name) => this.#applied!.templates.get(name) ?? (name === builtInTemplate ? delivery : name),
     )
@@ -420,6 +431,7 @@ export class Rollouts {
     const given = args.map((arg) => [arg.name, 'value' in arg ? arg.value : versions[arg.version]] as const)
     return {
       key,
+      rollout,
       templates: found.filter((each) => typeof each !== 'string'),
       args: { ...versions, ...Object.fromEntries(given) },
       stable,

@@ -22,7 +22,7 @@ import { ManualClock } from '../../support/manual-clock.ts'
 import { lognormal } from './draws.ts'
 
 const versions = { stable: 'v1', canary: 'v2' }
-const wanted: WantedRun = { key: 'r/1', templates: [delivery], args: {}, ...versions }
+const wanted: WantedRun = { key: 'r/1', rollout: 'r', templates: [delivery], args: {}, ...versions }
 
 /** Rooms of each version, and commands that they have together in one beat. */
 interface Traffic {
@@ -146,7 +146,7 @@ async function judge(canary: Canary, seed: string, beatsMax: number, stableApp =
     clock.advance(beatMs)
     const { phase, message } = measurer.look([wanted]).get(wanted.key)!
     if (phase === 'Running') continue
-    const bad = measurer.rooms(wanted.key).filter(({ verdict }) => verdict === 'bad').length
+    const bad = measurer.rooms('r', 'bad').length
     return {
       phase,
       message,

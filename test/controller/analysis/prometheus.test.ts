@@ -118,7 +118,7 @@ void t.test('it has its time, with all attempts together, and its answer is boun
 })
 
 const wanted = (spec: Omit<MetricSpec, 'name'>, key = 'r') => [
-  { key, templates: [{ metrics: [{ ...spec, name: 'm' }] }], args: {}, stable: 'v1', canary: 'v2' },
+  { key, rollout: 'r', templates: [{ metrics: [{ ...spec, name: 'm' }] }], args: {}, stable: 'v1', canary: 'v2' },
 ]
 
 void t.test('an analysis asks without making anybody wait, and one question at a time', async (t) => {

@@ -84,7 +84,7 @@ async function view(query: string, isSo: (view: RunView) => boolean): Promise<Ru
     provider: { prometheus: { address: url, query, timeout: 1 } },
   }
   const templates = [{ args: [{ name: 'canary' }], metrics: [metric] }]
-  const run = { key: query, templates, args: { canary: 'v2' }, stable: 'v1', canary: 'v2' }
+  const run = { key: query, rollout: 'r', templates, args: { canary: 'v2' }, stable: 'v1', canary: 'v2' }
   return until(
     `an answer to ${query}`,
     () => {
