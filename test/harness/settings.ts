@@ -38,6 +38,26 @@ export const processSettings = {
   HOLDFAST_TOPICS_SLOTS: '16',
 }
 
+/** Slots of the group that `groupSettings` makes. */
+export const groupSlots = 4
+
+/** A namespace that is as open as channels without one are, with a group of slots of its own, `inner`. */
+export function groupSettings(namespace: string): Record<string, string> {
+  const open = {
+    name: namespace,
+    allow_subscribe_for_client: true,
+    allow_publish_for_subscriber: true,
+    allow_history_for_subscriber: true,
+    history_size: 100,
+    history_ttl: '5m',
+    force_recovery: true,
+  }
+  return {
+    HOLDFAST_CHANNEL_NAMESPACES: JSON.stringify([open]),
+    HOLDFAST_TOPICS_GROUPS: JSON.stringify([{ name: 'inner', slots: groupSlots, namespaces: [namespace] }]),
+  }
+}
+
 /** What `holdfast dev` allows in channels, for a proxy that another starts. */
 export const otherProxySettings = {
   HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_SUBSCRIBE_FOR_CLIENT: 'true',

@@ -1,10 +1,11 @@
 // Proves with real processes, 200 real clients in 40 rooms and steady load: workers can be drained one after the
 // other, killed at any moment, frozen until others have taken over and woken again, joined by another version and
-// replaced by it, and no client notices: no socket closes, nothing is lost, doubled, made up or out of order.
+// replaced by it, and no client notices: no socket closes, nothing is lost, doubled, made up or out of order. Half of the
+// rooms have slots of their own.
 import t from 'tap'
 import { startCluster } from '../harness/processes/cluster.ts'
 import { workerScenarios } from './scenarios/workers.ts'
 
-const cluster = await startCluster()
+const cluster = await startCluster({ ownSlots: 'staff' })
 t.teardown(() => cluster.stop())
 workerScenarios(t, cluster)

@@ -14,6 +14,8 @@ export interface FleetOptions {
   /** Clients that stay in their rooms. */
   clients?: number
   rooms?: number
+  /** Of every second room; null for none. */
+  namespace?: string | null
   roomsPerClient?: number
   sendsPerSecond?: number
   /** Clients that come and go: pairs of them share two rooms that are else empty. */
@@ -40,8 +42,14 @@ export class Fleet implements Disposable {
   #load: Load | null = null
 
   private constructor(options: FleetOptions) {
-    this.#options = { clients: 200, rooms: 40, roomsPerClient: 3, sendsPerSecond: 120, visitors: 8, ...options }
-    this.#rooms = Array.from({ length: this.#options.rooms }, (_, index) => `${options.name}-${index}`)
+    const usual = { clients: 200, rooms: 40, roomsPerClient: 3, sendsPerSecond: 120, visitors: 8, namespace: null }
+    this.#options = { ...usual, ...options }
+    const prefixOf = (index: number) =>
+      this.#options.namespace !== null && index % 2 === 1 ? `${this.#options.namespace}:` : ''
+    this.#rooms = Array.from(
+      { length: this.#options.rooms },
+      (_, index) => `${prefixOf(index)}${options.name}-${index}`,
+    )
   }
 
   /** Connects all clients and waits until every one is subscribed to its rooms. */

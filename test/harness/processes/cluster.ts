@@ -10,7 +10,7 @@ import type { Exit } from '../../support/process.ts'
 import { Kept, Running } from '../../support/process.ts'
 import { until } from '../../support/until.ts'
 import { whyUnowned } from '../owned.ts'
-import { otherProxySettings, processSettings } from '../settings.ts'
+import { groupSettings, otherProxySettings, processSettings } from '../settings.ts'
 import { Api } from './api.ts'
 import type { ProxyView, SlotView, WorkerView } from './api.ts'
 import { roleOf } from './role.ts'
@@ -23,6 +23,8 @@ export interface ClusterOptions {
   store?: string
   /** The first belongs to `holdfast dev`; the others are restarted by the test, as an orchestrator would. */
   proxies?: number
+  /** A namespace whose rooms have a group of slots of their own; every second room of a fleet is in it. */
+  ownSlots?: string
   /** More environment variables. */
   settings?: NodeJS.ProcessEnv
   /** Left by another cluster; without it a new one is made. */
@@ -46,6 +48,7 @@ export class Cluster implements AsyncDisposable {
   readonly running: Running
   /** Where clients may connect: a URL for each proxy. */
   readonly socketUrls: string[]
+  readonly ownSlots: string | null
   readonly #api: Api
   readonly #others: (Running | Kept)[] = []
 
@@ -60,8 +63,10 @@ export class Cluster implements AsyncDisposable {
       HOLDFAST_DATA_DIR: dataDirectory,
       HOLDFAST_LOG: options.log,
       HOLDFAST_STORE: options.store,
+      ...(options.ownSlots !== undefined && groupSettings(options.ownSlots)),
       ...options.settings,
     }
+    this.ownSlots = options.ownSlots ?? null
     this.socketUrls = [socketUrl(port)]
     this.#api = new Api(controllerPort, dataDirectory)
     this.running = new Running(['dev'], this.environment, { ownGroup: options.ownGroup ?? false })

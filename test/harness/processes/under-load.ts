@@ -20,7 +20,7 @@ export async function underLoad(
   name: string,
   faults: (fleet: Fleet) => Promise<void>,
 ): Promise<void> {
-  using fleet = await Fleet.start({ urls: cluster.socketUrls, name })
+  using fleet = await Fleet.start({ urls: cluster.socketUrls, name, namespace: cluster.ownSlots })
   try {
     fleet.startLoad()
     await fleet.flows()

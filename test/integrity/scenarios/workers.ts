@@ -1,8 +1,11 @@
 import type { Test } from 'tap'
 import { exitCodes } from '../../../platform/exit-codes.ts'
+import { parseSlot } from '../../../protocol/slot.ts'
+import type { SlotId } from '../../../protocol/slot.ts'
 import type { WorkerView } from '../../harness/processes/api.ts'
 import type { Cluster } from '../../harness/processes/cluster.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
+import { groupSlots } from '../../harness/settings.ts'
 import { signalIfRunning } from '../../support/process-table.ts'
 import { until } from '../../support/until.ts'
 
@@ -11,11 +14,27 @@ import { until } from '../../support/until.ts'
  * more often they are killed, the longer the supervisor waits before it starts another.
  */
 export function workerScenarios(t: Test, cluster: Cluster, { killRounds = 8 } = {}): void {
+  if (cluster.ownSlots !== null)
+    void t.test('slots are listed by group, and namespaces stay in theirs', (t) => groups(t, cluster))
   void t.test('each worker is drained in turn', (t) => drains(t, cluster))
   void t.test('workers are killed, again and again, alone and both at once', (t) => kills(t, cluster, killRounds))
   void t.test('a worker is frozen until its slots were given away, and wakes again', (t) => zombie(t, cluster))
   void t.test('a worker of another version joins and leaves without getting a slot', (t) => guest(t, cluster))
   void t.test('another version takes over all slots, and gives them back', (t) => versions(t, cluster))
+}
+
+async function groups(t: Test, cluster: Cluster): Promise<void> {
+  await cluster.settled()
+  const { stdout } = await cluster.command('slots', '--json')
+  const slots = (JSON.parse(stdout) as { slot: SlotId }[]).map(({ slot }) => parseSlot(slot))
+  const own = Array.from({ length: groupSlots }, (_, partition) => ({ group: 'inner', partition }))
+  const others = Array.from({ length: slots.length - groupSlots }, (_, partition) => ({ group: 'default', partition }))
+  t.same(slots, [...others, ...own], 'listed by group')
+  const { exit, stderr } = await cluster.command('migrate', '--topics.groups', '[]')
+  t.equal(exit.code, exitCodes.badConfig)
+  t.match(stderr, /namespace staff in the group default, but it belongs to inner for good/)
+  const worker = cluster.start('worker', '--topics.groups', '[]')
+  t.equal((await worker.exited).code, exitCodes.badConfig, 'a worker that is told otherwise does not start')
 }
 
 async function drains(t: Test, cluster: Cluster): Promise<void> {
