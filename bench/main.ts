@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BenchCluster } from './cluster.ts'
+import { controllerIdle } from './controller.ts'
 import { fanout } from './fanout.ts'
 import { firstSubscribe } from './first-subscribe.ts'
 import { idle } from './idle.ts'
@@ -37,6 +38,11 @@ const suites: Record<string, (cluster: BenchCluster) => Promise<Figure[]>> = {
   neighbours,
 }
 
+/** Those that start what they need by themselves. */
+const alone: Record<string, (services: BenchServices) => Promise<Figure[]>> = {
+  controller: (services) => controllerIdle(services, 20),
+}
+
 const settings: Record<string, Record<string, string>> = {
   // Who publishes while everybody is away is in no room.
   reconnect: { HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_PUBLISH_FOR_CLIENT: 'true' },
@@ -59,7 +65,7 @@ const { values } = parseArgs({
   },
 })
 if (values.help) {
-  console.log(`npm run bench -- [--log embedded|kafka] [--store embedded|mysql] [--only ${Object.keys(suites).join('|')}]... [--json FILE] [--keep]
+  console.log(`npm run bench -- [--log embedded|kafka] [--store embedded|mysql] [--only ${Object.keys({ ...suites, ...alone }).join('|')}]... [--json FILE] [--keep]
 
 Starts a cluster of its own per suite and prints each figure beside the floor of the same run and how it changed
 against the kept run of these engines (bench/kept/LOG-STORE.json).
@@ -80,6 +86,11 @@ for (const [name, suite] of Object.entries(suites)) {
   process.stderr.write(`${name} …\n`)
   await using cluster = await BenchCluster.start(services, settings[name])
   figures.push(...(await suite(cluster)))
+}
+for (const [name, suite] of Object.entries(alone)) {
+  if (values.only && !values.only.includes(name)) continue
+  process.stderr.write(`${name} …\n`)
+  figures.push(...(await suite(services)))
 }
 if (values.only?.includes('scaling')) console.log(await scaling(services))
 if (figures.length > 0) {

@@ -45,7 +45,8 @@ export function takeSnapshot(
   const workers = members.workers().map(({ beat }) => beat)
   const stuck = new Set(workers.filter((worker) => isStuck(worker, workers, deathMs)).map(({ id }) => id))
   // An owner that has not been heard of yet, after a restart of this controller, is given its time.
-  const isKnown = (owner: string) => workers.some(({ id }) => id === owner) || members.isDead(owner, deathMs, now)
+  const live = new Set(workers.map(({ id }) => id))
+  const isKnown = (owner: string) => live.has(owner) || members.isDead(owner, deathMs, now)
   const settled = leases.filter(({ owner }) => owner === null || isKnown(owner))
   return { leases: settled, workers, stuck, lost, serving, traffic, rates, now }
 }
