@@ -5,6 +5,7 @@ import { checkNamespaces, pinGroups } from '../cluster/pin-groups.ts'
 import { untilAnswered } from '../cluster/until-answered.ts'
 import { areFaultsOn } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
+import type { OpenWire } from '../platform/alive.ts'
 import type { Timer } from '../platform/clock.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
 import type { Address, ProxyBeat } from '../protocol/records/heartbeat.ts'
@@ -25,6 +26,7 @@ import { Hearing } from './members/hearing.ts'
 import { Instances } from './members/instances.ts'
 import { Members } from './members/members.ts'
 import type { Member } from './members/members.ts'
+import { Wires } from './members/wires.ts'
 import { DrainRuns } from './placement/drain-runs.ts'
 import { LostSlots } from './placement/lost-slots.ts'
 import { Moves } from './placement/moves.ts'
@@ -44,6 +46,8 @@ export interface ControllerOptions {
   version: string
   pid: number
   internal: Address
+  /** How it knows at once that a worker's process has ended. */
+  openWire: OpenWire
   /** The log or the store is laid out otherwise, or can no longer be followed. */
   ended: (error: unknown) => void
 }
@@ -73,6 +77,7 @@ export class Controller implements ControlPlane {
   readonly #announced = new Announced()
   readonly #lost: LostSlots
   readonly #rates = new SlotRates()
+  readonly #wires: Wires
   readonly #housekeeping: Housekeeping
   readonly #analyses: Measurer
   #adoptedTerm: number | null = null
@@ -97,6 +102,7 @@ export class Controller implements ControlPlane {
     this.drains = new DrainRuns()
     this.events = new Events(this.id, env.clock)
     this.#hints = new Hints(env)
+    this.#wires = new Wires(options.openWire, (worker) => this.#gone(worker))
     this.faults = new FaultBook(env, this.#hints, { areOn: areFaultsOn(config), mustExpire: !config.dev.active })
     this.#leadership = new Leadership(env, this.id)
     const now = () => ({
@@ -206,6 +212,7 @@ export class Controller implements ControlPlane {
     this.#hints.stop()
     this.rollouts.stop()
     this.#hearing.stop()
+    this.#wires.stop()
     for (const timer of this.#timers) timer.cancel()
   }
 
@@ -229,6 +236,7 @@ export class Controller implements ControlPlane {
     const told = newsOf(record, this.members)
     if (told) this.events.publish(told.type, told.data)
     const hasChanged = this.members.note(record, this.#env.clock.monotonic())
+    if (hasChanged) this.#wires.look(this.members.workers())
     if (record.type === 'heartbeat' && record.role === 'worker') this.#rates.note(record, this.#env.clock.monotonic())
     if (record.type === 'acquired') {
       this.drains.pause(record.from, record.pauseMs)
@@ -241,6 +249,19 @@ export class Controller implements ControlPlane {
   }
 
   #news(): void {
+    this.#hasNews = true
+    this.#look()
+  }
+
+  /** A worker's process has ended: nobody waits for its silence. */
+  #gone(worker: string): void {
+    const { logger, metrics } = this.#env
+    const known = this.members.workers().find(({ beat }) => beat.id === worker)
+    if (!known || !this.members.leave(worker)) return
+    const { version, slots } = known.beat
+    logger.warn({ worker, version, slots: slots.length }, 'the process of a worker has ended, its slots go to others')
+    metrics.workersEnded.inc({ version })
+    this.#wires.look(this.members.workers())
     this.#hasNews = true
     this.#look()
   }

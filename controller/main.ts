@@ -1,6 +1,7 @@
 import { openStoreGround } from '../cluster/ground.ts'
 import { runProcess } from '../cluster/process.ts'
 import type { Config } from '../config/config.ts'
+import { openWire } from '../platform/alive.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { buildApi } from './api/api.ts'
 import { Controller } from './controller.ts'
@@ -13,7 +14,14 @@ export async function runController(config: Config): Promise<void> {
       ready: () => (controller ? true : 'starting'),
     })
     const ended = (error: unknown) => shell.crash(error, 'controller cannot go on')
-    controller = new Controller(env, { config, version: packageVersion, pid: process.pid, internal, ended })
+    controller = new Controller(env, {
+      config,
+      version: packageVersion,
+      pid: process.pid,
+      internal,
+      openWire,
+      ended,
+    })
     const api = buildApi(controller, env, {
       tokens: { write: config.controller.token, read: config.controller.read_token },
       hosts: namesOf(config),

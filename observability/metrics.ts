@@ -116,6 +116,9 @@ export function createMetrics(registry = new Registry()) {
     members: gauge('members_live', 'Live processes', ['role', 'version']),
     handoffs: counter('handoffs_total', 'Slots moved', ['result']),
     handoffPause: histogram('handoff_pause_seconds', 'Old owner stopped to new owner started', ['kind']),
+    workersEnded: counter('workers_ended_total', 'Worker processes whose end was seen by their connection', [
+      'version',
+    ]),
     retired: counter('instances_retired_total', 'Proxy instances declared dead'),
     analysisMeasurements: counter('analysis_measurements_total', 'Measurements of analyses, by what came of them', [
       'phase',

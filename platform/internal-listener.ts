@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import type { Registry } from 'prom-client'
 import { hostToAnnounce } from './addresses.ts'
+import { serveAlive } from './alive.ts'
 import { httpConnectionsMax, httpPatienceMs, impatient } from './http-limits.ts'
 
 /** A listener that serves, and where. */
@@ -42,6 +43,7 @@ export async function startInternalListener(options: InternalOptions): Promise<I
   app.get('/metrics', async (_request, reply) => {
     return reply.type(options.registry.contentType).send(await options.registry.metrics())
   })
+  serveAlive(app)
   await app.listen({ host: options.host, port: options.port })
   const { address, port } = app.server.address() as AddressInfo
   return { host: hostToAnnounce(address, options.advertised), port, close: () => app.close() }

@@ -12,7 +12,7 @@ export interface Member<B extends Heartbeat = Heartbeat> {
 /** A gap between echoes of its own heartbeats longer than this many intervals makes a controller distrust silence. */
 export const echoGapBeats = 3
 
-/** Processes that said goodbye and are remembered at most; their last heartbeats come no later than that. */
+/** Processes that said goodbye, or whose end was seen, and are remembered at most; their last heartbeats come no later than that. */
 export const leftKept = 1_000
 
 /** Commits that do not come while records wait, for so many death times, are a sign that the app hangs. */
@@ -41,11 +41,7 @@ export class Members {
    * fewer slots than before: one that lost a slot to nobody says so in no other way.
    */
   note(record: StatusRecord, now: number): boolean {
-    if (record.type === 'left') {
-      this.#left.add(record.id)
-      if (this.#left.size > leftKept) this.#left.delete(this.#left.values().next().value!)
-      return this.#all.delete(record.id)
-    }
+    if (record.type === 'left') return this.leave(record.id)
     // Heartbeats and farewells come on two topics: one may overtake the other.
     if (record.type !== 'heartbeat' || this.#left.has(record.id)) return false
     if (record.id === this.#id) this.#echo(now)
@@ -99,6 +95,13 @@ export class Members {
 
   engines(): Member<EngineBeat>[] {
     return this.#ofRole('engine') as Member<EngineBeat>[]
+  }
+
+  /** It has ended for certain: what still comes from it is old. Returns true when it was known. */
+  leave(id: string): boolean {
+    this.#left.add(id)
+    if (this.#left.size > leftKept) this.#left.delete(this.#left.values().next().value!)
+    return this.#all.delete(id)
   }
 
   /** It is dead: whatever still comes from it counts as somebody new. */

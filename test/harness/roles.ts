@@ -3,26 +3,33 @@ import { chat } from '../../apps/chat/chat.ts'
 import type { Env, StoreEnv } from '../../cluster/env.ts'
 import type { Config } from '../../config/config.ts'
 import { Controller } from '../../controller/controller.ts'
+import type { OpenWire } from '../../platform/alive.ts'
 import type { App } from '../../protocol/app/contract.ts'
+import type { Address } from '../../protocol/records/heartbeat.ts'
 import { Proxy } from '../../proxy/proxy.ts'
 import { Worker } from '../../worker/worker.ts'
 
 /** They share a process that nobody looks at from outside. */
 const place = { pid: 1, internal: { host: '127.0.0.1', port: 0 } }
 
+/** It is told of nobody's end, and goes by silence. */
+const noWire: OpenWire = () => ({ close() {} })
+
 export interface ControllerOptions {
   version?: string
+  openWire?: OpenWire
   ended: (error: unknown) => void
 }
 
 /** A controller that has not started. */
 export function buildController(env: StoreEnv, config: Config, options: ControllerOptions): Controller {
-  return new Controller(env, { ...place, config, version: '0', ...options })
+  return new Controller(env, { ...place, config, version: '0', openWire: noWire, ...options })
 }
 
 export interface WorkerOptions {
   version?: string
   app?: App
+  internal?: Address
   ended?: (why: 'drained' | 'broken') => void
 }
 

@@ -72,6 +72,7 @@ export class Cluster {
       storeData: this.storeData,
       config: this.config,
       loss: parameters.loss,
+      hasWires: parameters.hasWires,
       logger: trace === null ? quietLogger : tracingLogger(trace),
       broken: (problem) => this.broken(problem),
       failed: (error) => this.failed(error),

@@ -28,6 +28,8 @@ export class Host implements TaskOwner {
   #frozenAt = 0
   /** Called once when the process dies, whatever of. */
   onDeath: () => void = () => {}
+  /** The same, for those who hold a connection to it. */
+  readonly deaths = new Set<() => void>()
   readonly #scheduler: Scheduler
   #parked: Task[] = []
 
@@ -65,6 +67,7 @@ export class Host implements TaskOwner {
     this.state = 'dead'
     this.#parked = []
     this.onDeath()
+    for (const told of this.deaths) told()
   }
 }
 

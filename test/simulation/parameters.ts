@@ -31,6 +31,8 @@ export interface Parameters {
   loss: Loss
   /** Mean time between two settings of a clock, ms; null where none is set. */
   clockEveryMs: number | null
+  /** Controllers hold connections to workers, and see them end. */
+  hasWires: boolean
   /** It is waited until nothing is left of dead proxies. */
   checksRemains: boolean
 }
@@ -66,6 +68,7 @@ export function drawParameters(random: Seeded): Parameters {
     faults: drawFaults(random.fork('faults')),
     loss: random.chance(0.75) ? 'none' : random.pick<Loss>(['commands', 'inbox', 'topics', 'store', 'store']),
     clockEveryMs: isCalm ? null : random.fork('clocks').pick([null, 300, 1_000]),
+    hasWires: random.fork('deaths of workers').chance(0.5),
     checksRemains: random.fork('remains').chance(0.25),
   }
 }

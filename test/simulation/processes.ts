@@ -6,6 +6,7 @@ import type { Controller } from '../../controller/controller.ts'
 import { keptMs } from '../../controller/upkeep/retention.ts'
 import type { LogEntry, LogRecord } from '../../log/log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
+import type { OpenWire } from '../../platform/alive.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import type { Worker } from '../../worker/worker.ts'
@@ -58,6 +59,7 @@ export interface ProcessesWorld {
   storeData: StoreData
   config: Config
   loss: Loss
+  hasWires: boolean
   logger: Logger
   broken(problem: string): void
   /** An error that nobody caught. */
@@ -164,6 +166,16 @@ export class Processes {
     })
   }
 
+  /** A worker's internal address is the name of its host. */
+  #openWire(from: Host): OpenWire {
+    return ({ host: name }, gone) => {
+      const host = [...this.#running.keys()].find((each) => each.name === name)
+      const told = () => this.#world.scheduler.after(this.#world.network.wayMs(), from, `${name} is gone`, gone)
+      host?.deaths.add(told)
+      return { close: () => void host?.deaths.delete(told) }
+    }
+  }
+
   #build(host: Host): Running {
     const { config } = this.#world
     const env: StoreEnv = {
@@ -187,12 +199,16 @@ export class Processes {
     const version = this.#version
     switch (host.role) {
       case 'controller': {
-        const controller = buildController(env, config, { version, ended: (error) => this.#ended(host, error) })
+        const controller = buildController(env, config, {
+          version,
+          ended: (error) => this.#ended(host, error),
+          ...(this.#world.hasWires && { openWire: this.#openWire(host) }),
+        })
         return { host, version, controller, stop: () => controller.stop() }
       }
       case 'worker': {
         const ended = (why: string) => (why === 'drained' ? this.stop(host) : this.#ended(host, new Error('broken')))
-        const worker = buildWorker(env, config, { version, ended })
+        const worker = buildWorker(env, config, { version, ended, internal: { host: host.name, port: 1 } })
         return { host, version, worker, stop: () => worker.drain(config.shutdown.timeout / 3) }
       }
       case 'proxy': {
