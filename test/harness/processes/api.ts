@@ -38,15 +38,26 @@ export class Api {
   }
 
   workers(): Promise<WorkerView[]> {
-    return this.#read<WorkerView[]>('workers')
+    return this.read<WorkerView[]>('workers')
   }
 
   slots(): Promise<SlotView[]> {
-    return this.#read<SlotView[]>('slots')
+    return this.read<SlotView[]>('slots')
   }
 
   proxies(): Promise<ProxyView[]> {
-    return this.#read<ProxyView[]>('proxies')
+    return this.read<ProxyView[]>('proxies')
+  }
+
+  /** What the API has at a path below /api/v1. */
+  async read<T>(what: string): Promise<T> {
+    return JSON.parse(await readText(this.#url(what), { headers: this.#headers })) as T
+  }
+
+  /** Sends something to a path below /api/v1; throws unless it is taken. */
+  async send(method: 'POST', what: string, body: unknown): Promise<void> {
+    const headers = { ...this.#headers, 'content-type': 'application/json' }
+    await readText(this.#url(what), { method, headers, body: JSON.stringify(body) })
   }
 
   /** A counter (`name`, or `name{label="value"}`), summed over all processes that run now. */
@@ -57,22 +68,25 @@ export class Api {
 
   /** What every process that runs now serves to Prometheus, one after the other. */
   async metrics(): Promise<string> {
-    const groups = await this.#read<{ targets: string[]; labels: Record<string, string> }[]>('prometheus/targets')
+    const groups = await this.read<{ targets: string[]; labels: Record<string, string> }[]>('prometheus/targets')
     const texts = groups.flatMap(({ targets, labels }) =>
       targets.map(async (address) => `# ${JSON.stringify(labels)}\n${await readText(`http://${address}/metrics`)}`),
     )
     return (await Promise.all(texts)).join('\n')
   }
 
-  async #read<T>(what: string): Promise<T> {
+  get #headers(): Record<string, string> {
     const token = readFileSync(join(this.#dataDirectory, 'controller.token'), 'utf8').trim()
-    const url = `http://127.0.0.1:${this.#port}/api/v1/${what}`
-    return JSON.parse(await readText(url, { authorization: `Bearer ${token}` })) as T
+    return { authorization: `Bearer ${token}` }
+  }
+
+  #url(what: string): string {
+    return `http://127.0.0.1:${this.#port}/api/v1/${what}`
   }
 }
 
-async function readText(url: string, headers: Record<string, string> = {}): Promise<string> {
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(5_000) })
+async function readText(url: string, request: RequestInit = {}): Promise<string> {
+  const response = await fetch(url, { ...request, signal: AbortSignal.timeout(5_000) })
   const text = await response.text()
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`)
   return text

@@ -98,6 +98,21 @@ export class Cluster implements AsyncDisposable {
     return this.#api.metrics()
   }
 
+  /** As Api.read(). */
+  read<T>(what: string): Promise<T> {
+    return this.#api.read<T>(what)
+  }
+
+  /** Applies a resource. */
+  applied(resource: unknown): Promise<void> {
+    return this.#api.send('POST', 'resources', { resources: [resource] })
+  }
+
+  /** Deletes a resource. */
+  deleted(kind: string, name: string): Promise<void> {
+    return this.#api.send('POST', 'resources/delete', { names: [{ kind, name }] })
+  }
+
   /** Runs `holdfast …` against this cluster to its end. */
   async command(...args: string[]): Promise<{ exit: Exit; stdout: string; stderr: string }> {
     await using command = new Running(args, this.environment)
