@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import { parseDuration } from '../config/duration.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts'
+import { addFaultCommands } from './fault-commands.ts'
 import { addResourceCommands } from './resource-commands.ts'
 import type { Role } from './roles/roles.ts'
 
@@ -58,6 +59,7 @@ export function createProgram(): Command {
   addList(program, 'proxies', 'list the live proxies')
   addDrain(program)
   addResourceCommands(program, { clusterKeys, examples })
+  addFaultCommands(program, { clusterKeys, examples })
   addAudit(program)
   addRollout(program)
   addToken(program)

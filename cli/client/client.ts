@@ -93,6 +93,25 @@ export interface ConfigView {
   processes: { id: string; role: string; version: string; revision: number | null; rejected: string | null }[]
 }
 
+/** A fault as it was set, and what is left of it. */
+export interface FaultView {
+  name: string
+  stage: string
+  match?: Record<string, unknown>
+  delay?: { percentage: { value: number }; fixedDelay: string }
+  abort?: { percentage: { value: number } }
+  kill?: { percentage: { value: number } }
+  /** Null for good. */
+  left_ms: number | null
+}
+
+/** The faults that are set, and which process follows them. */
+export interface FaultsView {
+  revision: number
+  faults: FaultView[]
+  processes: { role: string; id: string; revision: number | null; rejected: string | null }[]
+}
+
 /** What came of applying, checking or deleting resources. */
 export interface AppliedView {
   outcomes: { kind: string; name: string; outcome: string }[]
@@ -180,6 +199,22 @@ export class ControllerClient {
     return this.#request('GET', '/api/v1/config') as Promise<ConfigView>
   }
 
+  /** Which are set, and who follows them. */
+  faults(): Promise<FaultsView> {
+    return this.#request('GET', '/api/v1/faults') as Promise<FaultsView>
+  }
+
+  /** Sets one, or another one in its place. */
+  setFault(name: string, fault: unknown): Promise<{ revision: number }> {
+    return this.#request('PUT', `/api/v1/faults/${encodeURIComponent(name)}`, fault) as Promise<{ revision: number }>
+  }
+
+  /** Null for all that were set by themselves. */
+  async clearFaults(name: string | null): Promise<{ revision: number; cleared: string[] }> {
+    const path = name === null ? '/api/v1/faults' : `/api/v1/faults/${encodeURIComponent(name)}`
+    return (await this.#request('DELETE', path)) as { revision: number; cleared: string[] }
+  }
+
   async status(): Promise<ClusterStatus> {
     return (await this.#request('GET', '/api/v1/status')) as ClusterStatus
   }
@@ -210,11 +245,12 @@ export class ControllerClient {
     return this.#pool.close()
   }
 
-  async #request(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+  async #request(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
     const token = findSecret(this.#config, 'controllerToken')
     const headers = {
       authorization: `Bearer ${token}`,
-      'content-type': 'application/json',
+      // A request that says so and has no body is refused.
+      ...(body !== undefined && { 'content-type': 'application/json' }),
       [callerHeader]: callerName(),
     }
     const response = await this.#pool
