@@ -94,4 +94,13 @@ export function addResourceCommands(program: Command, { clusterKeys, examples }:
   )
   finish(diff, 'holdfast diff -f canary.yaml')
   diff.action(async () => (await import('./commands/resources/diff.ts')).diff(configOf(diff), pathsOf(diff)))
+
+  const explain = add('explain', 'print what a kind of resources may say, or docs/resources.md').argument(
+    '[kind]',
+    kindHelp,
+  )
+  examples(explain, 'holdfast explain rollout', 'holdfast explain > docs/resources.md')
+  explain.action(async (kind: string | undefined) =>
+    (await import('./commands/resources/explain.ts')).explain(kind ?? null),
+  )
 }
