@@ -28,12 +28,9 @@ import { Members } from './members/members.ts'
 import type { Member } from './members/members.ts'
 import { Wires } from './members/wires.ts'
 import { DrainRuns } from './placement/drain-runs.ts'
-import { LostSlots } from './placement/lost-slots.ts'
-import { Moves } from './placement/moves.ts'
-import { SlotRates } from './placement/rates.ts'
-import { reconcile } from './placement/reconcile.ts'
-import { takeSnapshot } from './placement/snapshot.ts'
+import { Placement } from './placement/placement.ts'
 import type { Snapshot } from './placement/snapshot.ts'
+import type { GroupView } from './placement/traffic-view.ts'
 import { Resources } from './resources/resources.ts'
 import { worldOf } from './resources/world.ts'
 import { Rollouts } from './rollouts/rollouts.ts'
@@ -62,6 +59,7 @@ export class Controller implements ControlPlane {
   readonly drains: DrainRuns
   readonly faults: FaultBook
   readonly resources: Resources
+  readonly placement: Placement
   readonly rollouts: Rollouts
   readonly events: Events
   leases: Lease[] = []
@@ -72,11 +70,8 @@ export class Controller implements ControlPlane {
   readonly #followed: FollowedConfig
   readonly #hints: Hints
   readonly #burials: Burials
-  readonly #moves: Moves
   readonly #leadership: Leadership
   readonly #announced = new Announced()
-  readonly #lost: LostSlots
-  readonly #rates = new SlotRates()
   readonly #wires: Wires
   readonly #housekeeping: Housekeeping
   readonly #analyses: Measurer
@@ -116,8 +111,12 @@ export class Controller implements ControlPlane {
       failed: (error) => this.#end(error),
     })
     this.#housekeeping = new Housekeeping(env, config, now, (error) => this.#end(error))
-    this.#lost = new LostSlots(config.worker.heartbeat_interval)
-    this.#moves = new Moves(env, this.#hints, this.#announced)
+    this.placement = new Placement(env, {
+      config,
+      members: this.members,
+      hints: this.#hints,
+      announced: this.#announced,
+    })
     const instances = new Instances(env, {
       controller: this.id,
       slots: () => this.leases.map(({ slot }) => slot),
@@ -138,6 +137,7 @@ export class Controller implements ControlPlane {
       changed: () => {
         this.faults.changed()
         this.rollouts.changed()
+        this.placement.changed()
         this.#news()
       },
     })
@@ -237,7 +237,7 @@ export class Controller implements ControlPlane {
     if (told) this.events.publish(told.type, told.data)
     const hasChanged = this.members.note(record, this.#env.clock.monotonic())
     if (hasChanged) this.#wires.look(this.members.workers())
-    if (record.type === 'heartbeat' && record.role === 'worker') this.#rates.note(record, this.#env.clock.monotonic())
+    this.placement.heard(record, this.#env.clock.monotonic())
     if (record.type === 'acquired') {
       this.drains.pause(record.from, record.pauseMs)
       this.#env.metrics.handoffs.inc({ result: record.kind })
@@ -298,7 +298,7 @@ export class Controller implements ControlPlane {
     if (now - this.#startedAt < this.#options.config.worker.heartbeat_interval * settleBeats) return
     if (this.#burials.forgetDead(now)) this.#hasNews = true
     const restMs = this.rollouts.isWaiting ? lookMs.rollouts : lookMs.leases
-    if (this.#hasNews || this.#lost.isWatching || now - this.#reconciledAt > restMs) {
+    if (this.#hasNews || this.placement.isWatching || now - this.#reconciledAt > restMs) {
       this.#hasNews = false
       this.#reconciledAt = now
       await this.#reconcile(now)
@@ -311,7 +311,7 @@ export class Controller implements ControlPlane {
     await this.#leadership.renew()
     const { term } = this.#leadership
     if (!this.isLeader || term === this.#adoptedTerm) return
-    this.#moves.forget()
+    this.placement.forget()
     this.rollouts.forget()
     await this.#burials.adoptInstances()
     await this.#tellNamespaces()
@@ -329,28 +329,19 @@ export class Controller implements ControlPlane {
   /** Sees the cluster, plans, and carries the plan out. */
   async #reconcile(now: number): Promise<void> {
     const { store, metrics } = this.#env
-    const { death_time: deathMs, parallel_handoffs: parallelMax } = this.#options.config.controller
     const [leases, serving] = await Promise.all([store.leases(), store.servingVersion()])
     this.leases = leases
-    const workers = this.members.workers().map(({ beat }) => beat)
-    const sharing = { traffic: [], rates: this.#rates.all }
-    const seen = takeSnapshot(
-      { leases, serving, ...sharing },
-      this.members,
-      this.#lost.look(leases, workers, now),
-      deathMs,
-      now,
-    )
+    const seen = await this.placement.see({ leases, serving }, now)
     this.#tell(seen)
     await this.rollouts.look({
       ...seen,
       leases,
       proxies: this.members.proxies().map(({ beat }) => beat),
-      moving: new Set(this.#moves.pending.keys()),
+      moving: this.placement.moving,
+      weightBy: this.placement.weightBy,
     })
-    const traffic = sharedGroups(this.rollouts.shares(), leases)
-    const plan = reconcile({ ...seen, traffic, pending: this.#moves.pending }, parallelMax)
-    this.serving = await this.#moves.carryOut(plan, serving, this.#leadership.term)
+    const rolledOut = sharedGroups(this.rollouts.shares(), leases)
+    this.serving = await this.placement.place(seen, rolledOut, this.#leadership.term)
     metrics.slotsUnowned.set(leases.length - this.ownedSlots)
   }
 
@@ -374,6 +365,11 @@ export class Controller implements ControlPlane {
       revision: beat.config?.revision ?? null,
       rejected: beat.config?.rejected ?? null,
     }))
+  }
+
+  /** How slots are to be shared among versions, and are. */
+  traffic(): GroupView[] {
+    return this.placement.view({ leases: this.leases, serving: this.serving })
   }
 
   /** Slots with a live owner. */

@@ -119,6 +119,13 @@ export function createMetrics(registry = new Registry()) {
     workersEnded: counter('workers_ended_total', 'Worker processes whose end was seen by their connection', [
       'version',
     ]),
+    trafficWeight: gauge(
+      'traffic_weight',
+      'Percent of a slot group that a version is to have, and has of its slots and of its commands',
+      ['group', 'version', 'kind'],
+    ),
+    workersEjected: gauge('workers_ejected', 'Workers that are taken out for a while'),
+    ejections: counter('worker_ejections_total', 'Workers that were taken out for a while', ['version']),
     retired: counter('instances_retired_total', 'Proxy instances declared dead'),
     analysisMeasurements: counter('analysis_measurements_total', 'Measurements of analyses, by what came of them', [
       'phase',

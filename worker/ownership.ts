@@ -4,6 +4,8 @@ import { LogError } from '../log/errors.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
 import type { OwnedSlot } from '../protocol/records/heartbeat.ts'
 import type { StatusRecord } from '../protocol/records/status.ts'
+import { commandTopic } from '../protocol/records/topics.ts'
+import { parseSlot } from '../protocol/slot.ts'
 import type { SlotId } from '../protocol/slot.ts'
 import { Moves } from './moves.ts'
 import { SlotNews } from './slot-news.ts'
@@ -34,6 +36,9 @@ export interface OwnershipOptions {
   /** The worker cannot go on. */
   broken: (error: unknown) => void
 }
+
+/** How often a successor looks how much its slot has left to handle. */
+export const nearLookMs = 50
 
 /** Characters of why a slot halted that everybody is told. */
 const reasonLengthMax = 1_000
@@ -202,8 +207,9 @@ export class Ownership {
     try {
       let stoppedAt: number | null = null
       if (from !== null && from !== this.#options.worker) {
+        await this.#untilNear(move)
         this.#options.announce({ type: 'warmed', slot: id, epoch, worker: this.#options.worker })
-        stoppedAt = await this.#moves.untilReleased(id, epoch, quiesceMs)
+        stoppedAt = await this.#moves.untilReleased(id, epoch, move.drainMs ?? quiesceMs)
       }
       if (!this.#moves.isCurrent(move)) return
       const as = { owner: worker, version, epoch, announced: move.announced }
@@ -219,6 +225,22 @@ export class Ownership {
       this.#own(new Slot(this.#deps, taken, (offset) => this.#killing(id, taken.memory.token, offset)), acquired)
     } finally {
       if (!isTaken) warmed.reader.close()
+    }
+  }
+
+  /** Resolves when the slot has little left to handle, or has had its time: its rooms stand still for less long then. */
+  async #untilNear({ slot, warmup }: Move): Promise<void> {
+    if (warmup === undefined) return
+    const { clock, log, store } = this.#env
+    const { group, partition } = parseSlot(slot)
+    const end = clock.monotonic() + warmup.timeoutMs
+    while (!this.#isStopped && clock.monotonic() < end) {
+      const ask = () => Promise.all([store.lease(slot), log.range(commandTopic(group), partition)])
+      const answers = await untilAnswered(this.#env, ask, () => this.#isStopped)
+      if (answers === null) return
+      const [{ nextOffset }, { next }] = answers
+      if (next - nextOffset <= warmup.lagMax) return
+      await clock.sleep(nearLookMs)
     }
   }
 

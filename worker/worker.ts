@@ -2,6 +2,7 @@ import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
 import { followDecoded } from '../cluster/follow.ts'
 import { FollowedConfig } from '../cluster/followed-config.ts'
+import { formatsOf } from '../cluster/formats.ts'
 import { checkNamespaces } from '../cluster/pin-groups.ts'
 import { slotGroups } from '../cluster/slot-groups.ts'
 import { clusterTopics } from '../cluster/topics.ts'
@@ -66,6 +67,7 @@ export class Worker {
       deadlineMs: config.client.reply_deadline,
     })
     const counters = new Counters()
+    const formats = formatsOf(config)
     const deps: SlotDeps = {
       ...as,
       env,
@@ -103,6 +105,7 @@ export class Worker {
       outbox: this.#ownership.outboxRows,
       term: this.#term,
       ...this.#followed.member,
+      formats,
       counters: counters.work,
       rooms: counters.takeRooms(),
     }))

@@ -20,6 +20,7 @@ import { rolloutRoutes } from './rollouts.ts'
 import { slotRoutes } from './slots.ts'
 import { statusRoutes } from './status.ts'
 import { targetRoutes } from './targets.ts'
+import { trafficRoutes } from './traffic.ts'
 import { workerRoutes } from './workers.ts'
 
 /** Who is let in, and what counts as ready. */
@@ -87,6 +88,7 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     workerRoutes(guarded, control, changes)
     proxyRoutes(guarded, control)
     slotRoutes(guarded, env, changes)
+    trafficRoutes(guarded, control)
     resourceRoutes(guarded, control.resources)
     eventRoutes(guarded, control.events, env)
     openapiRoute(guarded)

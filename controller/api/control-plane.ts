@@ -5,6 +5,8 @@ import type { FaultBook } from '../faults/fault-book.ts'
 import type { Holder } from '../leading/leadership.ts'
 import type { Member, Members } from '../members/members.ts'
 import type { DrainRuns } from '../placement/drain-runs.ts'
+import type { Placement } from '../placement/placement.ts'
+import type { GroupView } from '../placement/traffic-view.ts'
 import type { Resources } from '../resources/resources.ts'
 import type { Rollouts } from '../rollouts/rollouts.ts'
 
@@ -25,6 +27,7 @@ export interface ControlPlane {
   readonly drains: DrainRuns
   readonly faults: FaultBook
   readonly resources: Resources
+  readonly placement: Pick<Placement, 'ejected'>
   readonly rollouts: Pick<Rollouts, 'rooms' | 'views' | 'view' | 'order' | 'reports' | 'versionsWanted'>
   readonly events: Events
   /** As they were last looked at. */
@@ -42,6 +45,8 @@ export interface ControlPlane {
   followers(): ConfigFollower[]
   /** Proxies that are there right now. */
   liveProxies(): Member<ProxyBeat>[]
+  /** How slots are to be shared among versions, and are. */
+  traffic(): GroupView[]
   /** Lets a worker's slots be taken over. */
   drain(worker: string): void
 }

@@ -15,7 +15,7 @@ const workerView = exactly({
   id: Type.String(),
   pid: Type.Integer(),
   version: Type.String(),
-  state: Type.String({ description: '`live`, `draining` or `drained`.' }),
+  state: Type.String({ description: '`live`, `ejected` for a while, `draining` or `drained`.' }),
   slots: Type.Integer({ description: 'Slots that it owns.' }),
 })
 const drainView = exactly({
@@ -39,11 +39,13 @@ const schemas = {
 
 /** Workers, and letting them go. */
 export function workerRoutes(app: FastifyInstance, control: ControlPlane, changes: Changes): void {
-  app.get('/api/v1/workers', { schema: schemas.list }, () =>
-    control.members
-      .workers()
-      .map(({ beat: { id, pid, version, state, slots } }) => ({ id, pid, version, state, slots: slots.length })),
-  )
+  app.get('/api/v1/workers', { schema: schemas.list }, () => {
+    const { ejected } = control.placement
+    return control.members.workers().map(({ beat: { id, pid, version, state: own, slots } }) => {
+      const state = own === 'live' && ejected.has(id) ? 'ejected' : own
+      return { id, pid, version, state, slots: slots.length }
+    })
+  })
 
   app.post('/api/v1/workers/:id/drain', { schema: schemas.drain }, async (request, reply) => {
     const { id } = request.params as Static<typeof paramsId>

@@ -3,6 +3,7 @@ import type { SlotId } from '../../protocol/slot.ts'
 import type { Hints } from '../leading/hints.ts'
 import type { Announced } from '../members/announced.ts'
 import type { PendingMove, Plan } from './reconcile.ts'
+import type { HandoffPolicy } from './wanted-traffic.ts'
 
 /** Makes plans come true: says which version serves, hints moves, and knows which of them are under way. */
 export class Moves {
@@ -28,13 +29,15 @@ export class Moves {
   }
 
   /** Carries out a plan that was made when `serving` served. Returns the version that serves now. */
-  async carryOut(plan: Plan, serving: string | null, term: number): Promise<string | null> {
+  async carryOut(plan: Plan, serving: string | null, term: number, handoff: HandoffPolicy): Promise<string | null> {
     for (const slot of plan.finished) this.#pending.delete(slot)
     if (plan.serving !== null && !(await this.#serve(serving, plan.serving))) return serving
+    const { drainMs, warmup } = handoff
+    const patience = { ...(drainMs !== null && { drainMs }), ...(warmup !== null && { warmup }) }
     for (const move of plan.moves) {
       this.#pending.set(move.slot, move)
       const { slot, epoch, from, to } = move
-      this.#hints.send({ type: 'move', term, slot, epoch, from, to, announced: this.#announced.of(slot) })
+      this.#hints.send({ type: 'move', term, slot, epoch, from, to, announced: this.#announced.of(slot), ...patience })
     }
     return plan.serving ?? serving
   }

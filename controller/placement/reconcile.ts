@@ -1,6 +1,7 @@
 import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Lease } from '../../store/store.ts'
+import { ableWorkers } from './able.ts'
 import { placeTraffic } from './place-traffic.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -28,15 +29,21 @@ export interface Plan {
   finished: SlotId[]
 }
 
-/** A move that has not come about after this time is planned anew. */
+/** A move that has not come about after this time, beside what its owner and its successor are given, is planned anew. */
 export const moveTimeoutMs = 5_000
 
+/** How many hand-offs there may be at a time, and how much longer than usual one may take (ms). */
+export interface MoveLimits {
+  parallelMax: number
+  patienceMs: number
+}
+
 /** What the controller does next, given what it sees. Pure. */
-export function reconcile(view: ReconcileInput, parallelMax: number): Plan {
+export function reconcile(view: ReconcileInput, { parallelMax, patienceMs }: MoveLimits): Plan {
   const live = new Map(view.workers.map((worker) => [worker.id, worker]))
-  const able = view.workers.filter((worker) => worker.state === 'live' && !view.stuck.has(worker.id))
+  const able = ableWorkers(view.workers, view)
   const serving = servingVersion(view.serving, able)
-  const finished = view.leases.filter((lease) => isFinished(view, lease, live)).map(({ slot }) => slot)
+  const finished = view.leases.filter((lease) => isFinished(view, lease, live, patienceMs)).map(({ slot }) => slot)
   const pending = new Map([...view.pending].filter(([slot]) => !finished.includes(slot)))
 
   // Slots on their way count where they are going.
@@ -69,10 +76,15 @@ function servingVersion(serving: string | null, able: WorkerBeat[]): string | nu
   return able[0]!.version
 }
 
-function isFinished({ pending, now }: ReconcileInput, lease: Lease, live: ReadonlyMap<string, WorkerBeat>): boolean {
+function isFinished(
+  { pending, now }: ReconcileInput,
+  lease: Lease,
+  live: ReadonlyMap<string, WorkerBeat>,
+  patienceMs: number,
+): boolean {
   const move = pending.get(lease.slot)
   if (!move) return false
-  if (lease.epoch !== move.epoch || now - move.since > moveTimeoutMs) return true
+  if (lease.epoch !== move.epoch || now - move.since > moveTimeoutMs + patienceMs) return true
   if (move.to === null) return lease.owner === null
   // The successor died, or the owner did while its letting go was awaited.
   const successor = live.get(move.to)

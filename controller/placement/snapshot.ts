@@ -3,16 +3,15 @@ import type { SlotId } from '../../protocol/slot.ts'
 import type { Lease } from '../../store/store.ts'
 import { isStuck } from '../members/members.ts'
 import type { Members } from '../members/members.ts'
+import type { Unable } from './able.ts'
 import type { GroupTraffic } from './traffic.ts'
 
 /** The cluster at one moment, as far as placing slots needs to know it. */
-export interface Snapshot {
+export interface Snapshot extends Unable {
   /** Without those of owners that are silent and not dead yet: they are left alone. */
   leases: Lease[]
   /** Live workers by id, in a stable order. */
   workers: WorkerBeat[]
-  /** Live ones whose app hangs: they keep nothing and get nothing. */
-  stuck: ReadonlySet<string>
   /** Slots that their live owners do not have. */
   lost: ReadonlySet<SlotId>
   /** Version that owns slots where `traffic` does not say otherwise, null before the first. */
@@ -25,8 +24,8 @@ export interface Snapshot {
   now: number
 }
 
-/** How slots are to be shared, and how busy they are. */
-export type Sharing = Pick<Snapshot, 'traffic' | 'rates'>
+/** How slots are to be shared, how busy they are, and who is not to have any. */
+export type Sharing = Pick<Snapshot, 'traffic' | 'rates' | 'ejected' | 'unfit'>
 
 /** What was seen in the store: leases, and the version that owns slots; and how slots are to be shared. */
 export interface StoreView extends Sharing {
@@ -36,7 +35,7 @@ export interface StoreView extends Sharing {
 
 /** Puts together what the store and the announcements tell. Pure. */
 export function takeSnapshot(
-  { leases, serving, traffic, rates }: StoreView,
+  { leases, serving, ...sharing }: StoreView,
   members: Members,
   lost: ReadonlySet<SlotId>,
   deathMs: number,
@@ -48,5 +47,5 @@ export function takeSnapshot(
   const live = new Set(workers.map(({ id }) => id))
   const isKnown = (owner: string) => live.has(owner) || members.isDead(owner, deathMs, now)
   const settled = leases.filter(({ owner }) => owner === null || isKnown(owner))
-  return { leases: settled, workers, stuck, lost, serving, traffic, rates, now }
+  return { leases: settled, workers, stuck, lost, serving, ...sharing, now }
 }

@@ -16,6 +16,8 @@ export interface ClusterView {
   serving: string | null
   /** Slots on their way to another owner. */
   moving: ReadonlySet<SlotId>
+  /** Whether a weight is a share of slots, or of commands: then only placement knows whether it is reached. */
+  weightBy: 'slots' | 'traffic'
 }
 
 /** Slots of some groups, by the version of their live owners. */
@@ -64,6 +66,7 @@ export function isCarriedOut(view: ClusterView, groups: Groups, canary: string, 
       const had = byVersion.get(canary) ?? 0
       if (owned < total) return false
       if (weight === 0 || weight === 100) return had === (total * weight) / 100
+      if (view.weightBy === 'traffic') return true
       return Math.abs(had - (total * weight) / 100) <= 1
     })
 }

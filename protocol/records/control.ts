@@ -16,6 +16,10 @@ export type ControlRecord =
       to: string | null
       /** The furthest that an owner has announced: a store that is behind it went back in time. */
       announced: SlotPlace | null
+      /** After so many ms an owner that does not let go is fenced; absent: as the successor is configured. */
+      drainMs?: number
+      /** The owner is to stop when the successor is no more than so many records behind, or after so many ms. */
+      warmup?: { lagMax: number; timeoutMs: number }
     }
   | { type: 'drain'; term: number; worker: string }
   /**
@@ -27,12 +31,22 @@ export type ControlRecord =
   | { type: 'namespaces'; term: number; groups: { namespace: string; group: string }[] }
 
 const controlShapes: Record<ControlRecord['type'], Shape> = {
-  move: shapeOf({ term: 'count', slot: 'slot', epoch: 'count', from: 'text?', to: 'text?', announced: 'object?' }),
+  move: shapeOf({
+    term: 'count',
+    slot: 'slot',
+    epoch: 'count',
+    from: 'text?',
+    to: 'text?',
+    announced: 'object?',
+    drainMs: 'count?',
+    warmup: 'object?',
+  }),
   drain: shapeOf({ term: 'count', worker: 'text' }),
   config: shapeOf({ term: 'count', revision: 'count', faults: 'list' }),
   namespaces: shapeOf({ term: 'count', groups: 'list' }),
 }
 
+const warmupShape = shapeOf({ lagMax: 'count', timeoutMs: 'count' })
 const namespaceShape = shapeOf({ namespace: 'text', group: 'text' })
 
 /** The record of a hint. */
@@ -44,6 +58,7 @@ export function encodeControl(record: ControlRecord): Buffer {
 export function decodeControl(value: Buffer): ControlRecord {
   const record = decodeJsonRecord(value, controlShapes)
   if (record['announced']) checkShape(record['announced'], placeShape, 'announced')
+  if (record['warmup']) checkShape(record['warmup'], warmupShape, 'warmup')
   if (record['type'] === 'namespaces')
     for (const each of record['groups'] as unknown[]) checkShape(each, namespaceShape, 'group')
   return record as unknown as ControlRecord

@@ -2,6 +2,8 @@ import type { SlotId } from '../slot.ts'
 import { checkRooms, checkTally, checkWork } from './counters.ts'
 import type { RoomCounters, WorkCounters } from './counters.ts'
 import { FormatError } from './errors.ts'
+import { checkFormats } from './formats.ts'
+import type { Formats } from './formats.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
 
@@ -55,6 +57,8 @@ interface Beat {
   beat: number
   /** Absent before the first, and from an older version. */
   config?: FollowedConfig
+  /** What it works with. Proxies and engines, and an older version, do not say it. */
+  formats?: Formats
 }
 
 /** What a worker owns and how much it has in hand. */
@@ -152,6 +156,7 @@ export function checkBeat(record: Members): void {
   checkShape(record, shape, 'heartbeat')
   checkShape(record['internal'], addressShape, 'internal')
   if (record['config']) checkShape(record['config'], configShape, 'config')
+  if (record['formats']) checkFormats(record['formats'])
   if (role === 'worker') {
     checkTexts(record['claimed'], 'claimed')
     for (const slot of record['slots'] as unknown[]) checkShape(slot, ownedShape, 'slot')

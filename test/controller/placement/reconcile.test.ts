@@ -1,7 +1,7 @@
 // Proves what a controller does next: whom it waits for and whom it fences, how many slots move at a time, when a move
 // is given up, and which version serves.
 import t from 'tap'
-import { moveTimeoutMs, reconcile } from '../../../controller/placement/reconcile.ts'
+import { moveTimeoutMs, reconcile as plan } from '../../../controller/placement/reconcile.ts'
 import type { ReconcileInput, PendingMove } from '../../../controller/placement/reconcile.ts'
 import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
@@ -39,10 +39,13 @@ const lease = (slot: SlotId, owner: string | null, epoch = 1): Lease => ({
 })
 
 const now = 100_000
+const reconcile = (input: ReconcileInput, parallelMax: number) => plan(input, { parallelMax, patienceMs: 0 })
 const view = (given: Partial<ReconcileInput>): ReconcileInput => ({
   leases: [],
   workers: [],
   stuck: new Set(),
+  ejected: new Set(),
+  unfit: new Map(),
   lost: new Set(),
   serving: 'v1',
   traffic: [],

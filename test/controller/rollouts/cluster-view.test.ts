@@ -19,7 +19,15 @@ function view(groups: Record<string, string>, moving: string[] = []): ClusterVie
       .map((owner, slot) => ({ slot: slotId(group, slot), owner: owner === '-' ? null : owner }) as Lease),
   )
   const workers = [worker('a', 'v1'), worker('b', 'v2')]
-  return { leases, workers, stuck: new Set(), proxies: [], serving: 'v1', moving: new Set(moving as never[]) }
+  return {
+    leases,
+    workers,
+    stuck: new Set(),
+    proxies: [],
+    serving: 'v1',
+    moving: new Set(moving as never[]),
+    weightBy: 'slots',
+  }
 }
 
 test('a weight is carried out within a slot of it in each group, and to the slot at its ends', (t) => {

@@ -71,7 +71,15 @@ class Stage {
     const owners = Array.from({ length: slots }, (_, slot) => (slot < this.ofCanary ? 'b' : 'a'))
     const leases = owners.map((owner, slot): Lease => ({ ...lease, slot: slotId('default', slot), owner }))
     const serving = (await this.store.servingVersion()) ?? 'v1'
-    return { leases, workers: this.workers, stuck: new Set(), proxies: [], serving, moving: new Set() }
+    return {
+      leases,
+      workers: this.workers,
+      stuck: new Set(),
+      proxies: [],
+      serving,
+      moving: new Set(),
+      weightBy: 'slots',
+    }
   }
 
   /** What ada says, to the leader that is asked; the API would write it so. */

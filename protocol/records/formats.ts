@@ -1,0 +1,28 @@
+import { checkShape, shapeOf } from './shape.ts'
+
+/** Versions of a format, from the lowest to the highest. */
+export interface FormatRange {
+  min: number
+  max: number
+}
+
+/** What a process works with. */
+export interface Formats {
+  /** Records that it reads; it writes the highest. */
+  records: FormatRange
+  /**
+   * Tables that it knows, `max`, and of which it takes for granted that every program at them knows `min`; absent where no
+   * tables are shared.
+   */
+  tables?: FormatRange
+}
+
+const formatsShape = shapeOf({ records: 'object', tables: 'object?' })
+const rangeShape = shapeOf({ min: 'count', max: 'count' })
+
+/** Throws FormatError unless they are Formats. */
+export function checkFormats(formats: unknown): void {
+  checkShape(formats, formatsShape, 'formats')
+  checkShape(formats['records'], rangeShape, 'records')
+  if (formats['tables']) checkShape(formats['tables'], rangeShape, 'tables')
+}

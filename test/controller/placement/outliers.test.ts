@@ -1,0 +1,109 @@
+// Proves who is ejected: a worker whose commands fail while none succeeds, or which stalls, for longer each time, and
+// never more of a version than the policy allows.
+import * as fc from 'fast-check'
+import t from 'tap'
+import { ableWorkers } from '../../../controller/placement/able.ts'
+import { isEjected, lookForOutliers, mayEject } from '../../../controller/placement/outliers.ts'
+import type { Health, OutlierPolicy } from '../../../controller/placement/outliers.ts'
+import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
+
+const policy: OutlierPolicy = {
+  errorsMax: 5,
+  stallsMax: 2,
+  intervalMs: 1_000,
+  ejectionMs: 30_000,
+  ejectedPercentMax: 50,
+  healthyPercentMin: 0,
+}
+
+const worker = (id: string, { commands = 0, errors = 0, waitingMs = 0, version = 'v1' } = {}): WorkerBeat => ({
+  type: 'heartbeat',
+  role: 'worker',
+  pid: 1,
+  internal: { host: '127.0.0.1', port: 1 },
+  beat: 1,
+  id,
+  state: 'live',
+  version,
+  slots: [{ slot: 'default/0', epoch: 1, incarnation: 0, nextOffset: 0, waitingMs }],
+  claimed: [],
+  inFlight: 0,
+  outbox: 0,
+  counters: {
+    commands,
+    errors,
+    effects: { publish: 0, reply: 0, fail: 0, read: 0 },
+    violations: 0,
+    methods: {},
+    handle: [],
+    batch: [],
+  },
+})
+
+/** Looks every interval at what workers say, one list a look. */
+function looks(...beats: WorkerBeat[][]): { health: Health; ejected: string[][] } {
+  let health: Health = new Map()
+  const ejected = beats.map((workers, index) => {
+    const looked = lookForOutliers(health, workers, policy, index * 1_000)
+    health = looked.health
+    return looked.ejected
+  })
+  return { health, ejected }
+}
+
+t.test('a worker whose commands fail is ejected, unless one succeeds meanwhile', async (t) => {
+  const others = [worker('b'), worker('c')]
+  const failing = [0, 3, 6].map((errors) => [worker('a', { commands: errors, errors }), ...others])
+  t.same(looks(...failing).ejected, [[], [], ['a']])
+  const mixed = [0, 3, 6].map((errors) => [worker('a', { commands: errors * 2, errors }), ...others])
+  t.same(looks(...mixed).ejected, [[], [], []])
+})
+
+t.test('a worker that stalls is ejected after so many looks in a row', async (t) => {
+  const stalling = Array.from({ length: 3 }, () => [worker('a', { waitingMs: 1_500 }), worker('b')])
+  t.same(looks(...stalling).ejected, [[], [], ['a']])
+  const once = [0, 1_500, 0, 1_500].map((waitingMs) => [worker('a', { waitingMs }), worker('b')])
+  t.same(looks(...once).ejected, [[], [], [], []])
+})
+
+t.test('an ejection ends, and the next one is longer', async (t) => {
+  const failing = Array.from({ length: 60 }, (_, look) => [
+    worker('a', { commands: look * 5, errors: look * 5 }),
+    worker('b'),
+  ])
+  const { ejected, health } = looks(...failing)
+  t.same(
+    ejected.flatMap((ids, look) => (ids.length > 0 ? [look] : [])),
+    [1, 31],
+  )
+  t.equal(health.get('a')!.ejections, 2)
+  t.equal(isEjected(health.get('a'), 31_000 + 59_000), true)
+  t.equal(isEjected(health.get('a'), 31_000 + 60_000), false)
+})
+
+t.test('the last worker of a version is never ejected, and no more than the policy allows', async () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 20 }),
+      fc.nat(100),
+      fc.nat(100),
+      (live, ejectedPercentMax, healthyPercentMin) => {
+        const bounds = { ...policy, ejectedPercentMax, healthyPercentMin }
+        let out = 0
+        while (mayEject(live, out, bounds)) out += 1
+        if (out >= live) throw new Error('nobody is left')
+        if (out > Math.max(1, (live * ejectedPercentMax) / 100)) throw new Error('more than the share')
+        if (out > 0 && ((live - out) * 100) / live < healthyPercentMin) throw new Error('too few are left')
+        if (ejectedPercentMax === 0 && out > 0) throw new Error('none may be ejected')
+      },
+    ),
+  )
+})
+
+t.test('an ejected worker gets nothing while another of its version can', async (t) => {
+  const unable = { stuck: new Set<string>(), ejected: new Set(['a']), unfit: new Map<string, string>() }
+  const idsOf = (workers: WorkerBeat[], given = unable) => ableWorkers(workers, given).map(({ id }) => id)
+  t.same(idsOf([worker('a'), worker('b'), worker('c', { version: 'v2' })]), ['b', 'c'])
+  t.same(idsOf([worker('a'), worker('c', { version: 'v2' })]), ['a', 'c'], 'it is better than none')
+  t.same(idsOf([worker('a'), worker('b')], { ...unable, unfit: new Map([['v1', 'why']]) }), [])
+})
