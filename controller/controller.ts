@@ -133,7 +133,11 @@ export class Controller implements ControlPlane {
     this.resources = new Resources(env.store, {
       term: () => this.#leadership.term,
       world: () => worldOf(config, new Set(this.members.workers().map(({ beat }) => beat.version))),
-      refusal: ({ kind, metadata, spec }) => (kind === 'Rollout' ? this.rollouts.refusalOf(metadata.name, spec) : null),
+      refusal: ({ kind, metadata, spec }) => {
+        if (kind !== 'Rollout') return null
+        const { canaryService } = spec.strategy.canary
+        return this.rollouts.refusalOf(metadata.name, spec) ?? this.placement.refusalOf(canaryService)
+      },
       changed: () => {
         this.faults.changed()
         this.rollouts.changed()

@@ -7,6 +7,7 @@ import type { Lease } from '../../store/store.ts'
 import type { Hints } from '../leading/hints.ts'
 import type { Announced } from '../members/announced.ts'
 import type { Members } from '../members/members.ts'
+import { versionOf } from '../resources/check-subsets.ts'
 import { CurrentResources } from '../resources/current.ts'
 import { groupInfos } from '../resources/world.ts'
 import { ableWorkers } from './able.ts'
@@ -162,8 +163,9 @@ export class Placement {
     return trafficView({ leases, serving, traffic: groups, rates: this.#rates.all, versions, moving: this.moving })
   }
 
-  /** Why workers of a version would get no slots, null when they would. */
-  unfitReason(version: string): string | null {
+  /** Why the workers of a subset would get no slots, null when they would: there is no way to it, nor back to it. */
+  refusalOf(subset: string): string | null {
+    const version = versionOf(this.#resources.latest, subset) ?? subset
     const own = this.#speakers.find((each) => each.version === version)?.formats
     return unfitReason(version, own, this.#speakers, this.#traffic.compat.get(version))
   }

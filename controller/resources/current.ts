@@ -15,6 +15,11 @@ export class CurrentResources {
     this.#store = store
   }
 
+  /** As they were last read. */
+  get latest(): readonly Resource[] {
+    return this.#known ?? []
+  }
+
   /** They may have been written since they were read. */
   changed(): void {
     this.#known = null
