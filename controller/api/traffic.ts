@@ -18,7 +18,10 @@ const groupView = exactly({
   moving: Type.Integer({ description: 'Slots on their way to another worker.' }),
   versions: Type.Array(versionView),
 })
-const schema = { summary: 'How slots are to be shared among versions, and are.', response: { 200: Type.Array(groupView) } }
+const schema = {
+  summary: 'How slots are to be shared among versions, and are.',
+  response: { 200: Type.Array(groupView) },
+}
 
 /** How slots are to be shared among versions, and are. */
 export function trafficRoutes(app: FastifyInstance, control: ControlPlane): void {
