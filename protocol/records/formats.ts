@@ -2,7 +2,9 @@ import { checkShape, shapeOf } from './shape.ts'
 
 /** Versions of a format, from the lowest to the highest. */
 export interface FormatRange {
+  /** The lowest, a whole number. */
   min: number
+  /** The highest; `min` or above. */
   max: number
 }
 
