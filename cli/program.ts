@@ -58,6 +58,7 @@ export function createProgram(): Command {
   addReset(addList(program, 'slots', 'list the slots, or reset one'))
   addList(program, 'proxies', 'list the live proxies')
   addDrain(program)
+  addTraffic(program)
   addResourceCommands(program, { clusterKeys, examples })
   addFaultCommands(program, { clusterKeys, examples })
   addAudit(program)
@@ -159,6 +160,7 @@ function addDrain(program: Command): void {
     const { force = false, json = false } = command.opts<{ force?: boolean; json?: boolean }>()
     await (await import('./commands/drain.ts')).drainWorker(config, { id, force, json })
   })
+  addDrainVersion(drain)
 }
 
 const rolloutOrders = {
@@ -225,6 +227,35 @@ function addRolloutLooks(rollout: Command): void {
 function parseRevision(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('allowed: a number from 1.')
   return Number(text)
+}
+
+function addDrainVersion(drain: Command): void {
+  const command = drain
+    .command('version')
+    .description('move every slot of all workers of a version elsewhere; the workers then end')
+    .argument('<version>', 'as `holdfast workers` shows it')
+    .option('--force', 'even when no worker of another version lives')
+    .option('--json', 'print JSON')
+  addConfigFlags(command, clusterKeys)
+  examples(command, 'holdfast drain version v1', 'holdfast drain version v1 --force --json')
+  command.action(async (id: string) => {
+    const { config } = loadCommandConfig(command)
+    const { force = false, json = false } = command.opts<{ force?: boolean; json?: boolean }>()
+    await (await import('./commands/drain.ts')).drainVersion(config, { id, force, json })
+  })
+}
+
+function addTraffic(program: Command): void {
+  const command = program
+    .command('traffic')
+    .description('show how slots are to be shared among versions, and are')
+    .option('--json', 'print JSON')
+  addConfigFlags(command, clusterKeys)
+  examples(command, 'holdfast traffic', 'holdfast traffic --json')
+  command.action(async () => {
+    const { config } = loadCommandConfig(command)
+    await (await import('./commands/traffic.ts')).traffic(config, command.opts()['json'] === true)
+  })
 }
 
 function addToken(program: Command): void {

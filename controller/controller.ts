@@ -27,10 +27,12 @@ import { Instances } from './members/instances.ts'
 import { Members } from './members/members.ts'
 import type { Member } from './members/members.ts'
 import { Wires } from './members/wires.ts'
+import type { Unable } from './placement/able.ts'
 import { DrainRuns } from './placement/drain-runs.ts'
 import { Placement } from './placement/placement.ts'
 import type { Snapshot } from './placement/snapshot.ts'
 import type { GroupView } from './placement/traffic-view.ts'
+import { VersionDrains } from './placement/version-drains.ts'
 import { Resources } from './resources/resources.ts'
 import { worldOf } from './resources/world.ts'
 import { Rollouts } from './rollouts/rollouts.ts'
@@ -57,6 +59,8 @@ export class Controller implements ControlPlane {
   readonly id: string
   readonly members: Members
   readonly drains: DrainRuns
+  readonly versionDrains = new VersionDrains()
+  unable: Unable = { stuck: new Set(), ejected: new Set(), unfit: new Map() }
   readonly faults: FaultBook
   readonly resources: Resources
   readonly placement: Placement
@@ -202,6 +206,12 @@ export class Controller implements ControlPlane {
     this.#hints.send({ type: 'drain', term: this.#leadership.term, worker })
   }
 
+  /** Lets the slots of all these workers of a version be taken over. */
+  drainVersion(version: string, workers: readonly string[]): void {
+    this.versionDrains.start(version, workers)
+    for (const worker of workers) this.drain(worker)
+  }
+
   /** Says goodbye, so that nobody waits for its heartbeats, and ends. */
   async stop(): Promise<void> {
     await this.#announcer.leave({ type: 'left', role: 'controller', id: this.id })
@@ -336,6 +346,7 @@ export class Controller implements ControlPlane {
     const [leases, serving] = await Promise.all([store.leases(), store.servingVersion()])
     this.leases = leases
     const seen = await this.placement.see({ leases, serving }, now)
+    this.unable = seen
     this.#tell(seen)
     await this.rollouts.look({
       ...seen,
@@ -354,6 +365,10 @@ export class Controller implements ControlPlane {
     const { logger, metrics } = this.#env
     for (const id of stuck) logger.error({ worker: id }, 'worker does not get on, its slots go to others')
     for (const slot of lost) logger.error({ slot }, 'the owner of the slot does not have it, it is given anew')
+    metrics.drainRemaining.reset()
+    const workers = this.members.workers().map(({ beat }) => beat)
+    for (const [version, remaining] of this.versionDrains.remaining(workers, this.leases))
+      for (const [kind, count] of Object.entries(remaining)) metrics.drainRemaining.set({ version, kind }, count)
     metrics.members.reset()
     for (const { beat } of [...this.members.workers(), ...this.members.proxies()])
       metrics.members.inc({ role: beat.role, version: beat.version })

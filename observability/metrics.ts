@@ -126,6 +126,7 @@ export function createMetrics(registry = new Registry()) {
     ),
     workersEjected: gauge('workers_ejected', 'Workers that are taken out for a while'),
     ejections: counter('worker_ejections_total', 'Workers that were taken out for a while', ['version']),
+    drainRemaining: gauge('drain_remaining', 'What versions that are drained still have', ['version', 'kind']),
     retired: counter('instances_retired_total', 'Proxy instances declared dead'),
     analysisMeasurements: counter('analysis_measurements_total', 'Measurements of analyses, by what came of them', [
       'phase',

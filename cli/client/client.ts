@@ -118,6 +118,31 @@ export interface AppliedView {
   findings: Finding[]
 }
 
+/** How far a drain of a version is. */
+export interface VersionDrainState extends DrainState {
+  /** Its workers that are not drained. */
+  workers: number
+}
+
+/** How a slot group is to be shared among versions, and is, in percent. */
+export interface GroupTrafficState {
+  group: string
+  weight_by: 'slots' | 'traffic'
+  slots: number
+  /** What one slot is. */
+  quantum: number
+  /** Slots on their way. */
+  moving: number
+  versions: {
+    version: string
+    desired: number
+    slots: number
+    slots_percent: number
+    /** Null where nothing was measured. */
+    traffic_percent: number | null
+  }[]
+}
+
 /** Time that one request to the controller may take. */
 const requestTimeoutMs = 5_000
 
@@ -152,6 +177,21 @@ export class ControllerClient {
   /** Throws `no_drain` when this controller was not asked. */
   async drainState(id: string): Promise<DrainState> {
     return (await this.#request('GET', `/api/v1/workers/${encodeURIComponent(id)}/drain`)) as DrainState
+  }
+
+  /** Asks for it and returns at once; versionDrainState tells how far it is. */
+  async drainVersion(version: string, force: boolean): Promise<void> {
+    await this.#request('POST', `/api/v1/versions/${encodeURIComponent(version)}/drain`, { force })
+  }
+
+  /** Throws `no_drain` when this controller was not asked. */
+  async versionDrainState(version: string): Promise<VersionDrainState> {
+    return (await this.#request('GET', `/api/v1/versions/${encodeURIComponent(version)}/drain`)) as VersionDrainState
+  }
+
+  /** How slots are to be shared among versions, and are. */
+  async traffic(): Promise<GroupTrafficState[]> {
+    return (await this.#request('GET', '/api/v1/traffic')) as GroupTrafficState[]
   }
 
   /** `to` is `oldest`, `end` or an offset. */

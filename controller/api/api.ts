@@ -21,6 +21,7 @@ import { slotRoutes } from './slots.ts'
 import { statusRoutes } from './status.ts'
 import { targetRoutes } from './targets.ts'
 import { trafficRoutes } from './traffic.ts'
+import { versionDrainRoutes } from './version-drains.ts'
 import { workerRoutes } from './workers.ts'
 
 /** Who is let in, and what counts as ready. */
@@ -89,6 +90,7 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     proxyRoutes(guarded, control)
     slotRoutes(guarded, env, changes)
     trafficRoutes(guarded, control)
+    versionDrainRoutes(guarded, control, changes)
     resourceRoutes(guarded, control.resources)
     eventRoutes(guarded, control.events, env)
     openapiRoute(guarded)

@@ -4,9 +4,11 @@ import type { Events } from '../events/events.ts'
 import type { FaultBook } from '../faults/fault-book.ts'
 import type { Holder } from '../leading/leadership.ts'
 import type { Member, Members } from '../members/members.ts'
+import type { Unable } from '../placement/able.ts'
 import type { DrainRuns } from '../placement/drain-runs.ts'
 import type { Placement } from '../placement/placement.ts'
 import type { GroupView } from '../placement/traffic-view.ts'
+import type { VersionDrains } from '../placement/version-drains.ts'
 import type { Resources } from '../resources/resources.ts'
 import type { Rollouts } from '../rollouts/rollouts.ts'
 
@@ -28,6 +30,9 @@ export interface ControlPlane {
   readonly faults: FaultBook
   readonly resources: Resources
   readonly placement: Pick<Placement, 'ejected'>
+  readonly versionDrains: Pick<VersionDrains, 'workersOf'>
+  /** Who cannot own slots, as last looked at. */
+  readonly unable: Unable
   readonly rollouts: Pick<Rollouts, 'rooms' | 'views' | 'view' | 'order' | 'reports' | 'versionsWanted'>
   readonly events: Events
   /** As they were last looked at. */
@@ -47,6 +52,8 @@ export interface ControlPlane {
   liveProxies(): Member<ProxyBeat>[]
   /** How slots are to be shared among versions, and are. */
   traffic(): GroupView[]
+  /** Lets the slots of all these workers of a version be taken over. */
+  drainVersion(version: string, workers: readonly string[]): void
   /** Lets a worker's slots be taken over. */
   drain(worker: string): void
 }

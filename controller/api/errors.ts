@@ -7,6 +7,7 @@ export const apiErrors = {
   read_only: 403, // the token only reads
   not_found: 404, // no such path
   unknown_worker: 404, // none that lives has the id
+  unknown_version: 404, // no worker that lives has the version
   unknown_slot: 404, // no group has the slot
   unknown_kind: 404, // no resources are of that kind
   unknown_resource: 404, // none of that kind has the name

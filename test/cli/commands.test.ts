@@ -93,6 +93,49 @@ void t.test('drain shows progress, then the pauses', async (t) => {
   t.same(requests.findLast(({ url }) => url.startsWith('POST'))?.body, { force: true })
 })
 
+void t.test('drain of a version shows all that is left of it', async (t) => {
+  const states = [
+    { state: 'draining', workers: 2, slots: 4, in_flight: 3, outbox: 1, pauses_ms: [] },
+    { state: 'drained', workers: 0, slots: 0, in_flight: 0, outbox: 0, pauses_ms: [2, 2, 2, 2] },
+  ]
+  const { cwd, env } = await fakeController(t, (app) => {
+    let looks = 0
+    app.post('/api/v1/versions/v1/drain', (_request, reply) => reply.code(202).send({}))
+    app.get('/api/v1/versions/v1/drain', () => states[Math.min(looks++, 1)])
+  })
+  const { stdout, code } = await holdfast(['drain', 'version', 'v1'], cwd, env)
+  t.same(stdout.trim().split('\n'), [
+    'draining v1',
+    'v1: 4 slots of 2 workers left, 3 records in flight, 1 rows in the outbox',
+    'v1 is drained; pauses of 4 slots: p50 2 ms, p99 2 ms, max 2 ms',
+  ])
+  t.equal(code, exitCodes.ok)
+})
+
+void t.test('traffic shows weights wanted and had', async (t) => {
+  const versions = [
+    { version: 'v1', desired: 90, slots: 14, slots_percent: 87.5, traffic_percent: null },
+    { version: 'v2', desired: 10, slots: 2, slots_percent: 12.5, traffic_percent: 11.2 },
+  ]
+  const groups = [{ group: 'default', weight_by: 'slots', slots: 16, quantum: 6.25, moving: 0, versions }]
+  const { cwd, env } = await fakeController(t, (app) => {
+    app.get('/api/v1/traffic', () => groups)
+  })
+  const { stdout } = await holdfast(['traffic'], cwd, env)
+  t.same(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/)),
+    [
+      ['group', 'version', 'by', 'desired', 'by slots', 'by traffic', 'slots', 'moving', 'one slot'],
+      ['default', 'v1', 'slots', '90 %', '87.5 %', '-', '14', '0', '6.25 %'],
+      ['default', 'v2', 'slots', '10 %', '12.5 %', '11.2 %', '2', '0', '6.25 %'],
+    ],
+  )
+  t.same(JSON.parse((await holdfast(['traffic', '--json'], cwd, env)).stdout), groups)
+})
+
 void t.test('what the controller refuses is said, and the command fails', async (t) => {
   const { cwd, env } = await fakeController(t, (app) => {
     app.post('/api/v1/workers/:id/drain', (_request, reply) =>

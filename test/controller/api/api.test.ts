@@ -99,6 +99,18 @@ void t.test('the API', async (t) => {
     })
   })
 
+  await t.test('shows how slots are shared among versions', async (t) => {
+    const versions = [{ version: 'v1', desired: 100, slots: 4, slots_percent: 100 }]
+    const body = [{ group: 'default', weight_by: 'slots', slots: 4, quantum: 25, moving: 0, versions }]
+    t.match(await ask('GET', '/api/v1/traffic'), { status: 200, body })
+  })
+
+  await t.test('drains no version that nobody would follow', async (t) => {
+    t.match(await ask('POST', '/api/v1/versions/v9/drain', {}), { status: 404, body: { code: 'unknown_version' } })
+    t.match(await ask('GET', '/api/v1/versions/v1/drain'), { status: 404, body: { code: 'no_drain' } })
+    t.match(await ask('POST', '/api/v1/versions/v1/drain', {}), { status: 409, body: { code: 'last_worker' } })
+  })
+
   await t.test('the last worker is drained only by force', async (t) => {
     t.match(await ask('POST', `/api/v1/workers/${a.id}/drain`, {}), { status: 202 })
     await until('A is drained', async () => {
@@ -127,4 +139,26 @@ void t.test('the API', async (t) => {
     for (const query of ['limit=x', 'limit=-1', 'before=1e3', 'other=1'])
       t.equal((await ask('GET', `/api/v1/audit?${query}`)).status, 400, query)
   })
+})
+
+void t.test('a version is drained to its end: another one has its slots by then', async (t) => {
+  await using cluster = new InProcessCluster()
+  const handles = cluster.handles()
+  const controller = await cluster.controller(handles)
+  const old = [await cluster.worker(), await cluster.worker()]
+  await cluster.owned(old)
+  const next = await cluster.worker({ version: 'v2' })
+  await until('the other version is known', () => controller.members.workers().length === 3)
+  const api = buildApi(controller, handles.env, options)
+  const url = '/api/v1/versions/v1/drain'
+  const headers = { authorization: 'Bearer a token' }
+  t.equal((await api.inject({ method: 'POST', url, headers, payload: {} })).statusCode, 202)
+  await until('it is drained', async () => {
+    const state = (await api.inject({ url, headers })).json<Record<string, unknown>>()
+    if (state['state'] !== 'drained') return false
+    t.match(state, { workers: 0, slots: 0, in_flight: 0, outbox: 0 })
+    return true
+  })
+  const leases = await cluster.store.leases()
+  t.ok(leases.every(({ owner }) => owner === next.id))
 })
