@@ -328,7 +328,8 @@ export class Rollouts {
     kept.state = state
     kept.revision++
     if (hasEnded) this.#observeEnd(state)
-    if (before.startedAt !== state.startedAt) Object.assign(kept, this.#counted(state))
+    const isSame = before.revision === state.revision && before.attempt === state.attempt
+    if (!isSame) Object.assign(kept, this.#counted(state))
   }
 
   /** What nobody asked for. */

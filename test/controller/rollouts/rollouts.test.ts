@@ -147,6 +147,7 @@ test('a rollout goes from the first command to its report', async (t) => {
   t.equal(await world.store.servingVersion(), 'v2')
   const [report] = await world.rollouts.reports('chat', 5)
   t.match(report, { outcome: 'promoted', from: 'v1', to: 'v2', slotsMoved: 1, pausesMs: { p50: 12, max: 12 } })
+  t.same(Object.keys(report!.versions), ['v1', 'v2'])
   t.match(
     report!.entries.filter(({ who }) => who === 'ada'),
     [{ type: 'RolloutStepCompleted' }],
