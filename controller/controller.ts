@@ -269,15 +269,9 @@ export class Controller implements ControlPlane {
 
   /** A worker's process has ended: nobody waits for its silence. */
   #gone(worker: string): void {
-    const { logger, metrics } = this.#env
-    const known = this.members.workers().find(({ beat }) => beat.id === worker)
-    if (!known || !this.members.leave(worker)) return
-    const { version, slots } = known.beat
-    logger.warn({ worker, version, slots: slots.length }, 'the process of a worker has ended, its slots go to others')
-    metrics.workersEnded.inc({ version })
+    if (!this.#burials.bury(worker, this.#env.clock.monotonic())) return
     this.#wires.look(this.members.workers())
-    this.#hasNews = true
-    this.#look()
+    this.#news()
   }
 
   /** One look at a time; what happens meanwhile is looked at right after. */

@@ -46,6 +46,22 @@ export class Burials {
     return dead.length > 0
   }
 
+  /** The process of a worker has ended. True when it was known: what it had goes to others. */
+  bury(id: string, now: number): boolean {
+    const beat = this.#members.beatOf(id)
+    if (beat?.role !== 'worker') return false
+    const { version, slots, state } = beat
+    this.#members.ended(id, now)
+    // One that was asked to go says goodbye at about the same time.
+    const isExpected = state !== 'live' && slots.length === 0
+    this.#events.publish(isExpected ? 'left' : 'died', { role: 'worker', id, version })
+    if (isExpected) return true
+    const { logger, metrics } = this.#env
+    logger.warn({ worker: id, version, slots: slots.length }, 'the process of a worker has ended')
+    metrics.workersEnded.inc({ version })
+    return true
+  }
+
   #forget({ role, id, version }: Heartbeat): void {
     this.#members.forget(id)
     this.#events.publish('died', { role, id, version })

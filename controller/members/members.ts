@@ -12,8 +12,11 @@ export interface Member<B extends Heartbeat = Heartbeat> {
 /** A gap between echoes of its own heartbeats longer than this many intervals makes a controller distrust silence. */
 export const echoGapBeats = 3
 
-/** Processes that said goodbye, or whose end was seen, and are remembered at most; their last heartbeats come no later than that. */
+/** Processes that said goodbye, or whose end was seen, and are remembered at most. */
 export const leftKept = 1_000
+
+/** Heartbeat intervals for which nothing is believed of a process whose end was seen: it was sent before. */
+export const endedDeafBeats = 5
 
 /** Commits that do not come while records wait, for so many death times, are a sign that the app hangs. */
 export const stuckDeathTimes = 4
@@ -27,6 +30,8 @@ export class Members {
   readonly #intervalMs: number
   readonly #all = new Map<string, Member>()
   readonly #left = new Set<string>()
+  /** Monotonic ms at which the end of a process was seen. */
+  readonly #ended = new Map<string, number>()
   /** Since when, without a gap, our own heartbeats have come back; null before the first. */
   #echoSince: number | null = null
   #echoAt = 0
@@ -41,9 +46,13 @@ export class Members {
    * fewer slots than before: one that lost a slot to nobody says so in no other way.
    */
   note(record: StatusRecord, now: number): boolean {
-    if (record.type === 'left') return this.leave(record.id)
+    if (record.type === 'left') {
+      this.#left.add(record.id)
+      if (this.#left.size > leftKept) this.#left.delete(this.#left.values().next().value!)
+      return this.#all.delete(record.id)
+    }
     // Heartbeats and farewells come on two topics: one may overtake the other.
-    if (record.type !== 'heartbeat' || this.#left.has(record.id)) return false
+    if (record.type !== 'heartbeat' || this.#left.has(record.id) || this.#isLate(record.id, now)) return false
     if (record.id === this.#id) this.#echo(now)
     const known = this.#all.get(record.id)
     this.#all.set(record.id, { beat: record, firstSeenAt: known?.firstSeenAt ?? now, lastSeenAt: now })
@@ -58,9 +67,9 @@ export class Members {
     return this.#all.get(id)?.beat ?? null
   }
 
-  /** True for one that said goodbye. */
+  /** True for one that said goodbye, or whose end was seen. */
   hasLeft(id: string): boolean {
-    return this.#left.has(id)
+    return this.#left.has(id) || this.#ended.has(id)
   }
 
   #echo(now: number): void {
@@ -75,6 +84,7 @@ export class Members {
 
   /** Whether nothing was heard of `id` for `deathMs` in which it should have been heard. */
   isDead(id: string, deathMs: number, now: number): boolean {
+    if (this.#ended.has(id)) return true
     if (!this.trustsSilence(now)) return false
     const heardAt = Math.max(this.#all.get(id)?.lastSeenAt ?? 0, this.#echoSince!)
     return now - heardAt > deathMs
@@ -97,11 +107,19 @@ export class Members {
     return this.#ofRole('engine') as Member<EngineBeat>[]
   }
 
-  /** It has ended for certain: what still comes from it is old. Returns true when it was known. */
-  leave(id: string): boolean {
-    this.#left.add(id)
-    if (this.#left.size > leftKept) this.#left.delete(this.#left.values().next().value!)
-    return this.#all.delete(id)
+  /** Its process has ended: what comes within a few intervals was sent before. One that goes on lives all the same. */
+  ended(id: string, now: number): void {
+    this.#all.delete(id)
+    this.#ended.set(id, now)
+    if (this.#ended.size > leftKept) this.#ended.delete(this.#ended.keys().next().value!)
+  }
+
+  #isLate(id: string, now: number): boolean {
+    const endedAt = this.#ended.get(id)
+    if (endedAt === undefined) return false
+    if (now - endedAt < this.#intervalMs * endedDeafBeats) return true
+    this.#ended.delete(id)
+    return false
   }
 
   /** It is dead: whatever still comes from it counts as somebody new. */

@@ -3,6 +3,7 @@
 // no worker of the serving one lives. Workers that follow a higher term than store and log know are heard.
 import t from 'tap'
 import { leaderMs } from '../../controller/leading/leadership.ts'
+import type { OpenWire } from '../../platform/alive.ts'
 import { encodeControl } from '../../protocol/records/control.ts'
 import { controlTopic } from '../../protocol/records/topics.ts'
 import { newestBeat } from '../harness/by-hand.ts'
@@ -94,4 +95,34 @@ t.test('workers follow a term that neither store nor log know any more', async (
   await cluster.controller()
   await cluster.owned([worker])
   t.ok((await cluster.store.lead('somebody else', leaderMs.ttl)).term > term)
+})
+
+t.test('a worker whose process has ended is not waited for', async (t) => {
+  await using cluster = new InProcessCluster({ 'controller.death_time': '10m' })
+  const ends = new Map<string, () => void>()
+  const openWire: OpenWire = ({ host }, gone) => {
+    ends.set(host, gone)
+    return { close: () => ends.delete(host) }
+  }
+  const controller = await cluster.controller(cluster.handles(), openWire)
+  const at = (host: string) => cluster.worker({ internal: { host, port: 1 } })
+  const [a, b] = [await at('a'), await at('b')]
+  await cluster.owned([a, b])
+  await until('both have slots', async () => new Set((await owners(cluster)).map(({ owner }) => owner)).size === 2)
+  a.kill()
+  ends.get('a')!()
+  await cluster.owned([b])
+  t.same(
+    controller.members.workers().map(({ beat }) => beat.id),
+    [b.id],
+  )
+  t.ok(controller.events.kept.some(({ type, data }) => type === 'died' && data['id'] === a.id))
+
+  // It lives all the same: it loses its slots, and is known again by its heartbeats.
+  const c = await at('c')
+  await until('the third has slots', async () => (await owners(cluster)).some(({ owner }) => owner === c.id))
+  ends.get('c')!()
+  await cluster.owned([b])
+  await until('the third is heard of again', () => controller.members.workers().length === 2)
+  await until('and has slots again', async () => (await owners(cluster)).some(({ owner }) => owner === c.id))
 })

@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts'
 import type { Controller } from '../../controller/controller.ts'
 import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import type { MemoryLogHooks } from '../../log/memory/memory-log.ts'
+import type { OpenWire } from '../../platform/alive.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { MemoryStoreData, memoryStore } from '../../store/memory/memory-store.ts'
 import type { MemoryStore, MemoryStoreHooks } from '../../store/memory/memory-store.ts'
@@ -46,9 +47,11 @@ export class InProcessCluster implements AsyncDisposable {
     return { env: testEnv({ log, store: memoryStore(this.storeData, storeHooks) }) }
   }
 
-  async controller(handles: Handles<StoreEnv> = this.handles()): Promise<Controller> {
+  /** Without `openWire` silence alone tells who is dead. */
+  async controller(handles: Handles<StoreEnv> = this.handles(), openWire?: OpenWire): Promise<Controller> {
     await handles.env.store.migrate()
     const controller = buildController(handles.env, this.config, {
+      ...(openWire && { openWire }),
       ended: (error) => {
         throw error
       },

@@ -20,7 +20,10 @@ const bounded = [
   'fault',
   'kind',
   'method',
+  // Of rollouts, and of what they are at: few at a time.
+  'name',
   'outcome',
+  'phase',
   'protocol',
   'reason',
   'result',
@@ -28,7 +31,10 @@ const bounded = [
   'route',
   'stage',
   'status',
+  'step',
+  'strategy',
   'topic',
+  'type',
   'version',
 ]
 

@@ -1,7 +1,7 @@
 // Proves who counts as dead: silence counts only over a time in which the controller's own heartbeats came back, so a
 // log that stands still, or a controller that slept, makes nobody dead.
 import t from 'tap'
-import { Members, echoGapBeats, isStuck, stuckDeathTimes } from '../../../controller/members/members.ts'
+import { Members, echoGapBeats, endedDeafBeats, isStuck, stuckDeathTimes } from '../../../controller/members/members.ts'
 import type { Heartbeat, WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 
 const intervalMs = 100
@@ -92,4 +92,17 @@ t.test('stuck is who lags while somebody does not', async (t) => {
   t.ok(isStuck(hung, [hung, fine], deathMs))
   t.notOk(isStuck(hung, [hung], deathMs), 'alone it may be the store')
   t.notOk(isStuck(hung, [hung, { ...hung, id: 'also hung' }], deathMs), 'where nobody gets on, too')
+})
+
+t.test('one whose process has ended', async (t) => {
+  const members = new Members('c', intervalMs)
+  members.note(workerBeat('w'), 0)
+  members.ended('w', 100)
+  t.ok(members.isDead('w', deathMs, 100), 'is dead, whatever silence means')
+  t.same(members.workers(), [])
+  t.equal(members.note(workerBeat('w'), 101), false, 'what it sent before changes nothing')
+  t.same(members.workers(), [])
+  t.ok(members.note(workerBeat('w'), 100 + intervalMs * endedDeafBeats), 'one that goes on lives all the same')
+  t.notOk(members.isDead('w', deathMs, 100 + intervalMs * endedDeafBeats))
+  t.equal(members.workers().length, 1)
 })
