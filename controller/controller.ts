@@ -225,6 +225,7 @@ export class Controller implements ControlPlane {
     this.#housekeeping.stop()
     this.#hints.stop()
     this.rollouts.stop()
+    this.#env.faults.stop()
     this.#hearing.stop()
     this.#wires.stop()
     for (const timer of this.#timers) timer.cancel()
