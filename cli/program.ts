@@ -4,6 +4,7 @@ import { parseDuration } from '../config/duration.ts'
 import { packageVersion } from '../platform/package-version.ts'
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts'
 import { addFaultCommands } from './fault-commands.ts'
+import { addReleaseCommands } from './release-commands.ts'
 import { addResourceCommands } from './resource-commands.ts'
 import type { Role } from './roles/roles.ts'
 
@@ -61,6 +62,7 @@ export function createProgram(): Command {
   addTraffic(program)
   addResourceCommands(program, { clusterKeys, examples })
   addFaultCommands(program, { clusterKeys, examples })
+  addReleaseCommands(program, { clusterKeys, examples })
   addAudit(program)
   addRollout(program)
   addToken(program)

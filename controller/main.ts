@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { openStoreGround } from '../cluster/ground.ts'
 import { runProcess } from '../cluster/process.ts'
 import type { Config } from '../config/config.ts'
@@ -26,6 +27,7 @@ export async function runController(config: Config): Promise<void> {
       tokens: { write: config.controller.token, read: config.controller.read_token },
       hosts: namesOf(config),
       workersWanted: config.dev.active ? config.dev.workers : 1,
+      supervisor: config.dev.active ? resolve(config.data_dir) : null,
     })
     await shell.services.needed(['log', 'store'], () => controller.start())
     await api.listen({ host: config.controller.address, port: config.controller.port })

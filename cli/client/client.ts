@@ -38,6 +38,8 @@ export interface ClusterStatus {
   serving: string | null
   /** The controller that answers leads. */
   leader: boolean
+  /** Data directory of the `holdfast dev` that runs it; null where something else does. */
+  supervisor: string | null
 }
 
 /** A version that is wanted or has workers. */

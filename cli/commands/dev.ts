@@ -45,7 +45,10 @@ export async function dev({ config: given, warnings }: LoadedConfig): Promise<vo
     releases,
     first,
     crew: supervisor,
-    groupOf: (release) => workerGroup(release, releases.contentOf(release), config, process.env),
+    groupOf: (release) => {
+      const serves = () => releases.current?.version === release.version
+      return workerGroup(release, { content: releases.contentOf(release), serves }, config, process.env)
+    },
     look: () => lookAt(client),
     logger,
   }).start()

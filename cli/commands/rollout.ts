@@ -27,7 +27,7 @@ export async function getRollout(config: Config, { name, json, watch }: GetOptio
   await withClient(config, async (client) => {
     if (name === undefined) return printAll(await client.rollouts(), json)
     if (!watch) return print(await client.rollout(name), json)
-    await watched(client, name, screen(json))
+    await watched(client, name, screen(json), endsFromNow())
   })
 }
 
@@ -38,10 +38,9 @@ export async function rolloutStatus(
 ): Promise<void> {
   await withClient(config, async (client) => {
     const until = performance.now() + (timeoutMs ?? 0)
+    const isOver = ({ endedAt }: RolloutView) => endedAt !== null || performance.now() >= until
     const view =
-      timeoutMs === null
-        ? await client.rollout(name)
-        : await watched(client, name, json ? () => {} : lines(), () => performance.now() >= until)
+      timeoutMs === null ? await client.rollout(name) : await watched(client, name, json ? () => {} : lines(), isOver)
     if (json) print(view, true)
     else if (timeoutMs === null) process.stdout.write(`${rolloutLine(view)}\n`)
     if (view.phase !== 'Healthy') process.exitCode = exitCodes.failure
@@ -101,19 +100,30 @@ function printAll(views: RolloutView[], json: boolean): void {
   process.stdout.write(rows.length === 0 ? 'no rollouts\n' : table(rows))
 }
 
-/** Shows a rollout whenever it changes, until it has ended or `isOver`; one that had ended before is waited for. */
+/** Draws the rollout of a version until it has ended, or prints lines; one that is not known yet is waited for. */
+export function watchVersion(
+  client: ControllerClient,
+  name: string,
+  version: string,
+  json: boolean,
+): Promise<RolloutView> {
+  const isOver = ({ endedAt, canary }: RolloutView) => endedAt !== null && canary === version
+  return watched(client, name, screen(json), isOver, [...passing, 'unknown_rollout'])
+}
+
+/** Shows a rollout whenever it changes, until it is over. `waitsOut` are the errors that another controller ends. */
 async function watched(
   client: ControllerClient,
   name: string,
   show: (view: RolloutView) => void,
-  isOver: (() => boolean) | null = null,
+  isOver: (view: RolloutView) => boolean,
+  waitsOut = passing,
 ): Promise<RolloutView> {
   let seen = ''
-  let wasUnderWay = isOver !== null
   let heardAt = performance.now()
   for (;;) {
     const view = await client.rollout(name).catch((error: unknown) => {
-      const isPassing = error instanceof ControllerError && passing.includes(error.code)
+      const isPassing = error instanceof ControllerError && waitsOut.includes(error.code)
       if (!isPassing || performance.now() - heardAt > watchAbsenceMaxMs) throw error
     })
     if (view) {
@@ -121,15 +131,22 @@ async function watched(
       const text = JSON.stringify(view)
       if (text !== seen) show(view)
       seen = text
-      if (view.endedAt === null) wasUnderWay = true
-      else if (wasUnderWay) return view
-      if (isOver?.()) return view
+      if (isOver(view)) return view
     }
     await sleep(watchPollMs)
   }
 }
 
 const passing: string[] = ['unreachable', 'not_leading', 'not_begun']
+
+/** One that had ended before is waited for. */
+function endsFromNow(): (view: RolloutView) => boolean {
+  let wasUnderWay = false
+  return ({ endedAt }) => {
+    wasUnderWay ||= endedAt === null
+    return wasUnderWay && endedAt !== null
+  }
+}
 
 /** Draws over what it drew before where there is a terminal; prints lines otherwise. */
 function screen(json: boolean): (view: RolloutView) => void {

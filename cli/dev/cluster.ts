@@ -19,8 +19,11 @@ const nodeOptions: Partial<Record<Role, string[]>> = { proxy: ['--max-semi-space
 
 type Environment = Record<string, string | undefined>
 
-/** When workers start, and when they stop: after the proxies have let their clients go, before the controller. */
-const workerStages = { startStage: 1, stopStage: 1 }
+/**
+ * Workers stop after the proxies have let their clients go, and before the controller. Those that serve are the last, or
+ * another version would take over for the moment that is left.
+ */
+const workerStopStage = { others: 1, serving: 2 }
 
 /**
  * The processes of `holdfast dev` beside its workers: the engine first, where one is needed; clients are let go before
@@ -33,14 +36,19 @@ export function clusterGroups(config: Config, env: Environment): ChildGroup[] {
     stopStage,
   })
   return [
-    ...(engineDirectory(config) === undefined ? [] : [group('engine', 1, 0, 3)]),
+    ...(engineDirectory(config) === undefined ? [] : [group('engine', 1, 0, 4)]),
     group('proxy', config.dev.proxies, 1, 0),
-    group('controller', 1, 1, 2),
+    group('controller', 1, 1, 3),
   ]
 }
 
 /** The workers of a release. `content` is where its files are. */
-export function workerGroup(release: Release, content: string, config: Config, env: Environment): ChildGroup {
+export function workerGroup(
+  release: Release,
+  { content, serves }: { content: string; serves: () => boolean },
+  config: Config,
+  env: Environment,
+): ChildGroup {
   const { version, kind, entry, workers } = release
   const app = kind === 'module' ? join(content, entry) : config.worker.app
   const own: Config = { ...config, worker: { ...config.worker, version, app } }
@@ -50,7 +58,7 @@ export function workerGroup(release: Release, content: string, config: Config, e
     const name = kind === 'configured' ? spec.name : `${version}/${spec.name}`
     return kind === 'checkout' ? ofCheckout({ ...spec, name }, content, entry) : { ...spec, name }
   })
-  return { children, ...workerStages }
+  return { children, startStage: 1, stopStage: () => (serves() ? workerStopStage.serving : workerStopStage.others) }
 }
 
 /** A whole Holdfast runs under its own Node where it has one, and may have a schema with keys that ours lacks. */

@@ -10,8 +10,8 @@ export interface ChildGroup {
   children: readonly ChildSpec[]
   /** Groups with a lower number start first and are ready before the next begin. */
   startStage: number
-  /** Groups with a lower number have stopped before the next begin to. */
-  stopStage: number
+  /** Groups with a lower number have stopped before the next begin to. Asked when the stop begins, where it is a function. */
+  stopStage: number | (() => number)
   /** One that cannot start is tried again, where it would end the cluster otherwise. */
   mayFail?: boolean
   /** Asked for one that ended in order; without it, it is started anew. */
@@ -31,7 +31,7 @@ export interface SupervisorOptions {
 interface Staged {
   child: SupervisedChild
   startStage: number
-  stopStage: number
+  stopStage: number | (() => number)
 }
 
 /** Starts a cluster's processes, restarts what dies, and stops all of it in order. */
@@ -118,7 +118,7 @@ export class Supervisor {
 }
 
 function stagesOf(staged: readonly Staged[], by: 'startStage' | 'stopStage'): Staged[][] {
-  const stages = Object.groupBy(staged, (one) => one[by])
+  const stages = Object.groupBy(staged, ({ [by]: stage }) => (typeof stage === 'number' ? stage : stage()))
   return Object.keys(stages)
     .map(Number)
     .sort((a, b) => a - b)

@@ -4,6 +4,7 @@ import { CodedError } from '../../platform/errors.ts'
 export const releaseErrorCodes = [
   'unfit', // what the path names cannot be a release
   'other_content', // there is a release of that version, with other content
+  'elsewhere', // the supervisor keeps its releases in another directory
   'unknown_release', // no release of that version is kept
 ] as const
 

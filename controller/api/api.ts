@@ -19,23 +19,22 @@ import { resourceRoutes } from './resources.ts'
 import { rolloutRoutes } from './rollouts.ts'
 import { slotRoutes } from './slots.ts'
 import { statusRoutes } from './status.ts'
+import type { StatusOptions } from './status.ts'
 import { targetRoutes } from './targets.ts'
 import { trafficRoutes } from './traffic.ts'
 import { versionDrainRoutes } from './version-drains.ts'
 import { workerRoutes } from './workers.ts'
 
 /** Who is let in, and what counts as ready. */
-export interface ApiOptions {
+export interface ApiOptions extends StatusOptions {
   tokens: Tokens
   /** Names by which it may be called, beside addresses and localhost. */
   hosts: readonly string[]
-  /** Workers that must be there before the cluster counts as ready. */
-  workersWanted: number
 }
 
 /** The controller's HTTP interface. Everything but service discovery needs a bearer token. Does not listen yet. */
 export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptions): FastifyInstance {
-  const { tokens, workersWanted } = options
+  const { tokens } = options
   const hosts = new AllowedHosts(options.hosts)
   const changes = new Changes(control, env.store)
   const app = fastify({
@@ -98,7 +97,7 @@ export function buildApi(control: ControlPlane, env: StoreEnv, options: ApiOptio
     auditRoutes(guarded, env.store)
     faultRoutes(guarded, control)
     rolloutRoutes(guarded, control, changes)
-    statusRoutes(guarded, control, workersWanted)
+    statusRoutes(guarded, control, options)
     done()
   })
   return app

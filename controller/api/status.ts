@@ -11,20 +11,34 @@ const statusView = exactly({
   workers: Type.Integer({ description: 'Live ones, of whatever version.' }),
   serving: orNull(Type.String({ description: 'Version that owns slots; null before the first.' })),
   leader: Type.Boolean({ description: 'Whether this controller leads.' }),
+  supervisor: orNull(Type.String({ description: 'Data directory of the `holdfast dev` that runs it.' })),
 })
 const schema = {
   summary: 'Whether the cluster serves, and what it waits for.',
   response: { 200: statusView },
 }
 
-/** Whether the cluster serves, and what it waits for. `workersWanted` must be there before it does. */
-export function statusRoutes(app: FastifyInstance, control: ControlPlane, workersWanted: number): void {
+/** What a controller cannot see, and is told. */
+export interface StatusOptions {
+  /** Workers that must be there before the cluster counts as ready. */
+  workersWanted: number
+  /** Data directory of the supervisor whose process this is; null, or left out, without one. */
+  supervisor?: string | null
+}
+
+/** Whether the cluster serves, what it waits for, and who starts its processes. */
+export function statusRoutes(
+  app: FastifyInstance,
+  control: ControlPlane,
+  { workersWanted, supervisor = null }: StatusOptions,
+): void {
   app.get('/api/v1/status', { schema }, () => {
     const { isLeader, holder, serving } = control
     const slots = { total: control.leases.length, owned: control.ownedSlots }
     const workers = { live: control.members.workers().length, wanted: workersWanted }
     const hasProxies = control.liveProxies().some(({ beat }) => beat.state === 'live')
     const reason = waitsFor({ isLeader, holder, slots, workers, hasProxies })
-    return { ready: reason === null, waits_for: reason, slots, workers: workers.live, serving, leader: isLeader }
+    const ready = reason === null
+    return { ready, waits_for: reason, slots, workers: workers.live, serving, leader: isLeader, supervisor }
   })
 }
