@@ -22,6 +22,7 @@ import { Processes } from './processes.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'
 import { StoreData } from './store.ts'
+import { Weights } from './weights.ts'
 
 /** An outbox row is delivered and deleted within this time where nothing is wrong, ms. */
 const outboxAgeMs = 500
@@ -39,6 +40,7 @@ export class Cluster {
   readonly operations: Operation[] = []
   readonly faults: Faults
   readonly processes: Processes
+  readonly weights: Weights
   /** What is wrong; the run ends with the first. */
   readonly problems: string[] = []
   /** Inboxes were told that they missed something, so clients may be too. */
@@ -64,6 +66,7 @@ export class Cluster {
     this.storeData = new StoreData(storeNow, this.#invariants)
     this.logData.createTopics(clusterTopics(this.config))
     this.faults = new Faults(this)
+    this.weights = new Weights(this)
     this.processes = new Processes({
       scheduler: this.scheduler,
       random,
@@ -73,6 +76,7 @@ export class Cluster {
       config: this.config,
       loss: parameters.loss,
       hasWires: parameters.hasWires,
+      hasWeights: parameters.hasWeights,
       logger: trace === null ? quietLogger : tracingLogger(trace),
       broken: (problem) => this.broken(problem),
       failed: (error) => this.failed(error),
@@ -201,6 +205,7 @@ export class Cluster {
     const { unowned } = this
     if (unowned !== null) return unowned
     if (this.faults.unrest !== null) return this.faults.unrest
+    if (this.weights.unrest !== null) return this.weights.unrest
     const old = this.#oldOutboxRow()
     // Rows that come back with an older store stay until the next owner: they were delivered, nobody waits for them.
     if (old !== null && parameters.loss !== 'store') return `the outbox keeps ${old}`

@@ -68,6 +68,7 @@ export class Faults {
       })
     }
     next()
+    this.#cluster.weights.start(() => this.#isOver)
     if (clockEveryMs !== null) this.#setClocks(clockEveryMs)
     if (loss === 'none') return
     for (let left = this.#random.integer(1, 2); left > 0; left--) {

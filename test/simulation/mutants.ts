@@ -61,6 +61,13 @@ export const mutants: Record<string, Edit[]> = {
       to: 'else channelsOf(touched)',
     },
   ],
+  'weights ignored': [
+    {
+      file: 'controller/placement/place-traffic.ts',
+      from: 'traffic.filter((each) => each.group === group)',
+      to: 'traffic.filter((each) => each.group === `not ${group}`)',
+    },
+  ],
   'two appends outstanding': [
     {
       file: 'log/append-lane.ts',

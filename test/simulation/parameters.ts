@@ -33,6 +33,8 @@ export interface Parameters {
   clockEveryMs: number | null
   /** Controllers hold connections to workers, and see them end. */
   hasWires: boolean
+  /** Two versions share the slots, by weights that change. */
+  hasWeights: boolean
   /** It is waited until nothing is left of dead proxies. */
   checksRemains: boolean
 }
@@ -69,6 +71,7 @@ export function drawParameters(random: Seeded): Parameters {
     loss: random.chance(0.75) ? 'none' : random.pick<Loss>(['commands', 'inbox', 'topics', 'store', 'store']),
     clockEveryMs: isCalm ? null : random.fork('clocks').pick([null, 300, 1_000]),
     hasWires: random.fork('deaths of workers').chance(0.5),
+    hasWeights: random.fork('weights').chance(0.25),
     checksRemains: random.fork('remains').chance(0.25),
   }
 }

@@ -3,12 +3,14 @@ import type { StoreEnv } from '../../cluster/env.ts'
 import type { Config } from '../../config/config.ts'
 import type { Controller } from '../../controller/controller.ts'
 /** The life of simulated processes: production modules on a simulated clock, log and store. */
+import { ResourceError } from '../../controller/resources/errors.ts'
 import { keptMs } from '../../controller/upkeep/retention.ts'
 import type { LogEntry, LogRecord } from '../../log/log.ts'
 import { createMetrics } from '../../observability/metrics.ts'
 import type { OpenWire } from '../../platform/alive.ts'
 import { inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
+import { StoreError } from '../../store/errors.ts'
 import type { Worker } from '../../worker/worker.ts'
 import { testFaults } from '../harness/env.ts'
 import { buildController, buildProxy, buildWorker } from '../harness/roles.ts'
@@ -26,6 +28,7 @@ import type { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'
 import { simulatedStore } from './store.ts'
 import type { StoreData } from './store.ts'
+import { sharedVersions } from './weights.ts'
 
 /** A process that ended is started again after this time, at most, ms. */
 const restartMs = 600
@@ -60,6 +63,7 @@ export interface ProcessesWorld {
   config: Config
   loss: Loss
   hasWires: boolean
+  hasWeights: boolean
   logger: Logger
   broken(problem: string): void
   /** An error that nobody caught. */
@@ -126,6 +130,37 @@ export class Processes {
     if (!leader || workers.length === 0) return
     const { id } = random.pick(workers)
     this.#world.scheduler.after(0, leader.host, `drain ${id}`, () => leader.controller!.drain(id))
+  }
+
+  /** Controllers that lead, as far as they know. */
+  get leaders(): Controller[] {
+    return [...this.#running.values()].flatMap(({ controller }) => (controller?.isLeader ? controller : []))
+  }
+
+  /** Versions of live workers, by id. */
+  get versions(): Map<string, string> {
+    return new Map(
+      [...this.#running.values()].flatMap(({ worker, version }) => (worker ? [[worker.id, version] as const] : [])),
+    )
+  }
+
+  /** As `holdfast apply`; whether it comes about shows in the store. */
+  apply(resources: readonly unknown[]): void {
+    const leader = [...this.#running.values()].find(({ controller }) => controller?.isLeader)
+    if (!leader) return
+    this.#world.scheduler.after(0, leader.host, 'applies resources', () => {
+      leader.controller!.resources.apply(resources, 'ada').catch((error: unknown) => {
+        if (!(error instanceof StoreError || error instanceof ResourceError)) this.#world.failed(error)
+      })
+    })
+  }
+
+  /** Where versions share the slots, the one that has fewer workers. */
+  get #workerVersion(): string {
+    if (!this.#world.hasWeights) return this.#version
+    const versions = [...this.versions.values()]
+    const countOf = (version: string) => versions.filter((each) => each === version).length
+    return sharedVersions.reduce((a, b) => (countOf(b) < countOf(a) ? b : a))
   }
 
   /** Another version from now on: each worker is stopped in its turn, unless `isOver` by then. */
@@ -196,7 +231,7 @@ export class Processes {
       metrics,
       faults: testFaults({ clock: host.clock, names: config.channel, kill: () => host.kill() }),
     }
-    const version = this.#version
+    const version = host.role === 'worker' ? this.#workerVersion : this.#version
     switch (host.role) {
       case 'controller': {
         const controller = buildController(env, config, {
