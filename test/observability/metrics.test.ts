@@ -23,6 +23,7 @@ const bounded = [
   // Of rollouts, and of what they are at: few at a time.
   'name',
   'outcome',
+  'group',
   'phase',
   'protocol',
   'reason',
