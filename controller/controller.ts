@@ -102,7 +102,11 @@ export class Controller implements ControlPlane {
     this.events = new Events(this.id, env.clock)
     this.#hints = new Hints(env)
     this.#wires = new Wires(options.openWire, (worker) => this.#gone(worker))
-    this.faults = new FaultBook(env, this.#hints, { areOn: areFaultsOn(config), mustExpire: !config.dev.active })
+    this.faults = new FaultBook(env, this.#hints, {
+      events: this.events,
+      areOn: areFaultsOn(config),
+      mustExpire: !config.dev.active,
+    })
     this.#leadership = new Leadership(env, this.id)
     const now = () => ({
       isLeader: this.isLeader,
@@ -133,6 +137,7 @@ export class Controller implements ControlPlane {
       drain: (worker) => this.drain(worker),
       news: () => this.#news(),
       analyses: this.#analyses,
+      events: this.events,
     })
     this.resources = new Resources(env.store, {
       term: () => this.#leadership.term,

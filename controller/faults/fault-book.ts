@@ -3,6 +3,7 @@ import { Mutex } from '../../platform/mutex.ts'
 import type { Fault } from '../../protocol/records/fault.ts'
 import { StoreError } from '../../store/errors.ts'
 import type { AuditEntry, Document, DocumentWrite } from '../../store/store.ts'
+import type { Events } from '../events/events.ts'
 import type { Hints } from '../leading/hints.ts'
 import { checkResource } from '../resources/parse.ts'
 import { FaultError } from './errors.ts'
@@ -17,8 +18,9 @@ const configDocument = { kind: 'Config', name: 'current' } as const
 /** Faults that may be set at a time, those of routes included. */
 export const faultsMax = 64
 
-/** How faults are limited in this cluster. */
+/** How faults are limited in this cluster, and where it is told that they change. */
 export interface FaultBookOptions {
+  events: Events
   /** They may be set. */
   areOn: boolean
   /** Each must end by itself. */
@@ -122,7 +124,10 @@ export class FaultBook {
     if (before === undefined && this.#entries.length >= faultsMax)
       throw new FaultError('too_many_faults', `${faultsMax} faults are set, which is the most`)
     const write = { kind: faultKind, name, seen: before?.document?.revision ?? 0, body: JSON.stringify(kept) }
-    return this.#write([write], { who, what: 'fault set', target: `Fault/${name}`, ...bodies(before?.kept, kept) })
+    const target = `Fault/${name}`
+    const revision = await this.#write([write], { who, what: 'fault set', target, ...bodies(before?.kept, kept) })
+    this.#options.events.publish('fault', { name, is_set: true, who })
+    return revision
   }
 
   /** Clears one fault, or all that are set by themselves. Resolves with the revision and their names. */
@@ -137,6 +142,7 @@ export class FaultBook {
     if (gone.length === 0) return { revision: this.#revision, cleared: [] }
     const target = name === null ? 'all faults' : `Fault/${name}`
     const revision = await this.#write(gone.map(deletionOf), { who, what: 'fault cleared', target, ...auditOf(gone) })
+    this.#tellGone(gone, who)
     return { revision, cleared: gone.map(({ kept }) => kept.rule.name) }
   }
 
@@ -146,13 +152,26 @@ export class FaultBook {
     const kept = over.filter(({ document }) => document !== null)
     // One of a route stays in its resource: it is only told no more.
     this.#entries = this.#entries.filter((entry) => !over.includes(entry))
-    if (kept.length === 0) return
+    if (kept.length > 0 && !(await this.#forget(kept))) return
+    this.#tellGone(over, 'controller')
+  }
+
+  /** False when somebody else has changed them meanwhile: they are looked at again. */
+  async #forget(kept: Entry[]): Promise<boolean> {
     const target = kept.map((entry) => `Fault/${entry.kept.rule.name}`).join(' ')
     const audit = { who: 'controller', what: 'fault over', target, ...auditOf(kept) }
-    await this.#write(kept.map(deletionOf), audit).catch((error: unknown) => {
-      if (error instanceof FaultError) this.#isStale = true
-      else throw error
-    })
+    try {
+      await this.#write(kept.map(deletionOf), audit)
+      return true
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error
+      this.#isStale = true
+      return false
+    }
+  }
+
+  #tellGone(gone: Entry[], who: string): void {
+    for (const { kept } of gone) this.#options.events.publish('fault', { name: kept.rule.name, is_set: false, who })
   }
 
   async #write(writes: DocumentWrite[], audit: AuditEntry | null): Promise<number> {
@@ -228,6 +247,7 @@ export class FaultBook {
       return endsAt === Infinity ? rule : { ...rule, leftMs: Math.max(0, endsAt - now) }
     })
     this.#hints.send({ type: 'config', term: this.#term, revision: this.#revision, faults })
+    this.#options.events.publish('config', { revision: this.#revision, faults: faults.length })
     this.#said = this.#text()
   }
 

@@ -6,6 +6,7 @@ import { delivery } from '../analysis/delivery.ts'
 import type { Measurer, WantedRun } from '../analysis/measurer.ts'
 import type { JudgedRoom, RoomVerdict } from '../analysis/room-trial.ts'
 import type { Totals } from '../analysis/version-totals.ts'
+import type { Events } from '../events/events.ts'
 import { Applied } from './applied.ts'
 import type { AppliedRollout } from './applied.ts'
 import { ableWorkers, isCarriedOut, slotsOf } from './cluster-view.ts'
@@ -46,6 +47,7 @@ export interface RolloutGround {
   /** Something was decided that placement should know of. */
   news: () => void
   analyses: Measurer
+  events: Events
 }
 
 /** Writes documents, with a note of who asked for it. Throws when it did not. */
@@ -442,6 +444,9 @@ export class Rollouts {
 
   #announce(entry: Entry, { webhooks }: RolloutSpec, state: RolloutState): void {
     this.#env.logger.info({ rollout: state.name, type: entry.type, who: entry.who }, entry.text)
+    const { name, phase, canary } = state
+    const { type, text, who, wanted, had } = entry
+    this.#ground.events.publish('rollout', { name, phase, canary, reason: type, message: text, who, wanted, had })
     const isEnd = entry.type === 'RolloutCompleted' || entry.type === 'SlotsReturned'
     const types = isEnd ? ['event', 'post-rollout'] : ['event']
     this.#webhooks.tell(

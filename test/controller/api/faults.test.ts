@@ -42,8 +42,11 @@ async function start(flags: Record<string, string> = {}, isDev = true) {
   return { cluster, controller, handles, worker, proxy, ofWorker, ofProxy, ask: asking(controller, handles) }
 }
 
+const faultEvents = ({ events }: Controller) =>
+  events.kept.flatMap(({ type, data }) => (type === 'fault' ? [data] : []))
+
 void t.test('a fault that is set reaches every process, and each says so', async (t) => {
-  const { cluster, ask, worker, proxy, ofWorker, ofProxy } = await start()
+  const { cluster, controller, ask, worker, proxy, ofWorker, ofProxy } = await start()
   await using _ = cluster
   t.match((await ask('GET')).body, { enabled: true, revision: 0, faults: [] })
   const { status, body } = await ask('PUT', '/slow', { stage: 'db', delay, seed: 3 })
@@ -74,10 +77,17 @@ void t.test('a fault that is set reaches every process, and each says so', async
     ['fault set', 'Fault/more', false, true],
     ['fault set', 'Fault/slow', false, true],
   ])
+  t.match(faultEvents(controller), [
+    { name: 'slow', is_set: true },
+    { name: 'more', is_set: true },
+    { name: 'slow', is_set: false },
+    { name: 'more', is_set: false },
+  ])
+  t.match(controller.events.kept.findLast(({ type }) => type === 'config')?.data, { faults: 0 })
 })
 
 void t.test('a fault ends by itself, in the store too', async (t) => {
-  const { cluster, ask, ofWorker, ofProxy } = await start()
+  const { cluster, controller, ask, ofWorker, ofProxy } = await start()
   await using _ = cluster
   await ask('PUT', '/brief', { stage: 'db', delay, expiresAfter: '300ms' })
   t.ok((await ask('GET')).body.faults[0]!.left_ms! <= 300)
@@ -85,6 +95,8 @@ void t.test('a fault ends by itself, in the store too', async (t) => {
   await until('it is over', () => !ofWorker.env.faults.isSet && !ofProxy.env.faults.isSet)
   await until('it is gone', async () => (await cluster.store.documents('Fault')).length === 0)
   t.match(await cluster.store.audit(null, 1), [{ who: 'controller', what: 'fault over', target: 'Fault/brief' }])
+  await until('it is told', () => faultEvents(controller).some(({ is_set }) => is_set === false))
+  t.match(faultEvents(controller).at(-1), { name: 'brief', is_set: false, who: 'controller' })
 })
 
 void t.test('without any controller a fault ends all the same', async () => {

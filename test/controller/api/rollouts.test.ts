@@ -33,7 +33,7 @@ async function stage() {
 }
 
 void t.test('a rollout from the first command to its report', async (t) => {
-  const { cluster, ask, rollout, reason, apply } = await stage()
+  const { cluster, controller, ask, rollout, reason, apply } = await stage()
   await using _ = cluster
   const a = await cluster.worker({ version: 'v1' })
   await cluster.owned([a])
@@ -73,6 +73,9 @@ void t.test('a rollout from the first command to its report', async (t) => {
   t.ok(report!.slotsMoved >= 4, 'all of them, and what a busy machine took for dead meanwhile')
   const [note] = (await ask('GET', 'audit')).body as AuditView[]
   t.match(note, { who: 'write:ada', what: 'rollout promote', target: 'Rollout/chat' })
+  const told = controller.events.kept.filter(({ type }) => type === 'rollout').map(({ data }) => data)
+  t.match(told.at(-1), { name: 'chat', canary: 'v2', reason: 'RolloutCompleted', had: 100 })
+  t.ok(told.some(({ who }) => who === 'write:ada'))
 })
 
 void t.test('another controller takes a rollout up where it is', async (t) => {

@@ -2,6 +2,7 @@
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { Measurer } from '../../../controller/analysis/measurer.ts'
+import { Events } from '../../../controller/events/events.ts'
 import type { ClusterView } from '../../../controller/rollouts/cluster-view.ts'
 import type { Command } from '../../../controller/rollouts/commands.ts'
 import { RolloutError } from '../../../controller/rollouts/errors.ts'
@@ -54,6 +55,7 @@ class Stage {
       drain: (id) => this.drained.push(id),
       news: () => {},
       analyses: new Measurer(env),
+      events: new Events('c-1', env.clock),
     })
     t.teardown(() => rollouts.stop())
     this.rollouts = rollouts
