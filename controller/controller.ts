@@ -138,6 +138,7 @@ export class Controller implements ControlPlane {
       news: () => this.#news(),
       analyses: this.#analyses,
       events: this.events,
+      refusalOfVersion: (version) => this.placement.refusalOfVersion(version),
     })
     this.resources = new Resources(env.store, {
       term: () => this.#leadership.term,

@@ -165,7 +165,11 @@ export class Placement {
 
   /** Why the workers of a subset would get no slots, null when they would: there is no way to it, nor back to it. */
   refusalOf(subset: string): string | null {
-    const version = versionOf(this.#resources.latest, subset) ?? subset
+    return this.refusalOfVersion(versionOf(this.#resources.latest, subset) ?? subset)
+  }
+
+  /** The same of a version. */
+  refusalOfVersion(version: string): string | null {
     const own = this.#speakers.find((each) => each.version === version)?.formats
     return unfitReason(version, own, this.#speakers, this.#traffic.compat.get(version))
   }

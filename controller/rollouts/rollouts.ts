@@ -47,6 +47,8 @@ export interface RolloutGround {
   /** Something was decided that placement should know of. */
   news: () => void
   analyses: Measurer
+  /** Why workers of a version would get no slots; null when they would. */
+  refusalOfVersion: (version: string) => string | null
   events: Events
 }
 
@@ -231,6 +233,9 @@ export class Rollouts {
       const seen = this.#seen(kept, view)
       const outcome = command(kept.state, { spec: applied.spec, seen, now: this.#now }, order, who)
       if ('refused' in outcome) throw new RolloutError('rollout_refused', outcome.refused)
+      const { canary } = outcome.patch
+      const unfit = canary === undefined || canary === kept.state.stable ? null : this.#ground.refusalOfVersion(canary)
+      if (unfit !== null) throw new RolloutError('rollout_refused', unfit)
       const resource = this.#applied!.patched(applied, outcome.patch)
       const stepped = step(outcome.state, resource.spec, seen, this.#now)
       stepped.happened.unshift(...outcome.happened)

@@ -99,6 +99,29 @@ void t.test('a fault ends by itself, in the store too', async (t) => {
   t.match(faultEvents(controller).at(-1), { name: 'brief', is_set: false, who: 'controller' })
 })
 
+void t.test('a fault of a route strikes while its VirtualService is applied', async (t) => {
+  const { cluster, controller, handles, ask, ofWorker, ofProxy } = await start()
+  await using _ = cluster
+  const api = buildApi(controller, handles.env, { tokens: { write: 'a token', read: '' }, hosts: [], workersWanted: 1 })
+  const headers = { authorization: 'Bearer a token' }
+  const service = {
+    apiVersion: 'holdfast.dev/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'chat' },
+    spec: {
+      ws: [{ route: [{ destination: { host: 'chat-worker', subset: 'v1' } }], fault: { stage: 'db', delay, seed: 1 } }],
+    },
+  }
+  const payload = { resources: [service] }
+  const applied = await api.inject({ method: 'POST', url: '/api/v1/resources', headers, payload })
+  t.equal(applied.statusCode, 200, applied.body)
+  await until('it strikes', () => ofWorker.env.faults.isSet && ofProxy.env.faults.isSet)
+  t.match((await ask('GET')).body.faults, [{ name: 'chat/0', stage: 'db' }])
+  const url = '/api/v1/resources/VirtualService/chat'
+  t.equal((await api.inject({ method: 'DELETE', url, headers })).statusCode, 200)
+  await until('it is over', () => !ofWorker.env.faults.isSet && !ofProxy.env.faults.isSet)
+})
+
 void t.test('without any controller a fault ends all the same', async () => {
   const { cluster, ask, controller, ofWorker } = await start()
   await using _ = cluster

@@ -43,6 +43,8 @@ class Stage {
   term = 0
   rollouts!: Rollouts
   drained: string[] = []
+  /** Versions that would get no slots, and why. */
+  readonly unfit = new Map<string, string>()
   ofCanary = 0
 
   async lead(t: Test, candidate = 'c1'): Promise<Rollouts> {
@@ -56,6 +58,7 @@ class Stage {
       news: () => {},
       analyses: new Measurer(env),
       events: new Events('c-1', env.clock),
+      refusalOfVersion: (version) => this.unfit.get(version) ?? null,
     })
     t.teardown(() => rollouts.stop())
     this.rollouts = rollouts
@@ -205,6 +208,17 @@ test('undo writes what it asks for into the resource', async (t) => {
   t.match(JSON.parse(document!.body), { spec: { strategy: { canary: { canaryService: 'v1' } } } })
   for (let looks = 0; looks < 6; looks++) await world.look()
   t.match(world.rollouts.view('chat'), { stable: 'v1', phase: 'Healthy', revision: 3 })
+})
+
+test('undo to a version that would get no slots is refused, and changes nothing', async (t) => {
+  const world = await stage(t)
+  await world.apply(canary())
+  for (let looks = 0; looks < 6; looks++) await world.look()
+  world.unfit.set('v1', 'it works with tables up to 3, and they are at 4')
+  const undo = world.order('chat', { type: 'undo', toRevision: null })
+  await t.rejects(undo, { code: 'rollout_refused', message: /tables up to 3/ })
+  await world.look()
+  t.match(world.rollouts.view('chat'), { stable: 'v2', phase: 'Healthy' })
 })
 
 test('an aborted canary is given back, reported, and its workers are kept for a while', async (t) => {
