@@ -20,6 +20,8 @@ export class FaultyCluster implements AsyncDisposable {
   readonly metrics: Metrics = createMetrics()
   /** Processes that faults ended. */
   kills = 0
+  /** Ids of those that nothing has killed. */
+  readonly #alive = new Set<string>()
   #port = 0
   #listener: FastifyInstance | null = null
   #isOver = false
@@ -63,9 +65,14 @@ export class FaultyCluster implements AsyncDisposable {
 
   async #followed(revision: number): Promise<void> {
     const { members } = this.controller
-    await until(`all follow revision ${revision}`, () =>
-      [...members.workers(), ...this.controller.liveProxies()].every(({ beat }) => beat.config?.revision === revision),
-    )
+    // Whoever was killed is known as long as its silence is not believed, which on a busy machine may be long.
+    await until(`all follow revision ${revision}`, () => {
+      const follow = [...members.workers(), ...members.proxies()].filter(
+        ({ beat }) => beat.config?.revision === revision,
+      )
+      const ids = new Set(follow.map(({ beat }) => beat.id))
+      return this.#alive.isSubsetOf(ids)
+    })
   }
 
   #handles(die: () => Promise<void>): Handles {
@@ -82,19 +89,23 @@ export class FaultyCluster implements AsyncDisposable {
   async #worker(): Promise<void> {
     const worker = await this.cluster.worker({
       handles: this.#handles(async () => {
+        this.#alive.delete(worker.id)
         worker.kill()
         if (!this.#isOver) await this.#worker()
       }),
     })
+    this.#alive.add(worker.id)
   }
 
   async #proxy(): Promise<void> {
     const handles = this.#handles(async () => {
+      this.#alive.delete(proxy.id)
       proxy.kill()
       await this.#close()
       if (!this.#isOver) await this.#proxy()
     })
     const proxy = await this.cluster.proxy({ handles })
+    this.#alive.add(proxy.id)
     this.#listener = await buildListener(proxy, this.cluster.config, handles.env)
     this.#listener.server.on('connection', (socket: Socket) => this.#sockets.add(socket))
     await this.#listener.listen({ host: '127.0.0.1', port: this.#port })
