@@ -36,6 +36,7 @@ COPY platform platform
 COPY protocol protocol
 COPY proxy proxy
 COPY store store
+COPY testing testing
 COPY worker worker
 
 # Only the embedded engine writes here. With Kafka and MySQL the root file system may be read-only, with a tmpfs on /tmp.
