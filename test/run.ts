@@ -22,16 +22,14 @@ const tapDeadlineMs = 25 * 60_000
 const longDeadlineMs = 3 * 3_600_000
 
 /**
- * Which files run together, how many at the same time on two cores, and how. A file is of the first group that it
- * matches.
+ * Which files run together, and how many at the same time on two cores. A file is of the first group that it matches.
  */
-const groups: { files: RegExp; jobs: number; options: string[] }[] = [
+const groups: { files: RegExp; jobs: number }[] = [
   // Files that use every core, or look at memory, a screen or how soon something is answered.
-  { files: /^test\/(browser|bad-input|autobahn|simulation|long)\//, jobs: 1, options: ['--disable-coverage'] },
-  // Files that start whole clusters, which coverage would only slow down.
-  { files: /^test\/(integrity|compose)\//, jobs: 2, options: ['--disable-coverage'] },
-  // A few files alone may cover nothing.
-  { files: /./, jobs: 3, options: ['--coverage-report=text-summary', '--allow-empty-coverage'] },
+  { files: /^test\/(browser|bad-input|autobahn|simulation|long)\//, jobs: 1 },
+  // Files that start whole clusters.
+  { files: /^test\/(integrity|compose)\//, jobs: 2 },
+  { files: /./, jobs: 3 },
 ]
 
 /** Kafka and MySQL of the tests keep their data here; it is removed with them. */
@@ -91,7 +89,8 @@ async function runTap(
 ): Promise<string[]> {
   if (files.length === 0) return []
   const program = fileURLToPath(new URL('dist/esm/run.mjs', import.meta.resolve('tap/package.json')))
-  const args = [program, 'run', '--reporter=jsonstream', ...options, ...files]
+  // Coverage would take a minute, and nothing depends on it.
+  const args = [program, 'run', '--reporter=jsonstream', '--disable-coverage', ...options, ...files]
   const tap = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
   const stop = (): boolean => tap.kill('SIGTERM')
   if (interrupted.signal.aborted) stop()
@@ -105,7 +104,7 @@ async function runTap(
   for await (const line of createInterface({ input: tap.stdout })) {
     if (!reader.read(line) && line.trim() !== '') others.push(line)
   }
-  // The coverage: tap prints it before the last results are through.
+  // What tap says beside the results.
   console.log(others.join('\n'))
   clearTimeout(watchdog)
   const code = tap.exitCode ?? (await new Promise((resolve) => tap.once('exit', resolve)))
@@ -127,7 +126,7 @@ async function runFiles(
   const together = Map.groupBy(files, (file) => groups.find((group) => group.files.test(file))!)
   // What is over soon comes first.
   for (const group of groups.toReversed()) {
-    const options = [`--jobs=${group.jobs}`, ...group.options, ...(isLong ? ['--timeout=3600'] : [])]
+    const options = [`--jobs=${group.jobs}`, ...(isLong ? ['--timeout=3600'] : [])]
     const deadlineMs = end - performance.now()
     // The group before has said so.
     if (deadlineMs <= 0) break
