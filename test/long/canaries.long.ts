@@ -2,7 +2,7 @@
 // that nobody loses anything by it, and that a good one comes through. Prints how long it takes.
 import t from 'tap'
 import { startCluster } from '../harness/processes/cluster.ts'
-import { comesThrough, isRolledBack } from './scenarios/canaries.ts'
+import { comesThrough, isRolledBack } from '../integrity/scenarios/canaries.ts'
 
 const cluster = await startCluster()
 t.teardown(() => cluster.stop())
