@@ -84,10 +84,12 @@ function isFinished(
 ): boolean {
   const move = pending.get(lease.slot)
   if (!move) return false
-  if (lease.epoch !== move.epoch || now - move.since > moveTimeoutMs + patienceMs) return true
+  // Warming up and finishing a batch are a successor's to wait for.
+  const timeoutMs = moveTimeoutMs + (move.to === null ? 0 : patienceMs)
+  if (lease.epoch !== move.epoch || now - move.since > timeoutMs) return true
+  // The owner died while its letting go was awaited.
+  if (move.from !== null && !live.has(move.from)) return true
   if (move.to === null) return lease.owner === null
-  // The successor died, or the owner did while its letting go was awaited.
   const successor = live.get(move.to)
-  if (!successor || successor.state !== 'live') return true
-  return move.from !== null && !live.has(move.from)
+  return !successor || successor.state !== 'live'
 }

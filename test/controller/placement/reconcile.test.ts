@@ -131,6 +131,7 @@ t.test('a move is over', async (t) => {
   t.notOk(over(lease('default/0', 'dead'), move({ from: null })), 'a fencing move waits for nobody')
   t.ok(over(lease('default/0', null), move({ to: null })), 'when it was let go')
   t.notOk(over(lease('default/0', 'a'), move({ to: null })))
+  t.ok(over(lease('default/0', 'dead'), move({ from: 'dead', to: null })), 'when the owner died instead of letting go')
 })
 
 t.test('a move whose owner died is planned anew, without waiting', async (t) => {
