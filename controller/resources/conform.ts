@@ -4,33 +4,7 @@ import { nearest } from '../../config/nearest.ts'
 import { compilePattern } from '../../config/pattern.ts'
 import { finding, pathText } from './finding.ts'
 import type { Finding, Path, RuleCode } from './finding.ts'
-
-/** Members of JSON Schema that the resources use, and the marks of schema.ts. */
-interface Node {
-  type?: string | string[]
-  enum?: readonly string[]
-  properties?: Record<string, Node>
-  required?: readonly string[]
-  items?: Node
-  patternProperties?: Record<string, Node>
-  default?: unknown
-  minimum?: number
-  maximum?: number
-  minLength?: number
-  maxLength?: number
-  minItems?: number
-  maxItems?: number
-  maxProperties?: number
-  minProperties?: number
-  pattern?: string
-  description?: string
-  /** In words, what a pattern allows. */
-  allowed?: string
-  /** The text is a duration. */
-  duration?: boolean
-  /** The text is a regular expression. */
-  regex?: boolean
-}
+import type { SchemaNode } from './schema.ts'
 
 /** Whose value it is, and what is known of fields that it must not have. */
 export interface Conforming {
@@ -61,7 +35,7 @@ class Walk {
     this.#about = about
   }
 
-  value(node: Node, value: unknown, path: Path): unknown {
+  value(node: SchemaNode, value: unknown, path: Path): unknown {
     const { type } = node
     if (node.enum) return this.#choice(node, value, path)
     if (node.patternProperties) return this.#texts(node, value, path)
@@ -74,7 +48,7 @@ class Walk {
     return this.#text(node, value, path)
   }
 
-  #object(node: Node, value: unknown, path: Path): unknown {
+  #object(node: SchemaNode, value: unknown, path: Path): unknown {
     if (!isObject(value)) return this.#wrong(value, path, 'an object')
     const properties = node.properties ?? {}
     const known = Object.keys(properties)
@@ -94,7 +68,7 @@ class Walk {
   }
 
   /** Whatever names, as labels have. */
-  #texts(node: Node, value: unknown, path: Path): unknown {
+  #texts(node: SchemaNode, value: unknown, path: Path): unknown {
     if (!isObject(value)) return this.#wrong(value, path, 'an object of texts')
     const entries = Object.entries(value)
     if (entries.length > (node.maxProperties ?? Infinity))
@@ -103,7 +77,7 @@ class Walk {
     return Object.fromEntries(entries.map(([key, each]) => [key, this.value(child!, each, [...path, key])]))
   }
 
-  #list(node: Node, value: unknown, path: Path): unknown {
+  #list(node: SchemaNode, value: unknown, path: Path): unknown {
     if (!Array.isArray(value)) return this.#wrong(value, path, 'a list')
     const { minItems = 0, maxItems = Infinity } = node
     if (value.length < minItems) return this.#wrong(value, path, `a list of at least ${minItems}`)
@@ -111,13 +85,13 @@ class Walk {
     return value.map((item, index) => this.value(node.items!, item, [...path, index]))
   }
 
-  #choice(node: Node, value: unknown, path: Path): unknown {
+  #choice(node: SchemaNode, value: unknown, path: Path): unknown {
     const choices = node.enum!
     if (typeof value === 'string' && choices.includes(value)) return value
     return this.#wrong(value, path, choices.join(', '))
   }
 
-  #number(node: Node, value: unknown, path: Path): unknown {
+  #number(node: SchemaNode, value: unknown, path: Path): unknown {
     const { minimum = -Infinity, maximum = Infinity } = node
     const isWhole = node.type === 'integer'
     const fits = typeof value === 'number' && Number.isFinite(value) && (!isWhole || Number.isSafeInteger(value))
@@ -125,7 +99,7 @@ class Walk {
     return this.#wrong(value, path, `a ${isWhole ? 'whole ' : ''}number from ${minimum} to ${maximum}`)
   }
 
-  #text(node: Node, value: unknown, path: Path): unknown {
+  #text(node: SchemaNode, value: unknown, path: Path): unknown {
     if (node.duration) return this.#duration(value, path)
     const { minLength = 0, maxLength = Infinity, pattern, allowed } = node
     if (typeof value !== 'string') return this.#wrong(value, path, allowed ?? 'a text')

@@ -2,23 +2,7 @@ import { rules } from './finding.ts'
 import { foreignFields, foreignMetadata } from './foreign-fields.ts'
 import { apiVersion, kindNames, resourceKinds } from './resource.ts'
 import type { ResourceKind } from './resource.ts'
-
-/** What is shown of a schema. */
-interface Node {
-  type?: string | string[]
-  enum?: readonly string[]
-  properties?: Record<string, Node>
-  required?: readonly string[]
-  items?: Node
-  patternProperties?: Record<string, Node>
-  default?: unknown
-  minimum?: number
-  maximum?: number
-  maxProperties?: number
-  description?: string
-  allowed?: string
-  duration?: boolean
-}
+import type { SchemaNode } from './schema.ts'
 
 const heading = `# Resources
 
@@ -40,14 +24,14 @@ export function resourceDocs(): string {
 /** The fields of one kind, and what is lacking in it. */
 export function kindDocs(kind: ResourceKind): string {
   const { description, schema, aliases } = resourceKinds[kind]
-  const { spec } = (schema as Node).properties!
+  const { spec } = (schema as SchemaNode).properties!
   const names = aliases.map((alias) => `\`${alias}\``).join(', ')
   const head = `## ${kind}\n\n${description} On the command line: ${names}. \`apiVersion: ${apiVersion}\`.\n`
   const rows = fieldsOf('spec', spec!, false)
   return `${head}\n${table(['field', 'type', 'default', 'what it is'], rows)}\n`
 }
 
-function fieldsOf(path: string, node: Node, isOneOf: boolean): string[][] {
+function fieldsOf(path: string, node: SchemaNode, isOneOf: boolean): string[][] {
   const { properties = {}, required = [] } = node
   return Object.entries(properties).flatMap(([name, child]) => {
     const at = `${path}.${name}`
@@ -63,7 +47,7 @@ function fieldsOf(path: string, node: Node, isOneOf: boolean): string[][] {
   })
 }
 
-function typeOf(node: Node): string {
+function typeOf(node: SchemaNode): string {
   if (node.enum) return node.enum.map((each) => `\`${each}\``).join(', ')
   if (node.items) return `list${node.items.properties ? '' : ` of ${typeOf(node.items)}s`}`
   if (node.patternProperties) return 'texts by name'

@@ -2,6 +2,33 @@ import { Type } from 'typebox'
 import type { Static, TSchema, TSchemaOptions } from 'typebox'
 import type { StringMatch } from '../../protocol/records/fault.ts'
 
+/** Members of JSON Schema that the resources use, and the marks that `schema.ts` makes. */
+export interface SchemaNode {
+  type?: string | string[]
+  enum?: readonly string[]
+  properties?: Record<string, SchemaNode>
+  required?: readonly string[]
+  items?: SchemaNode
+  patternProperties?: Record<string, SchemaNode>
+  default?: unknown
+  minimum?: number
+  maximum?: number
+  minLength?: number
+  maxLength?: number
+  minItems?: number
+  maxItems?: number
+  maxProperties?: number
+  minProperties?: number
+  pattern?: string
+  description?: string
+  /** In words, what a pattern allows. */
+  allowed?: string
+  /** The text is a duration. */
+  duration?: boolean
+  /** The text is a regular expression. */
+  regex?: boolean
+}
+
 /** An object with one of some members, as the type of a value. */
 export type OneOf<P> = { [K in keyof P]: { [Only in K]: P[K] } }[keyof P]
 
