@@ -77,16 +77,18 @@ function servingVersion(serving: string | null, able: WorkerBeat[]): string | nu
 }
 
 function isFinished(
-  { pending, now }: ReconcileInput,
+  { pending, lost, now }: ReconcileInput,
   lease: Lease,
   live: ReadonlyMap<string, WorkerBeat>,
   patienceMs: number,
 ): boolean {
   const move = pending.get(lease.slot)
   if (!move) return false
-  // Warming up and finishing a batch are a successor's to wait for.
-  const timeoutMs = moveTimeoutMs + (move.to === null ? 0 : patienceMs)
+  // Only where one hands over to another is there somebody to warm up, and a batch to finish.
+  const timeoutMs = moveTimeoutMs + (move.from === null || move.to === null ? 0 : patienceMs)
   if (lease.epoch !== move.epoch || now - move.since > timeoutMs) return true
+  // One that was lost, and found by its owner before it was taken anew.
+  if (move.to !== null && lease.owner === move.to && !lost.has(lease.slot)) return true
   // The owner died while its letting go was awaited.
   if (move.from !== null && !live.has(move.from)) return true
   if (move.to === null) return lease.owner === null

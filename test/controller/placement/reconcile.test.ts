@@ -129,6 +129,7 @@ t.test('a move is over', async (t) => {
   t.ok(over(lease('default/0', 'a'), move({}), [worker('a'), worker('b', 'draining')]), 'when the successor leaves')
   t.ok(over(lease('default/0', 'a'), move({}), [worker('b')]), 'when the owner died')
   t.notOk(over(lease('default/0', 'dead'), move({ from: null })), 'a fencing move waits for nobody')
+  t.ok(over(lease('default/0', 'b'), move({ from: null })), 'when its owner found what was lost')
   t.ok(over(lease('default/0', null), move({ to: null })), 'when it was let go')
   t.notOk(over(lease('default/0', 'a'), move({ to: null })))
   t.ok(over(lease('default/0', 'dead'), move({ from: 'dead', to: null })), 'when the owner died instead of letting go')
