@@ -228,10 +228,14 @@ const frame = fc.oneof(
   { weight: 5, arbitrary: fc.array(message, { maxLength: 6 }) },
 )
 
+const entryOf = (text: string) => ({ key: Buffer.from(text), value: Buffer.from(text) })
+
 /** A list of nothing takes a byte for each. */
 const endless = Array<unknown>(1_000_000)
 
 const examples: unknown[][] = [
+  // One that is right: what it appends is there to be read, whatever chance adds.
+  [['request', 1, 'log', 'append', ['other', 0, ['k', 'l', 'm'].map((text) => entryOf(text))]]],
   // Work that would never end, or not fit into memory.
   [['request', 1, 'store', 'createGroup', ['endless', 2 ** 53, 'origin']]],
   [['request', 1, 'log', 'createTopics', [[{ name: 'endless', partitions: 2 ** 53, compacted: false }]]]],

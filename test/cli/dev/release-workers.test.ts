@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pino from 'pino'
 import t from 'tap'
+import type { Test } from 'tap'
 import { ReleaseWorkers, releasesLookMs } from '../../../cli/dev/release-workers.ts'
 import type { SeenCluster } from '../../../cli/dev/release-workers.ts'
 import { SupervisedChild } from '../../../cli/dev/supervised-child.ts'
@@ -16,7 +17,7 @@ import { until } from '../../support/until.ts'
 const logger = pino({ level: 'silent' })
 
 /** A supervisor that starts nothing, with a controller that says what it is told to. */
-async function setUp(directory: string) {
+async function setUp(t: Test, directory: string) {
   const releases = new Releases(`${directory}/data`)
   const configured = releases.keepConfigured({ version: 'v1', app: 'chat' }, new Date(0))
   for (const version of ['v2', 'v3']) {
@@ -50,6 +51,8 @@ async function setUp(directory: string) {
     logger,
   })
   workers.start()
+  // While the directory is removed its releases vanish one after another, and that would be noted in it.
+  t.teardown(() => (seen = null))
   return {
     releases,
     groups,
@@ -67,7 +70,7 @@ async function setUp(directory: string) {
 }
 
 void t.test('a canary comes, serves, and the old version goes', async (t) => {
-  const { releases, groups, events, says, looked } = await setUp(t.testdir({ 'app.js': '' }))
+  const { releases, groups, events, says, looked } = await setUp(t, t.testdir({ 'app.js': '' }))
   t.same(events, ['start v1'])
   t.notOk(groups.get('v1')?.mayFail, 'without the first nothing works')
   t.equal(releases.current?.version, 'v1')
@@ -92,7 +95,7 @@ void t.test('a canary comes, serves, and the old version goes', async (t) => {
 })
 
 void t.test('with the controller away, and where what it wants is elsewhere, nothing changes', async (t) => {
-  const { events, says, isAway, looked } = await setUp(t.testdir({ 'app.js': '' }))
+  const { events, says, isAway, looked } = await setUp(t, t.testdir({ 'app.js': '' }))
   says(['v1', 'v2'], 'v1')
   await until('v2 starts', () => events.includes('start v2'))
   isAway()
@@ -103,7 +106,7 @@ void t.test('with the controller away, and where what it wants is elsewhere, not
 })
 
 void t.test('one that ended in order comes back only if its version is wanted by then', async (t) => {
-  const { groups, says } = await setUp(t.testdir({ 'app.js': '' }))
+  const { groups, says } = await setUp(t, t.testdir({ 'app.js': '' }))
   const again = () => groups.get('v1')?.again?.()
   t.equal(await again(), true, 'nobody has said otherwise')
   says(['v1', 'v2'], 'v1')
@@ -114,11 +117,11 @@ void t.test('one that ended in order comes back only if its version is wanted by
 
 void t.test('the next start runs what was wanted last, what serves first', async (t) => {
   const directory = t.testdir({ 'app.js': '' })
-  const before = await setUp(directory)
+  const before = await setUp(t, directory)
   before.says(['v2', 'v3'], 'v2')
   await until('both are noted', () => before.releases.wanted.length === 2 && before.releases.current?.version === 'v2')
   before.isAway()
-  const after = await setUp(directory)
+  const after = await setUp(t, directory)
   t.same(after.events, ['start v2', 'start v3'])
   t.ok(after.groups.get('v2')?.mayFail, 'the others of the cluster can go on, and go back')
 })

@@ -54,7 +54,12 @@ const event = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('look' as const), ms: fc.constantFrom(100, 10_000, 700_000) }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('order' as const), order }) },
-  fc.record({ kind: fc.constant('apply' as const), version, isPaused: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('apply' as const),
+    version,
+    stable: fc.constantFrom(null, ...versions),
+    isPaused: fc.boolean(),
+  }),
   fc.record({ kind: fc.constant('workers' as const), version, count: fc.integer({ min: 0, max: 2 }) }),
   fc.record({ kind: fc.constant('crash' as const) }),
   fc.record({ kind: fc.constant('rollback' as const), isWanted: fc.boolean() }),
@@ -73,6 +78,8 @@ const steps = fc.array(
   { maxLength: 5 },
 )
 const spec: fc.Arbitrary<Partial<RolloutSpec>> = fc.record({
+  canary: version,
+  stable: fc.constantFrom(null, ...versions),
   steps,
   rollbackWindow: fc.integer({ min: 0, max: 2 }),
   deadlineAborts: fc.boolean(),
@@ -95,7 +102,7 @@ function happen(world: World, what: Event): void {
       if (world.refusalOf(what.order) === null) world.order(what.order)
       return
     case 'apply':
-      world.spec = { ...world.spec, canary: what.version, isPaused: what.isPaused }
+      world.spec = { ...world.spec, canary: what.version, stable: what.stable, isPaused: what.isPaused }
       return
     case 'workers':
       return void world.workers.set(
@@ -143,8 +150,9 @@ function wrong(before: RolloutState, world: World): string | null {
 }
 
 test('any order of commands and observations leaves a rollout in a state that its diagram has', (t) => {
+  const visited = new Set<Mode>()
   fc.assert(
-    fc.property(spec, fc.array(event, { maxLength: 80 }), (asked, events) => {
+    fc.property(spec, fc.array(event, { maxLength: 80, size: 'max' }), (asked, events) => {
       const world = new World(asked)
       for (const each of events) {
         const first = world.state
@@ -154,9 +162,11 @@ test('any order of commands and observations leaves a rollout in a state that it
         if (each.kind === 'order') world.look(0)
         const what = each.kind === 'order' || each.kind === 'look' ? wrong(before, world) : null
         if (what !== null) throw new Error(what)
+        visited.add(world.state.mode)
       }
     }),
     { numRuns: 3_000 },
   )
+  t.strictSame([...visited].sort(), Object.keys(edges).sort(), 'the whole diagram was visited')
   t.end()
 })
