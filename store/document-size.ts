@@ -7,6 +7,9 @@ export const documentBytesMax = 262_144
 /** Revisions of each document that are kept. */
 export const documentRevisionsKept = 50
 
+/** Deleted documents of a kind whose revisions are kept; of more those go that were deleted first. */
+export const deletedDocumentsKept = 100
+
 /** Audit entries that are kept. */
 export const auditKept = 10_000
 
@@ -15,6 +18,11 @@ export function checkDocuments({ writes, audit }: DocumentChange): void {
   for (const { kind, name, body } of writes) checkText(`${kind} ${name}`, body)
   if (audit === null) return
   for (const text of [audit.before, audit.after]) checkText('what an audit entry says', text)
+}
+
+/** Kinds of which a change deletes documents, each once. */
+export function kindsDeleted({ writes }: DocumentChange): Set<string> {
+  return new Set(writes.filter(({ body }) => body === null).map(({ kind }) => kind))
 }
 
 function checkText(what: string, text: string | null): void {

@@ -230,7 +230,10 @@ export interface Document {
   kind: string
   /** Compared as bytes. */
   name: string
-  /** 1 for the first that ever was of this kind and name; rises by one with each write, a deletion included. */
+  /**
+   * Rises by one with each write, a deletion included. The first that ever was of this kind and name has 1, or where
+   * deleted ones of its kind were forgotten one more than any of those had.
+   */
   revision: number
   /** JSON text, of `documentBytesMax` bytes at most. */
   body: string
@@ -374,7 +377,8 @@ export interface Store {
   documents(kind: string): Promise<Document[]>
   /**
    * Compare-and-set for all of them together. Rejects with `refused` for one that is too large (document-size.ts). Keeps
-   * the newest `documentRevisionsKept` revisions of each, and the newest `auditKept` entries.
+   * the newest `documentRevisionsKept` revisions of each, the `deletedDocumentsKept` of each kind that were deleted last,
+   * and the newest `auditKept` entries.
    */
   putDocuments(change: DocumentChange): Promise<DocumentsResult>
   /** Revisions of a document, newest first, its deletions among them. */

@@ -14,6 +14,7 @@ GRANT INSERT ON `holdfast`.`dead_letter` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE ON `holdfast`.`serving` TO 'holdfast'@'%';
 GRANT SELECT, UPDATE ON `holdfast`.`leader` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, UPDATE ON `holdfast`.`proxy_instance` TO 'holdfast'@'%';
-GRANT SELECT, INSERT, UPDATE ON `holdfast`.`document` TO 'holdfast'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON `holdfast`.`document` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, DELETE ON `holdfast`.`document_revision` TO 'holdfast'@'%';
+GRANT SELECT, INSERT, UPDATE ON `holdfast`.`document_floor` TO 'holdfast'@'%';
 GRANT SELECT, INSERT, DELETE ON `holdfast`.`audit` TO 'holdfast'@'%';

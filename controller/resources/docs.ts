@@ -1,3 +1,4 @@
+import { deletedDocumentsKept, documentRevisionsKept } from '../../store/document-size.ts'
 import { rules } from './finding.ts'
 import { foreignFields, foreignMetadata } from './foreign-fields.ts'
 import { apiVersion, kindNames, resourceKinds } from './resource.ts'
@@ -8,8 +9,9 @@ const heading = `# Resources
 
 What operators write, as YAML or JSON: \`holdfast apply -f\`, \`get\`, \`describe\`, \`diff\`, \`delete\`, and \`validate\`, which
 also works without a cluster. Names and defaults are those of Istio and Argo Rollouts wherever a field means the same. All
-of what is applied together takes effect, or none of it. The store keeps the last revisions of each resource and who
-changed it (\`holdfast audit\`).
+of what is applied together takes effect, or none of it. The store keeps the last ${documentRevisionsKept} revisions of each resource, those of
+the ${deletedDocumentsKept} resources of a kind that were deleted last too, and who changed it (\`holdfast audit\`). A resource that is
+created anew goes on from the revisions that its name had; when those are forgotten it begins above all that are.
 
 Errors refuse, warnings do not. A field that nobody knows is an error that names the nearest.
 

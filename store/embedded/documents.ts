@@ -1,5 +1,11 @@
 import { integer, text, textOrNull, type Sql } from '../../engine/sql.ts'
-import { auditKept, checkDocuments, documentRevisionsKept } from '../document-size.ts'
+import {
+  auditKept,
+  checkDocuments,
+  deletedDocumentsKept,
+  documentRevisionsKept,
+  kindsDeleted,
+} from '../document-size.ts'
 import type {
   AuditEntry,
   AuditRecord,
@@ -41,6 +47,7 @@ export class Documents {
     if (term !== null && term !== this.#term()) return 'fenced'
     if (writes.some((write) => this.#seen(write) !== write.seen)) return 'conflict'
     for (const write of writes) this.#write(write)
+    for (const kind of kindsDeleted(change)) this.#forgetDeleted(kind)
     if (audit) this.#note(audit)
     return 'written'
   }
@@ -97,7 +104,8 @@ export class Documents {
   #write({ kind, name, body }: DocumentWrite): void {
     const now = this.#now()
     this.#sql.run(
-      `INSERT INTO document (kind, name, revision, body, written_at) VALUES (?, ?, 1, ?, ?)
+      `INSERT INTO document (kind, name, revision, body, written_at)
+         VALUES (?1, ?2, coalesce((SELECT revision FROM document_floor WHERE kind = ?1), 0) + 1, ?3, ?4)
          ON CONFLICT DO UPDATE SET revision = revision + 1, body = excluded.body, written_at = excluded.written_at`,
       kind,
       name,
@@ -112,6 +120,25 @@ export class Documents {
       name,
       documentRevisionsKept,
     )
+  }
+
+  #forgetDeleted(kind: string): void {
+    const old = this.#sql.all(
+      `SELECT name, revision FROM document WHERE kind = ? AND body IS NULL
+         ORDER BY written_at DESC, name LIMIT -1 OFFSET ?`,
+      kind,
+      deletedDocumentsKept,
+    )
+    for (const { name, revision } of old) {
+      this.#sql.run(
+        `INSERT INTO document_floor (kind, revision) VALUES (?, ?)
+           ON CONFLICT DO UPDATE SET revision = max(revision, excluded.revision)`,
+        kind,
+        integer(revision),
+      )
+      this.#sql.run('DELETE FROM document_revision WHERE kind = ? AND name = ?', kind, text(name))
+      this.#sql.run('DELETE FROM document WHERE kind = ? AND name = ?', kind, text(name))
+    }
   }
 
   #note({ who, what, target, before, after }: AuditEntry): void {

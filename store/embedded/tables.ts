@@ -135,6 +135,8 @@ export const storeMigrations: readonly string[] = [
   `,
   'CREATE TABLE namespace (name TEXT PRIMARY KEY, slot_group TEXT NOT NULL) STRICT, WITHOUT ROWID',
   'ALTER TABLE lease ADD COLUMN killed INTEGER; ALTER TABLE lease ADD COLUMN killed_by TEXT',
+  // The highest revision of those that are forgotten: a new one of their kind is above it, whatever its name.
+  'CREATE TABLE document_floor (kind TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID',
 ]
 
 /** Brings the tables up to the newest version, each step in a transaction of its own. */

@@ -1,4 +1,10 @@
-import { auditKept, checkDocuments, documentRevisionsKept } from '../document-size.ts'
+import {
+  auditKept,
+  checkDocuments,
+  deletedDocumentsKept,
+  documentRevisionsKept,
+  kindsDeleted,
+} from '../document-size.ts'
 import type {
   AuditEntry,
   AuditRecord,
@@ -44,6 +50,7 @@ export class Documents {
       sql`SET @led = ${term === null ? sql`TRUE` : sql`(SELECT term = ${term} FROM leader WHERE id = 1)`}, @fits = TRUE`,
       ...writes.map(asSeen),
       ...writes.flatMap(written),
+      ...[...kindsDeleted(change)].flatMap(deletedForgotten),
       ...(audit ? noted(audit) : []),
       sql`SELECT @led AS led, @fits AS fits`,
     ]
@@ -94,12 +101,27 @@ function written({ kind, name, body }: DocumentWrite): Sql[] {
   const it = sql`kind = ${kind} AND name = ${name}`
   return [
     sql`INSERT INTO document (kind, name, revision, body, written_at)
-        SELECT ${kind}, ${name}, 1, ${body}, ${now} FROM leader WHERE id = 1 AND @led AND @fits
+        SELECT ${kind}, ${name}, COALESCE((SELECT revision FROM document_floor WHERE kind = ${kind}), 0) + 1, ${body}, ${now}
+        FROM leader WHERE id = 1 AND @led AND @fits
         ON DUPLICATE KEY UPDATE revision = document.revision + 1, body = ${body}, written_at = ${now}`,
     sql`INSERT INTO document_revision (kind, name, revision, body, written_at)
         SELECT kind, name, revision, body, written_at FROM document WHERE ${it} AND @led AND @fits`,
     sql`DELETE FROM document_revision WHERE ${it} AND @led AND @fits
         AND revision <= (SELECT revision FROM document WHERE ${it}) - ${documentRevisionsKept}`,
+  ]
+}
+
+/** Deleted ones beyond those that are kept. A table that is read with a bound on its rows may be changed by the same statement. */
+function deletedForgotten(kind: string): Sql[] {
+  const old = sql`(SELECT kind, name, revision FROM document WHERE kind = ${kind} AND body IS NULL
+    ORDER BY written_at DESC, name LIMIT ${Number.MAX_SAFE_INTEGER} OFFSET ${deletedDocumentsKept}) AS old`
+  return [
+    sql`SET @floor = (SELECT MAX(revision) FROM ${old})`,
+    sql`INSERT INTO document_floor (kind, revision)
+        SELECT ${kind}, @floor FROM leader WHERE id = 1 AND @led AND @fits AND @floor IS NOT NULL
+        ON DUPLICATE KEY UPDATE revision = GREATEST(document_floor.revision, @floor)`,
+    sql`DELETE document_revision FROM document_revision JOIN ${old} USING (kind, name) WHERE @led AND @fits`,
+    sql`DELETE document FROM document JOIN ${old} USING (kind, name) WHERE @led AND @fits`,
   ]
 }
 

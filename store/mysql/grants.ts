@@ -17,8 +17,9 @@ const runtimePrivileges = {
   serving: 'SELECT, INSERT, UPDATE',
   leader: 'SELECT, UPDATE',
   proxy_instance: 'SELECT, INSERT, UPDATE',
-  document: 'SELECT, INSERT, UPDATE',
+  document: 'SELECT, INSERT, UPDATE, DELETE',
   document_revision: 'SELECT, INSERT, DELETE',
+  document_floor: 'SELECT, INSERT, UPDATE',
   audit: 'SELECT, INSERT, DELETE',
 } as const
 

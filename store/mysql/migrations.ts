@@ -170,4 +170,14 @@ export const migrations: readonly Migration[] = [
     compatibleFrom: 1,
     statements: ['ALTER TABLE lease ADD COLUMN killed BIGINT', 'ALTER TABLE lease ADD COLUMN killed_by VARBINARY(255)'],
   },
+  {
+    compatibleFrom: 1,
+    statements: [
+      // The highest revision of those that are forgotten: a new one of their kind is above it, whatever its name.
+      `CREATE TABLE document_floor (
+        kind VARBINARY(64) NOT NULL PRIMARY KEY,
+        revision BIGINT NOT NULL
+      ) ENGINE=InnoDB`,
+    ],
+  },
 ]
