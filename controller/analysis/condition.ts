@@ -39,8 +39,20 @@ export function fulfils(condition: string, result: Result): boolean {
   return answer
 }
 
-/** Why a condition cannot be read, in one line; null when it can. */
+/**
+ * Why a condition can never be asked, in one line: it cannot be read, speaks of what is not there, or says neither true nor
+ * false. Null when it can.
+ */
 export function conditionProblem(condition: string): string | null {
+  const problem = syntaxProblem(condition)
+  if (problem !== null) return problem
+  const { type, error } = language.check(condition)
+  if (error) return firstLine(error)
+  return type === 'bool' || type === 'dyn' ? null : `it is neither true nor false but of the type ${type}`
+}
+
+/** The same of one whose arguments are not known: whether it can be read at all. */
+export function syntaxProblem(condition: string): string | null {
   try {
     parse(condition)
     return null

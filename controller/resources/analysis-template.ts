@@ -92,7 +92,7 @@ export const analysisTemplateSpec = Type.Object({
       failureLimit: integer([0, 1_000_000], 'Failed measurements that are no failure.', 0),
       inconclusiveLimit: integer([0, 1_000_000], 'Inconclusive measurements that do not pause.', 0),
       consecutiveErrorLimit: integer([0, 1_000_000], 'Errors in a row that are none.', 4),
-      successCondition: condition('Over `result`, in the Common Expression Language.'),
+      successCondition: condition('Of `prometheus`: over `result`, in the Common Expression Language.'),
       failureCondition: condition('The same; what fulfils neither is inconclusive.'),
       provider: oneOf({ prometheus, counters, rooms }, 'Where a measurement comes from: exactly one.'),
     }),

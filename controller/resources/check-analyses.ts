@@ -1,5 +1,5 @@
 import { parseDuration } from '../../config/duration.ts'
-import { conditionProblem } from '../analysis/condition.ts'
+import { conditionProblem, syntaxProblem } from '../analysis/condition.ts'
 import { finding } from './finding.ts'
 import type { Finding, Path } from './finding.ts'
 import { ofKind, resourceId } from './resource.ts'
@@ -67,11 +67,10 @@ function checkTemplate(template: Template): Finding[] {
       const condition = metric[member]
       if (condition === undefined) continue
       findings.push(...missingArguments(resource, [...path, member], condition, names))
-      // What an argument is replaced by is a number as a rule.
-      const problem = conditionProblem(condition.replaceAll(reference, '0'))
+      const problem = isAsked(metric) ? problemOf(condition) : judgesItself
       if (problem !== null) findings.push(finding('HFT0304', resource, [...path, member], problem))
     }
-    if (!('prometheus' in metric.provider)) return findings
+    if (!isAsked(metric)) return findings
     const { query } = metric.provider.prometheus
     const at = [...path, 'provider', 'prometheus', 'query']
     findings.push(...missingArguments(resource, at, query, names))
@@ -82,6 +81,22 @@ function checkTemplate(template: Template): Finding[] {
       findings.push(finding('HFT0302', resource, at, `[${window}] may hold too few samples: take 1m or more`))
     return findings
   })
+}
+
+/** Counters and rooms have no `result`: they are held to what their provider says. */
+const judgesItself =
+  'only what a prometheus answers has conditions: counters and rooms say in their provider what a failure is'
+
+type Metric = Template['spec']['metrics'][number]
+
+function isAsked(metric: Metric): metric is Metric & { provider: { prometheus: { query: string } } } {
+  return 'prometheus' in metric.provider
+}
+
+function problemOf(condition: string): string | null {
+  // What an argument is replaced by is a number as a rule, but need not be.
+  const filled = condition.replaceAll(reference, '0')
+  return filled === condition ? conditionProblem(condition) : syntaxProblem(filled)
 }
 
 const reference = /\{\{\s*args\.([\w-]+)\s*\}\}/g

@@ -26,7 +26,10 @@ export const rules = {
   HFT0301: ['error', 'An AnalysisTemplate that does not exist.'],
   HFT0302: ['warning', 'A query looks back over less than four scrapes of Prometheus (15 s each).'],
   HFT0303: ['error', 'An argument of a template has no value, or a query names one that the template lacks.'],
-  HFT0304: ['error', 'A condition that is not understood, or is missing where the provider needs one.'],
+  HFT0304: [
+    'error',
+    'A condition that is not understood, is missing where the provider needs one, or stands where it takes none.',
+  ],
   HFT0401: ['error', 'Two Rollouts manage the same route.'],
   HFT0402: ['error', 'A Rollout names a VirtualService or a route that does not exist.'],
   HFT0403: ['error', 'The canary of a Rollout is its own stable subset.'],

@@ -18,6 +18,9 @@ void t.test('a condition that cannot be read, or asks for what is not there, is 
     t.throws(() => fulfils(condition, [1]), { name: 'AnalysisError', code: 'bad_condition' }, condition)
   t.equal(conditionProblem('result[0] < 1'), null)
   t.match(conditionProblem('result[0] <'), /EOF|Unexpected/)
+  t.match(conditionProblem('outcome < 1'), /Unknown variable: outcome/)
+  t.match(conditionProblem('len(result)'), /neither true nor false but of the type int/)
+  t.equal(conditionProblem('result'), null, 'what a result is, only an answer shows')
 })
 
 void t.test('a condition reaches nothing of the program, and is bounded', async (t) => {

@@ -149,5 +149,19 @@ void t.test('a template asks for what there is, over long enough, and says what 
   t.same(said(query('rate(x[30s])')), [`HFT0302 ${at}.provider.prometheus.query`])
   t.same(said(query('x{v="{{args.region}}"}')), [`HFT0303 ${at}.provider.prometheus.query`])
   t.same(said(query('x', 'interval: 5s')), [`HFT0304 ${at}`])
-  t.same(said(query('x', 'successCondition: "result <"')), [`HFT0304 ${at}.successCondition`])
+  for (const wrong of ['result <', 'results < 1', 'len(result)', 'len(result, 1) > 0'])
+    t.same(said(query('x', `successCondition: "${wrong}"`)), [`HFT0304 ${at}.successCondition`], wrong)
+  const most = (condition: string) =>
+    query('x', `failureCondition: "${condition}"`).replace('args: []', 'args: [{ name: most, value: "1" }]')
+  t.same(said(most('result[0] > 2 * {{args.most}}')), [])
+  t.same(said(most('{{args.most}} || result[0] > 2')), [], 'of what type an argument is shows when it is given')
+  t.same(said(most('result[0] > {{args.most}} +')), [`HFT0304 ${at}.failureCondition`])
+})
+
+void t.test('only what a Prometheus answers has conditions', async (t) => {
+  for (const provider of ['counters: { judge: errors }', 'rooms: {}'])
+    for (const member of ['successCondition', 'failureCondition'])
+      t.same(said(template(`${member}: "result < 1", provider: { ${provider} }`)), [
+        `HFT0304 spec.metrics[0].${member}`,
+      ])
 })
