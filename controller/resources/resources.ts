@@ -84,7 +84,7 @@ export class Resources {
   async history(kind: string, name: string, limit: number): Promise<PastResource[]> {
     const revisions = await this.#store.documentHistory(knownKind(kind), name, limit)
     if (revisions.length === 0)
-      throw new ResourceError('unknown_resource', `there never was a ${knownKind(kind)} ${name}`)
+      throw new ResourceError('unknown_resource', `nothing is known of a ${knownKind(kind)} ${name}`)
     return revisions.map(({ revision, time, body }) => ({
       revision,
       time,

@@ -1,7 +1,7 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import { Mutex } from '../../platform/mutex.ts'
 import type { StatusRecord } from '../../protocol/records/status.ts'
-import type { DocumentWrite } from '../../store/store.ts'
+import type { DocumentRevision, DocumentWrite } from '../../store/store.ts'
 import { delivery } from '../analysis/delivery.ts'
 import type { Measurer, WantedRun } from '../analysis/measurer.ts'
 import type { JudgedRoom, RoomVerdict } from '../analysis/room-trial.ts'
@@ -322,18 +322,19 @@ export class Rollouts {
     ]
     const hasEnded = before.endedAt === null && state.endedAt !== null
     if (hasEnded) writes.push(await this.#reportWrite(kept, state))
-    await (
-      by
+    try {
+      await (by
         ? by.keep({ what: by.what, target: `Rollout/${name}`, before: brief(before), after: brief(state), writes })
-        : this.#keepOwn(name, writes)
-    ).catch((error: unknown) => {
+        : this.#keepOwn(name, writes))
+      // One whose name was there before goes on from what that had.
+      kept.revision = kept.revision === 0 ? (await this.#last(rolloutKinds.state, name))!.revision : kept.revision + 1
+    } catch (error) {
       // Whether it was written may not be known.
       this.forget()
       throw error
-    })
+    }
     if (by?.writes.length) this.#isStale = true
     kept.state = state
-    kept.revision++
     if (hasEnded) this.#observeEnd(state)
     const isSame = before.revision === state.revision && before.attempt === state.attempt
     if (!isSame) Object.assign(kept, this.#counted(state))
@@ -351,15 +352,26 @@ export class Rollouts {
     const { totals } = this.#ground.analyses
     const work = new Map([...kept.base].map(([version, base]) => [version, { now: totals.of(version), base }]))
     const report = reportOf(kept.state, state, kept.tally, work, [...kept.verdicts.values()])
-    const [last] = await this.#env.store.documentHistory(rolloutKinds.report, name, 1)
-    return { kind: rolloutKinds.report, name, seen: last?.revision ?? 0, body: JSON.stringify(report) }
+    const last = await this.#last(rolloutKinds.report, name)
+    return { kind: rolloutKinds.report, name, seen: seenOf(last), body: JSON.stringify(report) }
   }
 
-  /** A rollout whose resource is gone is over: slots are where they are without it. */
+  /** The newest revision of a document, which may be its deletion. */
+  async #last(kind: string, name: string): Promise<DocumentRevision | undefined> {
+    return (await this.#env.store.documentHistory(kind, name, 1))[0]
+  }
+
+  /**
+   * A rollout whose resource is gone is over: slots are where they are without it. Its reports are read for as long as the
+   * store keeps what was deleted.
+   */
   async #forgetDeleted(): Promise<void> {
     for (const [name, { revision, state }] of this.#kept) {
       if (this.#applied?.rollouts.has(name) !== false || this.#applied.broken.has(name)) continue
-      const writes = revision === 0 ? [] : [{ kind: rolloutKinds.state, name, seen: revision, body: null }]
+      const writes: DocumentWrite[] = []
+      if (revision > 0) writes.push({ kind: rolloutKinds.state, name, seen: revision, body: null })
+      const report = seenOf(await this.#last(rolloutKinds.report, name))
+      if (report > 0) writes.push({ kind: rolloutKinds.report, name, seen: report, body: null })
       await this.#env.store.putDocuments({ writes, term: this.#ground.term(), audit: null })
       this.#env.logger.info({ rollout: name, phase: state.phase }, 'its resource is deleted, the rollout is over')
       this.#kept.delete(name)
@@ -496,6 +508,11 @@ function isEmpty(patch: Patch): boolean {
 
 function writeOf({ document }: AppliedRollout, body: string): DocumentWrite {
   return { kind: document.kind, name: document.name, seen: document.revision, body }
+}
+
+/** What a write has to have seen of a document whose newest revision is this. */
+function seenOf(last: DocumentRevision | undefined): number {
+  return last === undefined || last.body === null ? 0 : last.revision
 }
 
 /** One question for the whole attempt. */

@@ -293,3 +293,32 @@ test('a deleted Rollout is over', async (t) => {
   t.same(await world.store.documents('RolloutState'), [])
   t.same(world.rollouts.shares(), [])
 })
+
+test('what a deleted Rollout left is bounded as all that was deleted is, and one of its name goes on from there', async (t) => {
+  const world = await stage(t)
+  const write = async (body: string | null) => {
+    const seen = (await world.store.documents('Rollout'))[0]?.revision ?? 0
+    const writes = [{ kind: 'Rollout', name: 'chat', seen, body }]
+    await world.store.putDocuments({ writes, term: null, audit: null })
+    world.rollouts.changed()
+  }
+  await world.apply(canary())
+  for (let looks = 0; looks < 6; looks++) await world.look()
+  await write(null)
+  await world.look()
+  t.same(await world.store.documents('RolloutReport'), [])
+  t.match(await world.rollouts.reports('chat', 5), [{ from: 'v1', to: 'v2', outcome: 'promoted' }])
+
+  const conflicts: unknown[] = []
+  const put = world.store.putDocuments
+  world.store.putDocuments = async (change) => {
+    const result = await put(change)
+    if (result === 'conflict') conflicts.push(change)
+    return result
+  }
+  await world.apply(canary({ canaryService: 'v1' }))
+  for (let looks = 0; looks < 6; looks++) await world.look()
+  t.match(await world.rollouts.reports('chat', 5), [{ from: 'v2', to: 'v1' }, { to: 'v2' }])
+  t.equal((await world.store.documents('RolloutReport')).length, 1)
+  t.same(conflicts, [])
+})
