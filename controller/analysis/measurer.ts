@@ -9,7 +9,7 @@ import { RoomPasts } from './room-pasts.ts'
 import { RoomTrial } from './room-trial.ts'
 import type { JudgedRoom, RoomVerdict } from './room-trial.ts'
 import { assess, dueMetrics, noteMeasurement, startRun } from './run.ts'
-import type { AnalysisPhase, AnalysisRun, Measurement, MetricRun } from './run.ts'
+import type { AnalysisRun, Measurement, MetricRun, RunOutcome } from './run.ts'
 import type { AnalysisTemplateSpec, CountersProvider, MetricSpec, PrometheusProvider } from './template.ts'
 import { VersionTotals } from './version-totals.ts'
 import type { Totals } from './version-totals.ts'
@@ -28,12 +28,7 @@ export interface WantedRun {
 }
 
 /** How an analysis is. */
-export interface RunView {
-  phase: AnalysisPhase
-  /** Of the metric that decided, in one line. */
-  message: string
-  /** Every metric was good at least once. */
-  isMeasured: boolean
+export interface RunView extends RunOutcome {
   metrics: readonly MetricRun[]
 }
 

@@ -8,6 +8,15 @@ import type { AnalysisTemplateSpec, MetricSpec } from './template.ts'
 /** As in Argo Rollouts; what is not Running has ended. */
 export type AnalysisPhase = 'Running' | 'Successful' | 'Inconclusive' | 'Error' | 'Failed'
 
+/** How an analysis is, as far as who waits for it is concerned. */
+export interface RunOutcome {
+  phase: AnalysisPhase
+  /** Of the metric that decided, in one line. */
+  message: string
+  /** Every metric was good at least once. */
+  isMeasured: boolean
+}
+
 /** What came of one measurement. */
 export interface Measurement {
   /** `Error` says that nothing could be measured. */

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
+import { configFollowers } from '../members/followers.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { orNull } from './shapes.ts'
 
@@ -17,13 +18,13 @@ const answer = Type.Object({
 })
 
 /** Which revision of the configuration is told, and which process follows which. */
-export function configRoutes(app: FastifyInstance, control: Pick<ControlPlane, 'faults' | 'followers'>): void {
+export function configRoutes(app: FastifyInstance, control: Pick<ControlPlane, 'faults' | 'members'>): void {
   const schema = {
     summary: 'Which revision of the configuration is told, and which process follows which.',
     response: { 200: answer },
   }
   app.get('/api/v1/config', { schema }, () => ({
     revision: control.faults.revision,
-    processes: control.followers(),
+    processes: configFollowers(control.members),
   }))
 }

@@ -1,36 +1,23 @@
-import type { Heartbeat, ProxyBeat } from '../../protocol/records/heartbeat.ts'
+import type { ProxyBeat } from '../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../store/store.ts'
 import type { Events } from '../events/events.ts'
 import type { FaultBook } from '../faults/fault-book.ts'
 import type { Holder } from '../leading/leadership.ts'
 import type { Member, Members } from '../members/members.ts'
 import type { Unable } from '../placement/able.ts'
-import type { DrainRuns } from '../placement/drain-runs.ts'
+import type { Drains } from '../placement/drains.ts'
 import type { Placement } from '../placement/placement.ts'
 import type { GroupView } from '../placement/traffic-view.ts'
-import type { VersionDrains } from '../placement/version-drains.ts'
 import type { Resources } from '../resources/resources.ts'
 import type { Rollouts } from '../rollouts/rollouts.ts'
-
-/** What a process follows of the configuration. */
-export interface ConfigFollower {
-  id: string
-  role: Heartbeat['role']
-  version: string
-  /** The last that it heard of; null before the first, and from an older version. */
-  revision: number | null
-  /** Why it does not follow that, or a part of it; null when it does. */
-  rejected: string | null
-}
 
 /** The control plane as its callers see it. */
 export interface ControlPlane {
   readonly members: Members
-  readonly drains: DrainRuns
+  readonly drains: Pick<Drains, 'pausesOf' | 'workersOf'>
   readonly faults: FaultBook
   readonly resources: Resources
   readonly placement: Pick<Placement, 'ejected'>
-  readonly versionDrains: Pick<VersionDrains, 'workersOf'>
   /** Who cannot own slots, as last looked at. */
   readonly unable: Unable
   readonly rollouts: Pick<Rollouts, 'rooms' | 'views' | 'view' | 'order' | 'reports' | 'versionsWanted'>
@@ -46,8 +33,6 @@ export interface ControlPlane {
   readonly term: number
   /** Another controller that leads, when the store has said so. */
   readonly holder: Holder | null
-  /** What each process follows of the configuration, as it says. */
-  followers(): ConfigFollower[]
   /** Proxies that are there right now. */
   liveProxies(): Member<ProxyBeat>[]
   /** How slots are to be shared among versions, and are. */

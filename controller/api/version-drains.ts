@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { ableWorkers } from '../placement/able.ts'
-import { remainingOf } from '../placement/version-drains.ts'
+import { remainingOf } from '../placement/drains.ts'
 import type { Changes } from './changes.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'
@@ -57,7 +57,7 @@ export function versionDrainRoutes(app: FastifyInstance, control: ControlPlane, 
 
   app.get('/api/v1/versions/:version/drain', { schema: schemas.drained }, (request) => {
     const { version } = request.params as Static<typeof params>
-    const ids = control.versionDrains.workersOf(version)
+    const ids = control.drains.workersOf(version)
     if (ids === undefined) throw new ApiError('no_drain', `version ${version} was not asked to drain`)
     const workers = control.members.workers().map(({ beat }) => beat)
     const remaining = remainingOf(ids, workers, control.leases)

@@ -5,7 +5,7 @@ import { StoreError } from '../../store/errors.ts'
 import type { AuditEntry, Document, DocumentWrite } from '../../store/store.ts'
 import type { Events } from '../events/events.ts'
 import type { Hints } from '../leading/hints.ts'
-import { checkResource } from '../resources/parse.ts'
+import type { CurrentResources } from '../resources/current.ts'
 import { FaultError } from './errors.ts'
 import { routeFaults } from './route-faults.ts'
 import { readFault, writtenFault } from './rule.ts'
@@ -21,6 +21,7 @@ export const faultsMax = 64
 /** How faults are limited in this cluster, and where it is told that they change. */
 export interface FaultBookOptions {
   events: Events
+  resources: Pick<CurrentResources, 'read'>
   /** They may be set. */
   areOn: boolean
   /** Each must end by itself. */
@@ -188,20 +189,19 @@ export class FaultBook {
 
   async #load(): Promise<void> {
     const { store, clock, logger } = this.#env
-    const [kept, services, configs] = await Promise.all([
+    const now = clock.monotonic()
+    const [kept, resources, configs] = await Promise.all([
       store.documents(faultKind),
-      store.documents('VirtualService'),
+      this.#options.resources.read(now),
       store.documents(configDocument.kind),
     ])
-    const now = clock.monotonic()
     const known = new Map(this.#entries.map((entry) => [entryKey(entry), entry]))
     const entries: Entry[] = []
     for (const document of kept)
       entries.push(this.#entry(JSON.parse(document.body) as KeptFault, document, document, now))
-    for (const service of services) {
-      const { parsed } = checkResource(JSON.parse(service.body))
-      if (parsed?.resource.kind !== 'VirtualService') continue
-      const { faults, skipped } = routeFaults(service.name, parsed.resource.spec)
+    for (const service of resources.kept) {
+      if (service.resource?.kind !== 'VirtualService') continue
+      const { faults, skipped } = routeFaults(service.name, service.resource.spec)
       for (const fault of faults) entries.push(this.#entry(fault, null, service, now))
       for (const reason of skipped) logger.warn({ virtualService: service.name, reason }, 'a fault of a route is none')
     }
@@ -214,7 +214,7 @@ export class FaultBook {
   }
 
   /** How long it has been set is known by the clock of the store, which may be wrong: it counts for no more than all. */
-  #entry(kept: KeptFault, document: Document | null, { time }: Document, now: number): Entry {
+  #entry(kept: KeptFault, document: Document | null, { time }: Pick<Document, 'time'>, now: number): Entry {
     const { lastsMs } = kept
     const isForGood = lastsMs === null && (document !== null || !this.#options.mustExpire)
     if (isForGood) return { kept, document, endsAt: Infinity }

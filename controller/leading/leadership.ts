@@ -15,7 +15,8 @@ export const leaderWaitSaidMs = 2 * leaderMs.ttl
 /** One of the controllers leads, for a term that the store gives out. */
 export class Leadership {
   readonly #env: StoreEnv
-  readonly #candidate: string
+  /** Id of this controller. */
+  readonly candidate: string
   #term = 0
   /** The highest term that is known to have been used: whoever follows hints drops those of a lower one. */
   #heard = 0
@@ -28,7 +29,7 @@ export class Leadership {
 
   constructor(env: StoreEnv, candidate: string) {
     this.#env = env
-    this.#candidate = candidate
+    this.candidate = candidate
   }
 
   /**
@@ -59,8 +60,8 @@ export class Leadership {
     const { clock, store, logger } = this.#env
     const now = clock.monotonic()
     if (this.isHeld && this.#until - leaderMs.ttl + leaderMs.renew > now) return
-    const { term, leader, leftMs } = await store.lead(this.#candidate, leaderMs.ttl, this.#heard)
-    if (leader !== this.#candidate) return this.#wait(now, { leader, leftMs })
+    const { term, leader, leftMs } = await store.lead(this.candidate, leaderMs.ttl, this.#heard)
+    if (leader !== this.candidate) return this.#wait(now, { leader, leftMs })
     this.#holder = null
     this.#waitsSince = null
     if (term !== this.#term) logger.info({ term }, 'leading')

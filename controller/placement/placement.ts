@@ -8,7 +8,7 @@ import type { Hints } from '../leading/hints.ts'
 import type { Announced } from '../members/announced.ts'
 import type { Members } from '../members/members.ts'
 import { versionOf } from '../resources/check-subsets.ts'
-import { CurrentResources } from '../resources/current.ts'
+import type { CurrentResources } from '../resources/current.ts'
 import { groupInfos } from '../resources/world.ts'
 import { ableWorkers } from './able.ts'
 import { unfitReason, unfitVersions } from './compat.ts'
@@ -40,6 +40,7 @@ export interface PlacementGround {
   members: Members
   hints: Hints
   announced: Announced
+  resources: Pick<CurrentResources, 'read' | 'latest'>
 }
 
 /** Which worker should own which slot, and the moves that make it so: sees, decides by pure functions, and hints. */
@@ -50,7 +51,6 @@ export class Placement {
   readonly #lost: LostSlots
   readonly #rates = new SlotRates()
   readonly #pauses = new PauseWatch()
-  readonly #resources: CurrentResources
   #traffic: Traffic = noTraffic
   #health: Health = new Map()
   #lookedAt = -Infinity
@@ -62,7 +62,6 @@ export class Placement {
     this.#ground = ground
     this.#moves = new Moves(env, ground.hints, ground.announced)
     this.#lost = new LostSlots(ground.config.worker.heartbeat_interval)
-    this.#resources = new CurrentResources(env.store)
   }
 
   /** Slots on their way to another owner. */
@@ -86,23 +85,22 @@ export class Placement {
     return this.#traffic.weightBy
   }
 
+  /** Ms that a slot may stand still while it is handed over; null: as long as it takes. */
+  get maxPauseMs(): number | null {
+    return this.#traffic.handoff.maxPauseMs
+  }
+
   /** A new term starts without plans of its own: what is under way shows in the leases. */
   forget(): void {
     this.#moves.forget()
-    this.#resources.changed()
     this.#health = new Map()
-  }
-
-  /** Resources were written. */
-  changed(): void {
-    this.#resources.changed()
   }
 
   /** Takes note of what was announced. */
   heard(record: StatusRecord, now: number): void {
     if (record.type === 'heartbeat' && record.role === 'worker') this.#rates.note(record, now)
     if (record.type !== 'acquired' || record.kind !== 'planned') return
-    const { maxPauseMs } = this.#traffic.handoff
+    const { maxPauseMs } = this
     if (!this.#pauses.note(record.pauseMs, maxPauseMs, now)) return
     this.#env.logger.warn(
       { maxPauseMs },
@@ -112,10 +110,10 @@ export class Placement {
 
   /** The cluster as it is now. Throws StoreError. */
   async see({ leases, serving }: Kept, now: number): Promise<Snapshot> {
-    const { members, config } = this.#ground
-    const resources = await this.#resources.read(now)
+    const { members, config, resources } = this.#ground
+    const { understood } = await resources.read(now)
     // Of rollouts nothing is known yet: their shares come with `place`.
-    this.#traffic = wantedTraffic(resources, [], groupInfos(config))
+    this.#traffic = wantedTraffic(understood, [], groupInfos(config))
     const workers = members.workers().map(({ beat }) => beat)
     this.#eject(now)
     return takeSnapshot(
@@ -141,9 +139,9 @@ export class Placement {
 
   /** Plans, and carries the plan out. Returns the version that serves now. */
   async place(seen: Snapshot, rolledOut: readonly RolledOut[], term: number): Promise<string | null> {
-    const { config } = this.#ground
-    const resources = await this.#resources.read(seen.now)
-    this.#traffic = wantedTraffic(resources, rolledOut, groupInfos(config))
+    const { config, resources } = this.#ground
+    const { understood } = await resources.read(seen.now)
+    this.#traffic = wantedTraffic(understood, rolledOut, groupInfos(config))
     const { groups, handoff } = this.#traffic
     const parallelMax = handoff.maxParallel ?? config.controller.parallel_handoffs
     const limits = {
@@ -165,7 +163,7 @@ export class Placement {
 
   /** Why the workers of a subset would get no slots, null when they would: there is no way to it, nor back to it. */
   refusalOf(subset: string): string | null {
-    return this.refusalOfVersion(versionOf(this.#resources.latest, subset) ?? subset)
+    return this.refusalOfVersion(versionOf(this.#ground.resources.latest.understood, subset) ?? subset)
   }
 
   /** The same of a version. */

@@ -1,7 +1,21 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { hookTypes } from '../rollouts/spec.ts'
 import { duration, integer, listOf, name, oneOf, texts } from './schema.ts'
+
+/** Kinds of webhooks, by the names that Flagger has for them (docs.flagger.app/usage/webhooks). */
+export const hookTypes = [
+  'confirm-rollout',
+  'pre-rollout',
+  'rollout',
+  'confirm-traffic-increase',
+  'confirm-promotion',
+  'post-rollout',
+  'rollback',
+  'event',
+] as const
+
+/** A kind of webhook. */
+export type HookType = (typeof hookTypes)[number]
 
 const templates = listOf(
   Type.Object({ templateName: name('Name of an AnalysisTemplate, or `delivery`, which is built in.') }),

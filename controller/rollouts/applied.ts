@@ -1,111 +1,90 @@
-import { parseSlot } from '../../protocol/slot.ts'
-import type { Document, Store } from '../../store/store.ts'
 import type { AnalysisTemplateSpec } from '../analysis/template.ts'
+import { versionOf } from '../resources/check-subsets.ts'
+import type { KnownResources } from '../resources/current.ts'
+import { findingText } from '../resources/finding.ts'
+import { routedGroups } from '../resources/groups.ts'
+import type { GroupInfo } from '../resources/groups.ts'
+import type { KeptResource } from '../resources/kept.ts'
+import { checkResource } from '../resources/parse.ts'
+import { ofKind } from '../resources/resource.ts'
+import type { RolloutResourceSpec } from '../resources/rollout.ts'
 import type { Patch } from './commands.ts'
-import { milliseconds, specOf } from './resource.ts'
-import type { Duration, RolloutPart } from './resource.ts'
-import { routeGroups } from './route-groups.ts'
-import type { GroupPart, RoutePart } from './route-groups.ts'
+import { specOf } from './resource.ts'
 import type { RolloutSpec } from './spec.ts'
 
 /** A Rollout that is applied. */
 export interface AppliedRollout {
-  document: Document
+  kept: KeptResource
   spec: RolloutSpec
 }
-
-/** What a rollout reads of resources beside its own. */
-export interface Rule {
-  subsets?: { name: string; labels?: { version?: string } }[]
-  trafficPolicy?: { slotHandoff?: { maxPause?: Duration } }
-}
-
-/** Of a DestinationRule that has hand-offs and does not say it. */
-export const defaultMaxPause = '250ms'
 
 /** What is applied, as far as rollouts are concerned. */
 export class Applied {
   readonly rollouts = new Map<string, AppliedRollout>()
-  readonly templates = new Map<string, AnalysisTemplateSpec>()
+  readonly templates: ReadonlyMap<string, AnalysisTemplateSpec>
   /** Names of Rollouts that are there and cannot be understood, with the reason. */
   readonly broken = new Map<string, string>()
-  /** Ms that a slot may stand still while it is handed over; null: as long as it takes. */
-  maxPauseMs: number | null = null
-  readonly #subsets = new Map<string, string>()
-  readonly #routes = new Map<string, RoutePart[]>()
-  #groups: GroupPart[] = []
+  readonly #known: KnownResources
+  readonly #groups: readonly GroupInfo[]
 
-  /** Reads it from the store. */
-  static async read(store: Store): Promise<Applied> {
-    const [rollouts, rules, templates, services, leases, namespaces] = await Promise.all([
-      store.documents('Rollout'),
-      store.documents('DestinationRule'),
-      store.documents('AnalysisTemplate'),
-      store.documents('VirtualService'),
-      store.leases(),
-      store.namespaces(),
-    ])
-    const applied = new Applied()
-    for (const rule of rules) applied.#add(resourceSpec(rule) as Rule)
-    for (const each of services) applied.#routes.set(each.name, (resourceSpec(each) as { ws?: RoutePart[] }).ws ?? [])
-    applied.#groups = [...new Set(leases.map(({ slot }) => parseSlot(slot).group))].map((name) => ({
-      name,
-      namespaces: namespaces.filter(({ group }) => group === name).map(({ namespace }) => namespace),
-    }))
-    for (const each of templates) applied.templates.set(each.name, resourceSpec(each) as AnalysisTemplateSpec)
-    for (const document of rollouts) {
+  constructor(known: KnownResources, groups: readonly GroupInfo[]) {
+    this.#known = known
+    this.#groups = groups
+    const templates = ofKind(known.understood, 'AnalysisTemplate')
+    this.templates = new Map(templates.map(({ metadata, spec }) => [metadata.name, spec]))
+    for (const kept of known.kept) {
+      if (kept.kind !== 'Rollout') continue
       try {
-        const spec = applied.#specOf(document.name, document.body)
-        applied.rollouts.set(document.name, { document, spec })
+        this.rollouts.set(kept.name, { kept, spec: this.#specOf(kept.name, rolloutOf(kept.written)) })
       } catch (error) {
-        applied.broken.set(document.name, (error as Error).message)
+        this.broken.set(kept.name, (error as Error).message)
       }
     }
-    return applied
-  }
-
-  #add({ subsets = [], trafficPolicy }: Rule): void {
-    for (const { name, labels } of subsets) this.#subsets.set(name, labels?.version ?? name)
-    if (trafficPolicy?.slotHandoff)
-      this.maxPauseMs = milliseconds(trafficPolicy.slotHandoff.maxPause ?? defaultMaxPause)
   }
 
   /** The version of a subset: that which a DestinationRule says, or its name. */
   versionOf(subset: string): string {
-    return this.#subsets.get(subset) ?? subset
+    return versionOf(this.#known.understood, subset) ?? subset
   }
 
   /** A Rollout after a command has changed what it asks for. */
-  patched({ document }: AppliedRollout, patch: Patch): { body: string; spec: RolloutSpec } {
-    const resource = JSON.parse(document.body) as { spec: RolloutPart }
-    const { canary } = resource.spec.strategy
+  patched({ kept }: AppliedRollout, patch: Patch): { body: string; spec: RolloutSpec } {
+    const written = structuredClone(kept.written) as { spec: RolloutResourceSpec }
+    const { canary } = written.spec.strategy
     if (patch.canary !== undefined) canary.canaryService = this.#subsetOf(patch.canary)
     if (patch.stable !== undefined) canary.stableService = this.#subsetOf(patch.stable)
-    if (patch.paused !== undefined) resource.spec.paused = patch.paused
-    const body = JSON.stringify(resource)
-    return { body, spec: this.#specOf(document.name, body) }
+    if (patch.paused !== undefined) written.spec.paused = patch.paused
+    return { body: JSON.stringify(written), spec: this.#specOf(kept.name, rolloutOf(written)) }
   }
 
-  #specOf(name: string, body: string): RolloutSpec {
-    const { spec } = JSON.parse(body) as { spec: RolloutPart }
+  #specOf(name: string, spec: RolloutResourceSpec): RolloutSpec {
     return specOf(name, spec, {
       versionOf: (subset) => this.versionOf(subset),
       groupsOf: (service, routes) => this.#groupsOf(service, routes),
     })
   }
 
-  #groupsOf(service: string, names: readonly string[]): string[] {
-    const routes = this.#routes.get(service)
-    if (routes === undefined) throw new Error(`there is no VirtualService ${service}`)
-    return routeGroups(routes, names, this.#groups)
+  #groupsOf(name: string, routes: readonly string[]): string[] {
+    const service = ofKind(this.#known.understood, 'VirtualService').find(({ metadata }) => metadata.name === name)
+    if (service === undefined) throw new Error(`there is no VirtualService ${name}`)
+    const groups = routedGroups(service.spec, this.#groups)
+    const isNamed = (route: string | undefined) =>
+      routes.length === 0 || (route !== undefined && routes.includes(route))
+    return service.spec.ws.flatMap((route, index) =>
+      isNamed(route.name) ? groups[index]!.map((each) => each.name) : [],
+    )
   }
 
   /** A name that leads to the version: that of a subset, or its own. */
   #subsetOf(version: string): string {
-    return [...this.#subsets].find(([, each]) => each === version)?.[0] ?? version
+    const subsets = ofKind(this.#known.understood, 'DestinationRule').flatMap(({ spec }) => spec.subsets)
+    return subsets.find(({ labels }) => labels.version === version)?.name ?? version
   }
 }
 
-function resourceSpec({ body }: Document): unknown {
-  return (JSON.parse(body) as { spec: unknown }).spec
+/** With defaults. Throws what is wrong with it. */
+function rolloutOf(written: unknown): RolloutResourceSpec {
+  const { parsed, findings } = checkResource(written)
+  if (parsed?.resource.kind !== 'Rollout') throw new Error(findings.map(findingText).join('; '))
+  return parsed.resource.spec
 }

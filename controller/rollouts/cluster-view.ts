@@ -18,6 +18,8 @@ export interface ClusterView {
   moving: ReadonlySet<SlotId>
   /** Whether a weight is a share of slots, or of commands: then only placement knows whether it is reached. */
   weightBy: 'slots' | 'traffic'
+  /** Ms that a slot may stand still while it is handed over; null: as long as it takes. */
+  maxPauseMs: number | null
 }
 
 /** Slots of some groups, by the version of their live owners. */

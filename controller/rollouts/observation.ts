@@ -1,13 +1,5 @@
+import type { RunOutcome } from '../analysis/run.ts'
 import type { RolloutState } from './state.ts'
-
-/** What an analysis says so far. */
-export interface RunView {
-  phase: 'Running' | 'Successful' | 'Inconclusive' | 'Error' | 'Failed'
-  /** Of the metric that decided, in one line. */
-  message: string
-  /** Every metric was good at least once. */
-  isMeasured: boolean
-}
 
 /** What a rollout is shown of the cluster at one moment. */
 export interface Observation {
@@ -29,7 +21,7 @@ export interface Observation {
   /** A `rollback` webhook answered that it is to be. */
   isRollbackWanted: boolean
   /** Analyses by their `runKey`. */
-  runs: ReadonlyMap<string, RunView>
+  runs: ReadonlyMap<string, RunOutcome>
 }
 
 /** Under which answers of the webhooks that a rollout waits for are found. */

@@ -1,58 +1,9 @@
 import { parseDuration } from '../../config/duration.ts'
-import type { AnalysisArg, AnalysisSpec, Groups, HookType, RolloutSpec, RolloutStep, Webhook } from './spec.ts'
+import type { RolloutResourceSpec } from '../resources/rollout.ts'
+import type { AnalysisArg, AnalysisSpec, Groups, RolloutSpec, RolloutStep, Webhook } from './spec.ts'
 
-/** Seconds as a number, or a text such as `5m`. */
-export type Duration = number | string
-
-/** Templates and arguments as a Rollout names them. */
-export interface AnalysisPart {
-  templates?: { templateName: string }[]
-  args?: { name: string; value?: string; valueFrom?: { podTemplateHashValue: 'Latest' | 'Stable' } }[]
-}
-
-/** One step as a Rollout has it: exactly one member. */
-export interface StepPart {
-  setWeight?: number
-  pause?: { duration?: Duration }
-  analysis?: AnalysisPart
-}
-
-/** The spec of a Rollout, as it is written; names and defaults are those of Argo Rollouts. */
-export interface RolloutPart {
-  revisionHistoryLimit?: number
-  progressDeadlineSeconds?: number
-  progressDeadlineAbort?: boolean
-  rollbackWindow?: { revisions: number }
-  paused?: boolean
-  strategy: {
-    canary: {
-      stableService?: string
-      canaryService: string
-      scaleDownDelaySeconds?: number
-      abortScaleDownDelaySeconds?: number
-      trafficRouting?: { istio?: { virtualService?: { name: string; routes?: string[] } } }
-      analysis?: AnalysisPart & { startingStep?: number }
-      steps?: StepPart[]
-    }
-  }
-  webhooks?: {
-    name: string
-    type: HookType
-    url: string
-    timeout?: Duration
-    retries?: number
-    metadata?: Record<string, string>
-  }[]
-}
-
-/** Argo's defaults, and Flagger's for webhooks. */
-export const defaults = {
-  revisionHistoryLimit: 10,
-  progressDeadlineSeconds: 600,
-  scaleDownDelaySeconds: 30,
-  abortScaleDownDelaySeconds: 30,
-  webhookTimeout: '10s',
-} as const
+type Canary = RolloutResourceSpec['strategy']['canary']
+type Background = NonNullable<Canary['analysis']>
 
 /** What names in a Rollout mean. */
 export interface Names {
@@ -65,41 +16,42 @@ export interface Names {
 /** Runs where a Rollout says nothing of analyses. */
 export const builtInTemplate = 'delivery'
 
-/** A Rollout as it is carried out. */
-export function specOf(name: string, part: RolloutPart, names: Names): RolloutSpec {
-  const { canary } = part.strategy
-  const routing = canary.trafficRouting?.istio?.virtualService
+/** A Rollout, with its defaults, as it is carried out. */
+export function specOf(name: string, resource: RolloutResourceSpec, names: Names): RolloutSpec {
+  const { canary } = resource.strategy
+  const routing = canary.trafficRouting?.istio.virtualService
   return {
     name,
     canary: names.versionOf(canary.canaryService),
     stable: canary.stableService === undefined ? null : names.versionOf(canary.stableService),
-    groups: routing === undefined ? 'all' : names.groupsOf(routing.name, routing.routes ?? []),
-    steps: (canary.steps ?? []).map(stepOf),
-    isPaused: part.paused ?? false,
-    progressDeadlineMs: 1_000 * (part.progressDeadlineSeconds ?? defaults.progressDeadlineSeconds),
-    deadlineAborts: part.progressDeadlineAbort ?? true,
-    rollbackWindow: part.rollbackWindow?.revisions ?? 0,
-    historyLimit: part.revisionHistoryLimit ?? defaults.revisionHistoryLimit,
-    scaleDownDelayMs: 1_000 * (canary.scaleDownDelaySeconds ?? defaults.scaleDownDelaySeconds),
-    abortScaleDownDelayMs: 1_000 * (canary.abortScaleDownDelaySeconds ?? defaults.abortScaleDownDelaySeconds),
+    groups: routing === undefined ? 'all' : names.groupsOf(routing.name, routing.routes),
+    steps: canary.steps.map(stepOf),
+    isPaused: resource.paused,
+    progressDeadlineMs: 1_000 * resource.progressDeadlineSeconds,
+    deadlineAborts: resource.progressDeadlineAbort,
+    rollbackWindow: resource.rollbackWindow?.revisions ?? 0,
+    historyLimit: resource.revisionHistoryLimit,
+    scaleDownDelayMs: 1_000 * canary.scaleDownDelaySeconds,
+    abortScaleDownDelayMs: 1_000 * canary.abortScaleDownDelaySeconds,
     background: backgroundOf(canary.analysis),
-    webhooks: (part.webhooks ?? []).map(webhookOf),
+    webhooks: resource.webhooks.map(webhookOf),
   }
 }
 
-function stepOf({ setWeight, pause, analysis }: StepPart): RolloutStep {
-  if (setWeight !== undefined) return { type: 'setWeight', weight: setWeight }
-  if (analysis !== undefined) return { type: 'analysis', ...analysisOf(analysis) }
-  return { type: 'pause', durationMs: pause?.duration === undefined ? null : milliseconds(pause.duration) }
+function stepOf(step: Canary['steps'][number]): RolloutStep {
+  if ('setWeight' in step) return { type: 'setWeight', weight: step.setWeight }
+  if ('analysis' in step) return { type: 'analysis', ...analysisOf(step.analysis) }
+  const { duration } = step.pause
+  return { type: 'pause', durationMs: duration === undefined ? null : milliseconds(duration) }
 }
 
-function backgroundOf(part: (AnalysisPart & { startingStep?: number }) | undefined): RolloutSpec['background'] {
+function backgroundOf(part: Background | undefined): RolloutSpec['background'] {
   if (part === undefined) return { templates: [builtInTemplate], args: [], startingStep: 0 }
   const analysis = analysisOf(part)
-  return analysis.templates.length === 0 ? null : { ...analysis, startingStep: part.startingStep ?? 0 }
+  return analysis.templates.length === 0 ? null : { ...analysis, startingStep: part.startingStep }
 }
 
-function analysisOf({ templates = [], args = [] }: AnalysisPart): AnalysisSpec {
+function analysisOf({ templates, args }: Pick<Background, 'templates' | 'args'>): AnalysisSpec {
   return {
     templates: templates.map(({ templateName }) => templateName),
     args: args.map(({ name, value, valueFrom }): AnalysisArg => {
@@ -109,13 +61,11 @@ function analysisOf({ templates = [], args = [] }: AnalysisPart): AnalysisSpec {
   }
 }
 
-function webhookOf(part: NonNullable<RolloutPart['webhooks']>[number]): Webhook {
-  const { name, type, url, timeout = defaults.webhookTimeout, retries = 0, metadata = {} } = part
-  return { name, type, url, timeoutMs: milliseconds(timeout), retries, metadata }
+function webhookOf({ timeout, ...hook }: RolloutResourceSpec['webhooks'][number]): Webhook {
+  return { ...hook, timeoutMs: milliseconds(timeout) }
 }
 
-/** A number, and a text of digits, are seconds, as in Argo. 0 for what is no duration: validation lets none through. */
-export function milliseconds(duration: Duration): number {
-  if (typeof duration === 'number') return duration * 1_000
-  return /^\d+$/.test(duration) ? Number(duration) * 1_000 : (parseDuration(duration) ?? 0)
+/** A number counts seconds, as in Argo; a text was checked before it was kept. */
+function milliseconds(duration: number | string): number {
+  return typeof duration === 'number' ? duration * 1_000 : parseDuration(duration)!
 }

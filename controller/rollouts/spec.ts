@@ -1,17 +1,4 @@
-/** Kinds of webhooks, by the names that Flagger has for them (docs.flagger.app/usage/webhooks). */
-export const hookTypes = [
-  'confirm-rollout',
-  'pre-rollout',
-  'rollout',
-  'confirm-traffic-increase',
-  'confirm-promotion',
-  'post-rollout',
-  'rollback',
-  'event',
-] as const
-
-/** A kind of webhook. */
-export type HookType = (typeof hookTypes)[number]
+import type { HookType } from '../resources/rollout.ts'
 
 /** Somebody who is asked or told over HTTP. */
 export interface Webhook {

@@ -1,4 +1,5 @@
-import type { Groups, HookType } from './spec.ts'
+import type { HookType } from '../resources/rollout.ts'
+import type { Groups } from './spec.ts'
 
 /**
  * A rollout is in one mode, which says what is going on, and shows one of Argo's phases, which says how that looks:

@@ -1,4 +1,5 @@
-import type { Observation, RunView } from './observation.ts'
+import type { RunOutcome } from '../analysis/run.ts'
+import type { Observation } from './observation.ts'
 import type { RolloutSpec, RolloutStep } from './spec.ts'
 import type { Phase, RolloutState } from './state.ts'
 import { percentOf } from './turn.ts'
@@ -33,7 +34,7 @@ export function viewOf(
   state: RolloutState,
   spec: RolloutSpec,
   seen: Observation,
-  runs: ReadonlyMap<string, RunView>,
+  runs: ReadonlyMap<string, RunOutcome>,
 ): RolloutView {
   const { name, phase, reason, message, revision, stable, canary, groups, weight, history } = state
   const isAlone = stable === canary

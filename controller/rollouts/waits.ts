@@ -1,6 +1,7 @@
+import type { RunOutcome } from '../analysis/run.ts'
+import type { HookType } from '../resources/rollout.ts'
 import { gateKey, runKey } from './observation.ts'
-import type { RunView } from './observation.ts'
-import type { HookType, RolloutSpec } from './spec.ts'
+import type { RolloutSpec } from './spec.ts'
 import type { RolloutState } from './state.ts'
 import type { Turn } from './turn.ts'
 
@@ -22,7 +23,7 @@ export function isPersonsGate(type: HookType | null): boolean {
 }
 
 /** The analysis beside the steps, where one is to be. */
-export function backgroundRun({ state, spec, seen }: Turn): RunView | undefined {
+export function backgroundRun({ state, spec, seen }: Turn): RunOutcome | undefined {
   return wantsBackground(state, spec) ? seen.runs.get(runKey(state, 'background')) : undefined
 }
 

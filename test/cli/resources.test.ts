@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
 import { buildApi } from '../../controller/api/api.ts'
+import { configFollowers } from '../../controller/members/followers.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { environment, holdfast, run } from '../support/command.ts'
 import { launcher } from '../support/process.ts'
@@ -188,7 +189,9 @@ void t.test('get config says which process follows which revision', async (t) =>
     'ann',
   )
   const { revision } = controller.faults
-  await until('all have heard of it', () => controller.followers().every((each) => each.revision === revision))
+  await until('all have heard of it', () =>
+    configFollowers(controller.members).every((each) => each.revision === revision),
+  )
   const { processes } = JSON.parse((await cli('get', 'config', '-o', 'json')).stdout) as { processes: { id: string }[] }
   t.same(processes.map(({ id }) => id).toSorted(), [controller.id, worker.id].toSorted())
   t.match((await cli('get', 'config')).stdout, `revision ${revision}\n`)

@@ -27,6 +27,7 @@ function view(groups: Record<string, string>, moving: string[] = []): ClusterVie
     serving: 'v1',
     moving: new Set(moving as never[]),
     weightBy: 'slots',
+    maxPauseMs: null,
   }
 }
 

@@ -1,12 +1,13 @@
 /** What a Rollout comes to, by the names and defaults of Argo Rollouts. */
 import { test } from 'tap'
 import { specOf } from '../../../controller/rollouts/resource.ts'
-import type { RolloutPart } from '../../../controller/rollouts/resource.ts'
+import { understood } from './written.ts'
 
 const names = { versionOf: (subset: string) => `${subset}!`, groupsOf: (name: string) => [name] }
+const specOfWritten = (spec: unknown) => specOf('chat', understood('Rollout', 'chat', spec).spec, names)
 
 test('what is not said is as in Argo Rollouts, and every slot group is moved', (t) => {
-  t.match(specOf('chat', { strategy: { canary: { canaryService: 'v2' } } }, names), {
+  t.match(specOfWritten({ strategy: { canary: { canaryService: 'v2' } } }), {
     canary: 'v2!',
     stable: null,
     groups: 'all',
@@ -23,7 +24,7 @@ test('what is not said is as in Argo Rollouts, and every slot group is moved', (
 })
 
 test('steps, analyses and webhooks are as they are written', (t) => {
-  const part: RolloutPart = {
+  const part = {
     strategy: {
       canary: {
         stableService: 'v1',
@@ -42,7 +43,6 @@ test('steps, analyses and webhooks are as they are written', (t) => {
           { setWeight: 10 },
           { pause: {} },
           { pause: { duration: 30 } },
-          { pause: { duration: '45' } },
           { pause: { duration: '5m' } },
           { analysis: { templates: [{ templateName: 'rooms' }] } },
         ],
@@ -50,13 +50,12 @@ test('steps, analyses and webhooks are as they are written', (t) => {
     },
     webhooks: [{ name: 'gate', type: 'confirm-rollout', url: 'http://127.0.0.1/' }],
   }
-  const spec = specOf('chat', part, names)
+  const spec = specOfWritten(part)
   t.match(spec, { canary: 'v2!', stable: 'v1!', groups: ['staff'] })
   t.same(spec.steps, [
     { type: 'setWeight', weight: 10 },
     { type: 'pause', durationMs: null },
     { type: 'pause', durationMs: 30_000 },
-    { type: 'pause', durationMs: 45_000 },
     { type: 'pause', durationMs: 300_000 },
     { type: 'analysis', templates: ['rooms'], args: [] },
   ])
@@ -75,6 +74,6 @@ test('steps, analyses and webhooks are as they are written', (t) => {
 
 test('an empty list of templates turns the analysis beside the steps off', (t) => {
   const part = { strategy: { canary: { canaryService: 'v2', analysis: { templates: [] } } } }
-  t.equal(specOf('chat', part, names).background, null)
+  t.equal(specOfWritten(part).background, null)
   t.end()
 })

@@ -3,10 +3,10 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { Measurer } from '../../../controller/analysis/measurer.ts'
 import { Events } from '../../../controller/events/events.ts'
+import { CurrentResources } from '../../../controller/resources/current.ts'
 import type { ClusterView } from '../../../controller/rollouts/cluster-view.ts'
 import type { Command } from '../../../controller/rollouts/commands.ts'
 import { RolloutError } from '../../../controller/rollouts/errors.ts'
-import type { RolloutPart } from '../../../controller/rollouts/resource.ts'
 import { Rollouts } from '../../../controller/rollouts/rollouts.ts'
 import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import { slotId } from '../../../protocol/slot.ts'
@@ -14,6 +14,7 @@ import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store
 import type { Lease } from '../../../store/store.ts'
 import { testEnv } from '../../harness/env.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { understood, written } from './written.ts'
 
 const worker = (id: string, version: string): WorkerBeat => ({
   type: 'heartbeat',
@@ -31,9 +32,11 @@ const worker = (id: string, version: string): WorkerBeat => ({
 })
 
 const slots = 8
-const canary = (more: Partial<RolloutPart['strategy']['canary']> = {}): RolloutPart => ({
+const canary = (more: Record<string, unknown> = {}) => ({
   strategy: { canary: { canaryService: 'v2', analysis: { templates: [] }, ...more } },
 })
+
+const specOf = (spec: unknown) => understood('Rollout', 'chat', spec).spec
 
 /** A store, and leaders that follow one another; slots go where the leader's shares say at once. */
 class Stage {
@@ -42,6 +45,7 @@ class Stage {
   workers = [worker('a', 'v1'), worker('b', 'v2')]
   term = 0
   rollouts!: Rollouts
+  resources!: CurrentResources
   drained: string[] = []
   /** Versions that would get no slots, and why. */
   readonly unfit = new Map<string, string>()
@@ -52,8 +56,12 @@ class Stage {
     await this.store.migrate()
     const { term } = await this.store.lead(candidate, 0)
     this.term = term
+    const resources = new CurrentResources(this.store)
+    this.resources = resources
     const rollouts = new Rollouts(env, {
       term: () => term,
+      resources,
+      groups: [{ name: 'default', slots, namespaces: [''] }],
       drain: (id) => this.drained.push(id),
       news: () => {},
       analyses: new Measurer(env),
@@ -65,11 +73,11 @@ class Stage {
     return rollouts
   }
 
-  async apply(spec: RolloutPart): Promise<void> {
+  async apply(spec: unknown): Promise<void> {
     const seen = (await this.store.documents('Rollout'))[0]?.revision ?? 0
-    const body = JSON.stringify({ kind: 'Rollout', metadata: { name: 'chat' }, spec })
+    const body = JSON.stringify(written('Rollout', 'chat', spec))
     await this.store.putDocuments({ writes: [{ kind: 'Rollout', name: 'chat', seen, body }], term: null, audit: null })
-    this.rollouts.changed()
+    this.resources.changed()
   }
 
   async view(): Promise<ClusterView> {
@@ -84,6 +92,7 @@ class Stage {
       serving,
       moving: new Set(),
       weightBy: 'slots',
+      maxPauseMs: null,
     }
   }
 
@@ -250,7 +259,12 @@ test('a canary whose workers die is aborted', async (t) => {
 
 test('a subset stands for the version that its DestinationRule says', async (t) => {
   const world = await stage(t)
-  const body = JSON.stringify({ spec: { subsets: [{ name: 'next', labels: { version: 'v2' } }] } })
+  const body = JSON.stringify(
+    written('DestinationRule', 'chat-worker', {
+      host: 'chat-worker',
+      subsets: [{ name: 'next', labels: { version: 'v2' } }],
+    }),
+  )
   const write = { kind: 'DestinationRule', name: 'chat-worker', seen: 0, body }
   await world.store.putDocuments({ writes: [write], term: null, audit: null })
   await world.apply(canary({ canaryService: 'next' }))
@@ -258,8 +272,8 @@ test('a subset stands for the version that its DestinationRule says', async (t) 
   t.equal(world.rollouts.view('chat').stable, 'v2')
   await world.order('chat', { type: 'undo', toRevision: 1 })
   await world.rollouts.look(await world.view())
-  t.match(world.rollouts.refusalOf('chat', canary({ canaryService: 'v3' })), /third version/)
-  t.equal(world.rollouts.refusalOf('chat', canary({ canaryService: 'next' })), null)
+  t.match(world.rollouts.refusalOf('chat', specOf(canary({ canaryService: 'v3' }))), /third version/)
+  t.equal(world.rollouts.refusalOf('chat', specOf(canary({ canaryService: 'next' }))), null)
 })
 
 test('an analysis that no template describes ends the rollout', async (t) => {
@@ -276,7 +290,7 @@ test('a Rollout that cannot be understood stops no other, and loses nothing', as
   const [{ revision } = { revision: 0 }] = await world.store.documents('Rollout')
   const write = { kind: 'Rollout', name: 'chat', seen: revision, body: '{"spec":{}}' }
   await world.store.putDocuments({ writes: [write], term: null, audit: null })
-  world.rollouts.changed()
+  world.resources.changed()
   await world.look()
   t.equal((await world.store.documents('RolloutState')).length, 1)
 })
@@ -288,7 +302,7 @@ test('a deleted Rollout is over', async (t) => {
   const [{ revision } = { revision: 0 }] = await world.store.documents('Rollout')
   const write = { kind: 'Rollout', name: 'chat', seen: revision, body: null }
   await world.store.putDocuments({ writes: [write], term: null, audit: null })
-  world.rollouts.changed()
+  world.resources.changed()
   await world.look()
   t.same(await world.store.documents('RolloutState'), [])
   t.same(world.rollouts.shares(), [])
@@ -300,7 +314,7 @@ test('what a deleted Rollout left is bounded as all that was deleted is, and one
     const seen = (await world.store.documents('Rollout'))[0]?.revision ?? 0
     const writes = [{ kind: 'Rollout', name: 'chat', seen, body }]
     await world.store.putDocuments({ writes, term: null, audit: null })
-    world.rollouts.changed()
+    world.resources.changed()
   }
   await world.apply(canary())
   for (let looks = 0; looks < 6; looks++) await world.look()

@@ -1,10 +1,10 @@
 /** Whatever is ordered, applied and seen, in whichever order: a rollout stays in its diagram, and on its rules. */
 import * as fc from 'fast-check'
 import { test } from 'tap'
+import type { RunOutcome } from '../../../controller/analysis/run.ts'
+import { hookTypes } from '../../../controller/resources/rollout.ts'
 import type { Command } from '../../../controller/rollouts/commands.ts'
 import { runKey } from '../../../controller/rollouts/observation.ts'
-import type { RunView } from '../../../controller/rollouts/observation.ts'
-import { hookTypes } from '../../../controller/rollouts/spec.ts'
 import type { RolloutSpec } from '../../../controller/rollouts/spec.ts'
 import type { Mode, Phase, RolloutState } from '../../../controller/rollouts/state.ts'
 import { World, analysis, pause, weight } from './world.ts'
@@ -69,7 +69,7 @@ const event = fc.oneof(
   fc.record({
     kind: fc.constant('run' as const),
     which: fc.constantFrom('background' as const, 'step' as const),
-    phase: fc.constantFrom<RunView['phase'][]>('Running', 'Successful', 'Inconclusive', 'Error', 'Failed'),
+    phase: fc.constantFrom<RunOutcome['phase'][]>('Running', 'Successful', 'Inconclusive', 'Error', 'Failed'),
     isMeasured: fc.boolean(),
   }),
 )

@@ -1,8 +1,9 @@
 /** A rollout with a cluster around it that does what it is told, step by step, on a clock that the test leads. */
+import type { RunOutcome } from '../../../controller/analysis/run.ts'
 import { command } from '../../../controller/rollouts/commands.ts'
 import type { Command } from '../../../controller/rollouts/commands.ts'
 import { gateKey, runKey } from '../../../controller/rollouts/observation.ts'
-import type { Observation, RunView } from '../../../controller/rollouts/observation.ts'
+import type { Observation } from '../../../controller/rollouts/observation.ts'
 import type { RolloutSpec, RolloutStep } from '../../../controller/rollouts/spec.ts'
 import { firstState } from '../../../controller/rollouts/state.ts'
 import type { RolloutState } from '../../../controller/rollouts/state.ts'
@@ -48,7 +49,7 @@ export class World {
   longPauses = 0
   isRollbackWanted = false
   gates = new Map<string, boolean>()
-  runs = new Map<string, RunView>()
+  runs = new Map<string, RunOutcome>()
   drained: string[] = []
   last: Stepped | null = null
 
@@ -114,7 +115,7 @@ export class World {
     return 'refused' in outcome ? outcome.refused : null
   }
 
-  says(which: 'background' | 'step', phase: RunView['phase'], isMeasured = phase === 'Successful'): this {
+  says(which: 'background' | 'step', phase: RunOutcome['phase'], isMeasured = phase === 'Successful'): this {
     this.runs.set(runKey(this.state, which), { phase, message: 'latency', isMeasured })
     return this
   }
