@@ -9,11 +9,18 @@ export class BenchClient {
   readonly #waiting = new Map<number, (reply: Reply) => void>()
   /** Called with the `data` of each publication in the room. */
   onPublication: (data: { at?: number }) => void = () => {}
+  /** Called when the connection has ended, whoever wanted it. What waits for an answer gets an error. */
+  onClose: () => void = () => {}
 
   private constructor(ws: WebSocket, room: string) {
     this.#ws = ws
     this.room = room
     ws.on('message', (data: Buffer) => this.#frame(data.toString()))
+    ws.on('close', () => {
+      for (const answer of this.#waiting.values()) answer(closed)
+      this.#waiting.clear()
+      this.onClose()
+    })
   }
 
   static async connect(url: string, token: string, room: string): Promise<BenchClient> {
@@ -26,6 +33,7 @@ export class BenchClient {
   }
 
   command(command: object): Promise<Reply> {
+    if (this.#ws.readyState !== WebSocket.OPEN) return Promise.resolve(closed)
     const id = ++this.#id
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve)
@@ -60,3 +68,5 @@ interface Reply {
   id?: number
   error?: { code: number; message: string }
 }
+
+const closed: Reply = { error: { code: 0, message: 'the connection has ended' } }

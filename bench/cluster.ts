@@ -27,12 +27,16 @@ export class BenchCluster implements AsyncDisposable {
   readonly websocketUrl: string
   readonly services: BenchServices
   readonly #place: Place
+  /** What all of its processes are told. */
+  readonly #env: NodeJS.ProcessEnv
   readonly #child: ChildProcess
   readonly #api: string
+  readonly #workers: ChildProcess[] = []
 
   private constructor(
     services: BenchServices,
     place: Place,
+    env: NodeJS.ProcessEnv,
     child: ChildProcess,
     dataDir: string,
     port: number,
@@ -40,6 +44,7 @@ export class BenchCluster implements AsyncDisposable {
   ) {
     this.services = services
     this.#place = place
+    this.#env = env
     this.#child = child
     this.dataDir = dataDir
     this.websocketUrl = `ws://127.0.0.1:${port}/connection/websocket`
@@ -50,45 +55,37 @@ export class BenchCluster implements AsyncDisposable {
     const place = await services.place()
     const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
     const [port, controllerPort] = [await freePort(), await freePort()]
-    const child = spawn(process.execPath, [launcher, 'dev'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...process.env,
-        HOLDFAST_DATA_DIR: dataDir,
-        HOLDFAST_HTTP_SERVER_PORT: String(port),
-        HOLDFAST_CONTROLLER_PORT: String(controllerPort),
-        HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: secret,
-        HOLDFAST_LOG_LEVEL: 'error',
-        // The generator stands for thousands of clients with a few connections.
-        HOLDFAST_CLIENT_COMMAND_RATE: '100000',
-        HOLDFAST_CLIENT_COMMAND_BURST: '100000',
-        HOLDFAST_LOG: '',
-        HOLDFAST_STORE: '',
-        ...place.settings,
-        ...settings,
-      },
-    })
+    const env = {
+      ...process.env,
+      HOLDFAST_DATA_DIR: dataDir,
+      HOLDFAST_HTTP_SERVER_PORT: String(port),
+      HOLDFAST_CONTROLLER_PORT: String(controllerPort),
+      HOLDFAST_CLIENT_TOKEN_HMAC_SECRET_KEY: secret,
+      HOLDFAST_LOG_LEVEL: 'error',
+      // The generator stands for thousands of clients with a few connections.
+      HOLDFAST_CLIENT_COMMAND_RATE: '100000',
+      HOLDFAST_CLIENT_COMMAND_BURST: '100000',
+      HOLDFAST_LOG: '',
+      HOLDFAST_STORE: '',
+      ...place.settings,
+      ...settings,
+    }
+    const child = spawn(process.execPath, [launcher, 'dev'], { stdio: ['ignore', 'pipe', 'inherit'], env })
     for await (const line of createInterface({ input: child.stdout })) {
       if (line.startsWith('holdfast is ready'))
-        return new BenchCluster(services, place, child, dataDir, port, controllerPort)
+        return new BenchCluster(services, place, env, child, dataDir, port, controllerPort)
     }
     throw new Error('the cluster ended before it was ready')
   }
 
-  /** Starts one more worker, which ends for good when it is drained, with its id. */
-  async startWorker(): Promise<string> {
+  /** Starts one more worker, which ends for good when it is drained. Returns its id. */
+  async startWorker(version = 'v1'): Promise<string> {
     const before = new Set((await this.workers()).map(({ id }) => id))
-    const child = spawn(process.execPath, [launcher, 'worker'], {
+    const child = spawn(process.execPath, [launcher, 'worker', '--version', version], {
       stdio: ['ignore', 'ignore', 'inherit'],
-      env: {
-        ...process.env,
-        HOLDFAST_DATA_DIR: this.dataDir,
-        HOLDFAST_LOG_LEVEL: 'error',
-        HOLDFAST_LOG: '',
-        HOLDFAST_STORE: '',
-        ...this.#place.settings,
-      },
+      env: this.#env,
     })
+    this.#workers.push(child)
     while (child.exitCode === null) {
       const worker = (await this.workers()).find(({ id }) => !before.has(id))
       if (worker) return worker.id
@@ -106,10 +103,13 @@ export class BenchCluster implements AsyncDisposable {
     return new SignJWT({ sub: user }).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(secret))
   }
 
-  async api<T>(path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
+  async api<T>(path: string, method: 'GET' | 'POST' = 'GET', body: object = {}): Promise<T> {
     const token = await readFile(join(this.dataDir, 'controller.token'), 'utf8')
     const headers = { authorization: `Bearer ${token.trim()}`, 'content-type': 'application/json' }
-    const response = await request(this.#api + path, method === 'GET' ? { headers } : { method, headers, body: '{}' })
+    const response = await request(
+      this.#api + path,
+      method === 'GET' ? { headers } : { method, headers, body: JSON.stringify(body) },
+    )
     if (response.statusCode >= 300) throw new Error(`${path}: ${await response.body.text()}`)
     return (await response.body.json()) as T
   }
@@ -161,12 +161,17 @@ export class BenchCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill('SIGTERM')
-    await ended
+    await Promise.all([...this.#workers, this.#child].map(stop))
     await this.#place[Symbol.asyncDispose]()
     await rm(this.dataDir, { recursive: true, force: true })
   }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await ended
 }
 
 async function descendants(pid: number): Promise<number[]> {

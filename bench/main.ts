@@ -1,8 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
+import { availableParallelism, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BenchCluster } from './cluster.ts'
 import { controllerIdle } from './controller.ts'
+import { counting, faultStages } from './cost.ts'
 import { fanout } from './fanout.ts'
 import { firstSubscribe } from './first-subscribe.ts'
 import { idle } from './idle.ts'
@@ -14,6 +16,7 @@ import { pauses } from './pause.ts'
 import { reconnect } from './reconnect.ts'
 import { table } from './report.ts'
 import type { Figure } from './report.ts'
+import { rollout, rolloutSlots } from './rollout.ts'
 import { saturation } from './saturation.ts'
 import { scaling } from './scaling.ts'
 import { BenchServices } from './services.ts'
@@ -36,16 +39,20 @@ const suites: Record<string, (cluster: BenchCluster) => Promise<Figure[]>> = {
   memory,
   reconnect,
   neighbours,
+  rollout,
 }
 
 /** Those that start what they need by themselves. */
 const alone: Record<string, (services: BenchServices) => Promise<Figure[]>> = {
   controller: (services) => controllerIdle(services, 20),
+  faults: () => faultStages({ processes: 3, rounds: 60 }),
+  counting: () => counting({ processes: 3, rounds: 60 }),
 }
 
 const settings: Record<string, Record<string, string>> = {
   // Who publishes while everybody is away is in no room.
   reconnect: { HOLDFAST_CHANNEL_WITHOUT_NAMESPACE_ALLOW_PUBLISH_FOR_CLIENT: 'true' },
+  rollout: { HOLDFAST_TOPICS_SLOTS: String(rolloutSlots) },
   // As many commands as by default: who sends more is what it is about.
   neighbours: {
     HOLDFAST_CLIENT_COMMAND_RATE: '100',
@@ -79,6 +86,9 @@ if (!isEngine(values)) {
   console.error('--log is embedded or kafka, --store is embedded or mysql')
   process.exit(2)
 }
+// Whoever reads the figures wants to know what else the machine did.
+const load = loadavg().map((average) => average.toFixed(2))
+console.log(`${availableParallelism()} processors, load average at the start: ${load.join(' ')}`)
 const services = await BenchServices.open(values)
 const figures: Figure[] = []
 for (const [name, suite] of Object.entries(suites)) {
