@@ -35,6 +35,7 @@ COPY observability observability
 COPY platform platform
 COPY protocol protocol
 COPY proxy proxy
+COPY schema schema
 COPY store store
 COPY testing testing
 COPY worker worker

@@ -1,4 +1,4 @@
-import { Check } from 'typebox/schema'
+import { fits } from '../schema/fits.ts'
 import { cleanText, hasControls } from './clean-text.ts'
 import { parseDuration, formatDuration } from './duration.ts'
 import { ConfigError } from './errors.ts'
@@ -42,7 +42,7 @@ export function refuse(key: ConfigKey, raw: unknown, source: string, allowed = a
 /** A value of a file, an environment variable or a flag as the decoded configuration holds it. Throws ConfigError. */
 export function decode(key: ConfigKey, raw: unknown, source: string): unknown {
   const value = convert(key, typeof raw === 'string' ? cleanText(raw) : raw)
-  if (value === undefined || !Check(key.schema, value)) refuse(key, raw, source)
+  if (value === undefined || !fits(key.schema, value)) refuse(key, raw, source)
   if (typeof value === 'string') checkText(key, value, raw, source)
   return value
 }

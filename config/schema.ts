@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Type } from '../schema/type.ts'
 import { parseDuration } from './duration.ts'
 import { patternLengthMax } from './pattern.ts'
 

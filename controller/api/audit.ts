@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import type { Store } from '../../store/store.ts'
 import { exactly, integerText } from './shapes.ts'
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { Type } from 'typebox'
 import type { Env } from '../../cluster/env.ts'
+import { Type } from '../../schema/type.ts'
 import { eventTypes } from '../events/events.ts'
 import type { ClusterEvent, Events } from '../events/events.ts'
 import { ApiError } from './errors.ts'

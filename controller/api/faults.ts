@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import { FaultError } from '../faults/errors.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'

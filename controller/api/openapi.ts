@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import { packageVersion } from '../../platform/package-version.ts'
+import { Type } from '../../schema/type.ts'
 import { refusalShape } from './shapes.ts'
 
 /** What every route may answer beside what it is for. */

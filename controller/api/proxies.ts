@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import { authority } from '../../platform/addresses.ts'
+import { Type } from '../../schema/type.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { exactly, orNull } from './shapes.ts'
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import { ResourceError } from '../resources/errors.ts'
 import type { KeptResource } from '../resources/kept.ts'
 import { parseMax } from '../resources/parse.ts'

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import type { RoomVerdict } from '../analysis/room-trial.ts'
 import type { Command } from '../rollouts/commands.ts'
 import { RolloutError } from '../rollouts/errors.ts'

@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import type { TSchema } from 'typebox'
+import { Type } from '../../schema/type.ts'
 
 /** Schemas of answers and parameters that many routes have. */
 

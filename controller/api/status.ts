@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { waitsFor } from './readiness.ts'
 import { exactly, orNull } from './shapes.ts'

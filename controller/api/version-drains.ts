@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import { ableWorkers } from '../placement/able.ts'
 import { remainingOf } from '../placement/drains.ts'
 import type { Changes } from './changes.ts'

@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import { duration, integer, listOf, name, number, oneOf } from './schema.ts'
 
 /** What the built-in counters can be asked. */

@@ -1,6 +1,6 @@
-import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { faultStages } from '../../protocol/records/fault.ts'
+import { Type } from '../../schema/type.ts'
 import { duration, integer, number, stringMatch } from './schema.ts'
 
 const percentage = Type.Object(

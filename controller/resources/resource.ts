@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import type { TSchema } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import { analysisTemplateSpec } from './analysis-template.ts'
 import type { AnalysisTemplateResourceSpec } from './analysis-template.ts'
 import { destinationRuleSpec } from './destination-rule.ts'

@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import { duration, integer, listOf, name, oneOf, texts } from './schema.ts'
 
 /** Kinds of webhooks, by the names that Flagger has for them (docs.flagger.app/usage/webhooks). */

@@ -1,6 +1,6 @@
-import { Type } from 'typebox'
 import type { Static, TSchema, TSchemaOptions } from 'typebox'
 import type { StringMatch } from '../../protocol/records/fault.ts'
+import { Type } from '../../schema/type.ts'
 
 /** Members of JSON Schema that the resources use, and the marks that `schema.ts` makes. */
 export interface SchemaNode {

@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Type } from '../../schema/type.ts'
 import { faultMembers } from './fault.ts'
 import { integer, listOf, name, stringMatch } from './schema.ts'
 

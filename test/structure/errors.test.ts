@@ -10,7 +10,7 @@ import { disconnects, errors, unsubscribes } from '../../protocol/client/codes.t
 
 const root = new URL('../../', import.meta.url)
 const folders =
-  'apps,cli,cluster,compose,config,controller,engine,log,observability,platform,protocol,proxy,store,worker'
+  'apps,cli,cluster,compose,config,controller,engine,log,observability,platform,protocol,proxy,schema,store,worker'
 const files = globSync(`{${folders}}/**/*.ts`, { cwd: root }).sort()
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8')
 

@@ -6,7 +6,8 @@ import { globSync, readFileSync } from 'node:fs'
 import t from 'tap'
 
 const root = new URL('../../', import.meta.url)
-const folders = 'apps,cli,cluster,config,controller,engine,log,observability,platform,protocol,proxy,store,worker'
+const folders =
+  'apps,cli,cluster,config,controller,engine,log,observability,platform,protocol,proxy,schema,store,worker'
 const linesOf = (file: string): string[] => readFileSync(new URL(file, root), 'utf8').split('\n')
 
 /** What others implement or stand in for, and what goes over wires and into the log: every member counts. */

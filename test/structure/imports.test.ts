@@ -8,7 +8,7 @@ import t from 'tap'
 
 const root = new URL('../../', import.meta.url)
 const folders =
-  'apps,cli,cluster,compose,config,controller,engine,log,observability,platform,protocol,proxy,store,worker'
+  'apps,cli,cluster,compose,config,controller,engine,log,observability,platform,protocol,proxy,schema,store,worker'
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8')
 
 /** Imports of a module's own, of its types, on demand, and what it passes on. */
@@ -101,4 +101,22 @@ void t.test('imports go one way, from folder to folder and from file to file', a
   t.strictSame(cycles(between), [])
   t.strictSame(cycles(imports), [])
   t.strictSame(cycles([...between, { from: 'protocol', to: 'proxy' }]).length, 1, 'a cycle would be seen')
+})
+
+/** The package of a bare specifier whose value is imported. */
+const packages = /^import (?!type\b)[^'"`;]*?from '([^.'][^']*)'|\bimport\('([^.'][^']*)'\)/gm
+
+void t.test('what is published needs no package that only development has', async (t) => {
+  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
+  const needed = globSync(`{${folders}}/**/*.{ts,js}`, { cwd: root, exclude: ['**/static/**', 'compose/**'] }).flatMap(
+    (from) => [...read(from).matchAll(packages)].map((match) => ({ from, name: match[1] ?? match[2]! })),
+  )
+  const installed = ({ name }: { name: string }): boolean =>
+    name.startsWith('node:') ||
+    Object.keys(dependencies).some((known) => name === known || name.startsWith(`${known}/`))
+  t.ok(needed.length > 100, 'imports were found')
+  t.strictSame(
+    needed.filter((one) => !installed(one)),
+    [],
+  )
 })

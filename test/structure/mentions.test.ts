@@ -4,7 +4,7 @@ import t from 'tap'
 
 const root = new URL('../../', import.meta.url)
 const folders =
-  'apps|bench|cli|cluster|compose|config|controller|docs|engine|log|observability|platform|protocol|proxy|store|test|worker'
+  'apps|bench|cli|cluster|compose|config|controller|docs|engine|log|observability|platform|protocol|proxy|schema|store|test|worker'
 /** A path from the root, as text of ours names it. */
 const mention = new RegExp(
   `(?<![\\w./-])(?:${folders})/(?:[\\w.-]+/)*[\\w-]+\\.(?:test\\.ts|long\\.ts|ts|js|sql|yaml|md|cfg|sh)\\b`,
