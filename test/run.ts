@@ -8,6 +8,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { servicesDown, servicesUp, type Services } from '../compose/services/services.ts'
@@ -56,11 +58,17 @@ async function leaveServices(): Promise<void> {
   await rm(dataDir, { recursive: true, force: true })
 }
 
+/**
+ * Where Node keeps what it compiled, for each test file is a process of its own and most import the same modules. It is
+ * the folder that the command line uses.
+ */
+const compileCache = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') }
+
 /** The environment of the tests: ours without any setting of Holdfast but the services. */
 function environmentWith(services: Services | undefined): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_'))
   const named = services && { [logVariable]: services.log, [storeVariable]: services.storeAdmin }
-  return { ...Object.fromEntries(own), ...named }
+  return { ...compileCache, ...Object.fromEntries(own), ...named }
 }
 
 /** True when the static checks pass. */
