@@ -2,8 +2,9 @@
 // 100 %, is aborted, undone, promoted in full and crashes, with the controller killed meanwhile, and no client notices.
 import t from 'tap'
 import { startCluster } from '../harness/processes/cluster.ts'
-import { rolloutScenarios } from './scenarios/rollouts.ts'
+import { rolloutFailureScenarios, rolloutScenarios } from './scenarios/rollouts.ts'
 
 const cluster = await startCluster()
 t.teardown(() => cluster.stop())
 rolloutScenarios(t, cluster)
+rolloutFailureScenarios(t, cluster)

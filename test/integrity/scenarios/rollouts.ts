@@ -16,6 +16,10 @@ type Step = Record<string, unknown>
 export function rolloutScenarios(t: Test, cluster: Cluster): void {
   void t.test('v1 → v2 through 10, 50 and 100 %, and undo after that', (t) => wholeWay(t, cluster))
   void t.test('abort at 50 %, promotion in full, and abort in mid hand-off', (t) => abortAndPromote(t, cluster))
+}
+
+/** The same when what carries a rollout out fails. */
+export function rolloutFailureScenarios(t: Test, cluster: Cluster): void {
   void t.test('the controller is killed in the middle of a rollout', (t) => controllerDies(t, cluster))
   void t.test('a canary that crashes on its start again and again', (t) => crashLoop(t, cluster))
 }
