@@ -31,6 +31,7 @@ import { Drains } from './placement/drains.ts'
 import { Placement } from './placement/placement.ts'
 import type { GroupView } from './placement/traffic-view.ts'
 import { Reconciler, lookMs } from './reconciler.ts'
+import { askQueries } from './resources/ask-queries.ts'
 import { CurrentResources } from './resources/current.ts'
 import { Resources } from './resources/resources.ts'
 import { groupInfos, worldOf } from './resources/world.ts'
@@ -135,6 +136,7 @@ export class Controller implements ControlPlane {
         const { canaryService } = spec.strategy.canary
         return this.rollouts.refusalOf(metadata.name, spec) ?? this.placement.refusalOf(canaryService)
       },
+      ask: (queries) => askQueries(env, queries),
       changed: () => {
         resources.changed()
         this.faults.changed()

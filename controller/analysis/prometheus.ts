@@ -7,8 +7,11 @@ import type { PrometheusProvider } from './template.ts'
 /** What one question may cost: bytes of the answer, tries, and the pause between them. */
 export const prometheusBounds = { answerBytes: 1_048_576, tries: 3, retryMs: 250, timeoutMs: 30_000 }
 
-/** What Prometheus said, or why it could not be asked, in one line. */
-export type PrometheusAnswer = { result: Result } | { problem: string }
+/** Characters that are passed on of what a server says of an error. */
+const saidLengthMax = 300
+
+/** What Prometheus said, or why it could not be asked, in one line; `isWrong` when it is the query that is to blame. */
+export type PrometheusAnswer = { result: Result } | { problem: string; isWrong: boolean }
 
 /** An answer with its status; a status that is not Prometheus's own may pass. */
 interface Answered {
@@ -26,7 +29,7 @@ export async function askPrometheus(
   dispatcher?: Dispatcher,
 ): Promise<PrometheusAnswer> {
   const url = urlOf(address)
-  if (url === null) return { problem: `${address} is no address of a Prometheus` }
+  if (url === null) return away(`${address} is no address of a Prometheus`)
   const timeoutMs = timeout === undefined ? prometheusBounds.timeoutMs : timeout * 1_000
   const end = new AbortController()
   const timer = env.clock.after(timeoutMs, () => end.abort(new Error(`no answer within ${timeoutMs} ms`)))
@@ -57,7 +60,7 @@ async function untilAnswered({ clock }: Pick<Env, 'clock'>, question: Question):
     }
   }
   const { reason } = question.signal
-  return { problem: reason instanceof Error ? reason.message : problem }
+  return away(reason instanceof Error ? reason.message : problem)
 }
 
 async function ask({ url, query, signal, dispatcher }: Question): Promise<Answered> {
@@ -85,14 +88,29 @@ async function ask({ url, query, signal, dispatcher }: Question): Promise<Answer
 export function readAnswer(status: number, text: string): PrometheusAnswer {
   const answer = parsed(text)
   if (answer?.['status'] === 'error')
-    return { problem: `Prometheus refuses the query: ${String(answer['error']).slice(0, 300)}` }
-  if (status !== 200 || answer?.['status'] !== 'success') return { problem: `Prometheus answers with ${status}` }
+    return {
+      problem: `Prometheus refuses the query: ${oneLine(String(answer['error']))}`,
+      isWrong: status === 400 && answer['errorType'] === 'bad_data',
+    }
+  if (status !== 200 || answer?.['status'] !== 'success') return away(`Prometheus answers with ${status}`)
   const { resultType, result } = (answer['data'] ?? {}) as Record<string, unknown>
   const values = resultType === 'scalar' ? [sampleOf(result)] : resultType === 'vector' ? vectorOf(result) : null
-  if (values === null) return { problem: `a query must give a vector or a scalar, and not a ${String(resultType)}` }
-  if (values.includes(null)) return { problem: 'Prometheus answers with what is no number' }
+  if (values === null) {
+    const isWrong = resultType === 'matrix' || resultType === 'string'
+    return { problem: `a query must give a vector or a scalar, and not a ${oneLine(String(resultType))}`, isWrong }
+  }
+  if (values.includes(null)) return away('Prometheus answers with what is no number')
   const numbers = values as number[]
   return { result: resultType === 'scalar' ? numbers[0]! : numbers }
+}
+
+function away(problem: string): PrometheusAnswer {
+  return { problem, isWrong: false }
+}
+
+/** Of what a server says, no more than a person wants to read. */
+function oneLine(text: string): string {
+  return text.slice(0, saidLengthMax).replaceAll(/[\s\p{Cc}]+/gu, ' ')
 }
 
 function vectorOf(result: unknown): (number | null)[] | null {

@@ -95,7 +95,11 @@ export function resourceRoutes(app: FastifyInstance, resources: Resources): void
   app.post(
     '/api/v1/resources/validate',
     { schema: schemas.validate, bodyLimit, config: { changesNothing: true } },
-    (request) => answered(() => resources.validate((request.body as { resources: unknown[] }).resources)),
+    (request) =>
+      answered(() => {
+        const mayApply = request.caller?.role === 'write'
+        return resources.validate((request.body as { resources: unknown[] }).resources, mayApply)
+      }),
   )
 
   app.post('/api/v1/resources', { schema: schemas.apply, bodyLimit }, (request) =>

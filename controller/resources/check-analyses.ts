@@ -1,5 +1,7 @@
 import { parseDuration } from '../../config/duration.ts'
 import { conditionProblem, syntaxProblem } from '../analysis/condition.ts'
+import { analysisUses } from './analysis-uses.ts'
+import type { AnalysisUse } from './analysis-uses.ts'
 import { finding } from './finding.ts'
 import type { Finding, Path } from './finding.ts'
 import { ofKind, resourceId } from './resource.ts'
@@ -21,25 +23,13 @@ export function checkAnalyses(resources: readonly Resource[]): Finding[] {
   const templates = ofKind(resources, 'AnalysisTemplate')
   return [
     ...templates.flatMap(checkTemplate),
-    ...ofKind(resources, 'Rollout').flatMap((rollout) => {
-      const { analysis, steps } = rollout.spec.strategy.canary
-      const path = ['spec', 'strategy', 'canary']
-      const uses = [
-        ...(analysis ? [{ at: [...path, 'analysis'] as Path, ...analysis }] : []),
-        ...steps.flatMap((step, index) =>
-          'analysis' in step ? [{ at: [...path, 'steps', index, 'analysis'] as Path, ...step.analysis }] : [],
-        ),
-      ]
-      return uses.flatMap((use) => checkUse(resourceId(rollout), use, templates))
-    }),
+    ...ofKind(resources, 'Rollout').flatMap((rollout) =>
+      analysisUses(rollout).flatMap((use) => checkUse(resourceId(rollout), use, templates)),
+    ),
   ]
 }
 
-function checkUse(
-  resource: string,
-  { at, templates, args }: { at: Path; templates: { templateName: string }[]; args: { name: string }[] },
-  known: readonly Template[],
-): Finding[] {
+function checkUse(resource: string, { at, templates, args }: AnalysisUse, known: readonly Template[]): Finding[] {
   return templates.flatMap(({ templateName }, index) => {
     const template = known.find(({ metadata }) => metadata.name === templateName)
     const path = [...at, 'templates', index, 'templateName']

@@ -30,6 +30,15 @@ export const rules = {
     'error',
     'A condition that is not understood, is missing where the provider needs one, or stands where it takes none.',
   ],
+  HFT0305: [
+    'error',
+    'A Prometheus refuses a query: it does not parse, or gives neither a vector nor a scalar. Asked when a template or a Rollout is applied.',
+  ],
+  HFT0306: [
+    'warning',
+    'A query could not be tried: nothing at its address answers as a Prometheus does, or it cannot say right now. An analysis that cannot ask is never a success.',
+  ],
+  HFT0307: ['warning', 'A query without arguments that finds no series right now.'],
   HFT0401: ['error', 'Two Rollouts manage the same route.'],
   HFT0402: ['error', 'A Rollout names a VirtualService or a route that does not exist.'],
   HFT0403: ['error', 'The canary of a Rollout is its own stable subset.'],

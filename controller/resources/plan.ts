@@ -6,6 +6,8 @@ import type { Finding } from './finding.ts'
 import { resourcesMax } from './kept.ts'
 import type { KeptResource } from './kept.ts'
 import type { ParsedResource } from './parse.ts'
+import { queriesOf } from './queries.ts'
+import type { Query } from './queries.ts'
 import { resourceId } from './resource.ts'
 import type { Resource, ResourceKind } from './resource.ts'
 import type { World } from './world.ts'
@@ -22,6 +24,8 @@ export interface Plan {
   outcomes: Outcome[]
   findings: Finding[]
   writes: DocumentWrite[]
+  /** What those that change would have a Prometheus asked. */
+  queries: Query[]
 }
 
 /** What stands in the way of a resource beside what it says: `null` for nothing. */
@@ -34,7 +38,7 @@ export function planApply(
   world: World,
   refusal: Refusal = () => null,
 ): Plan {
-  const plan: Plan = { outcomes: [], findings: [], writes: [] }
+  const plan: Plan = { outcomes: [], findings: [], writes: [], queries: [] }
   for (const { resource, written } of wanted) {
     const { kind } = resource
     const { name } = resource.metadata
@@ -55,6 +59,7 @@ export function planApply(
   // What was wrong before, and elsewhere, keeps nobody from mending something else.
   for (const each of checkTogether(after, world))
     if (ids.has(each.resource) || (each.severity === 'error' && !known.has(keyOf(each)))) plan.findings.push(each)
+  plan.queries = queriesOf(after, new Set(plan.writes.map(idOf)))
   return plan
 }
 
@@ -74,6 +79,7 @@ export function planDelete(
       finding('HFT0404', gone.map(idOf).join(' '), [], `${resource} needs it: ${message}`),
     ),
     writes: gone.map(({ kind, name, revision }) => ({ kind, name, seen: revision, body: null })),
+    queries: [],
   }
 }
 
@@ -81,7 +87,7 @@ function understood(kept: readonly KeptResource[]): Resource[] {
   return kept.flatMap(({ resource }) => resource ?? [])
 }
 
-function idOf({ kind, name }: Pick<KeptResource, 'kind' | 'name'>): string {
+function idOf({ kind, name }: { kind: string; name: string }): string {
   return resourceId({ kind, metadata: { name } })
 }
 

@@ -10,6 +10,7 @@ import { checkResource } from './parse.ts'
 import type { ParsedResource } from './parse.ts'
 import { planApply, planDelete } from './plan.ts'
 import type { Outcome, Plan, Refusal } from './plan.ts'
+import type { Query } from './queries.ts'
 import { kindOf, resourceId } from './resource.ts'
 import type { ResourceKind } from './resource.ts'
 import type { World } from './world.ts'
@@ -21,6 +22,8 @@ export interface ResourcesGround {
   world: () => World
   /** What stands in the way of one that changes. */
   refusal: Refusal
+  /** What is to be said of queries: whoever answers them is asked. */
+  ask: (queries: readonly Query[]) => Promise<Finding[]>
   /** Some were written. */
   changed: () => void
 }
@@ -92,33 +95,41 @@ export class Resources {
     }))
   }
 
-  /** What applying these values would come to. */
-  async validate(values: readonly unknown[]): Promise<Applied> {
+  /** What applying these values would come to. Queries are tried for whoever may apply them: others send nobody anywhere. */
+  async validate(values: readonly unknown[], mayApply: boolean): Promise<Applied> {
     const { wanted, findings } = parsed(values)
     const plan = this.#planApply(await keptResources(this.#store), wanted)
-    return { outcomes: plan.outcomes, findings: [...findings, ...plan.findings] }
+    const said = mayApply ? await this.#ground.ask(plan.queries) : []
+    return { outcomes: plan.outcomes, findings: [...findings, ...plan.findings, ...said] }
   }
 
   /** All of them or none. Throws ResourceError, and StoreError. */
   async apply(values: readonly unknown[], who: string): Promise<Applied> {
     const { wanted, findings } = parsed(values)
     if (!isAllowed(findings)) throw refused(findings)
-    return this.#change(who, 'apply', (kept) => this.#planApply(kept, wanted))
+    // Asked once, however often the change is made anew: the store is not held meanwhile.
+    let said: Finding[] | null = null
+    return this.#change(who, 'apply', async (kept) => {
+      const plan = this.#planApply(kept, wanted)
+      if (!isAllowed(plan.findings)) return plan
+      said ??= await this.#ground.ask(plan.queries)
+      return { ...plan, findings: [...plan.findings, ...said] }
+    })
   }
 
   /** All of them or none; ones that are not there are passed over. Throws ResourceError, and StoreError. */
   async delete(names: readonly ResourceName[], who: string): Promise<Applied> {
-    return this.#change(who, 'delete', (kept) => planDelete(kept, names, this.#ground.world()))
+    return this.#change(who, 'delete', async (kept) => planDelete(kept, names, this.#ground.world()))
   }
 
   #planApply(kept: readonly KeptResource[], wanted: readonly ParsedResource[]): Plan {
     return planApply(kept, wanted, this.#ground.world(), this.#ground.refusal)
   }
 
-  async #change(who: string, what: string, planOf: (kept: readonly KeptResource[]) => Plan): Promise<Applied> {
+  async #change(who: string, what: string, planOf: (kept: readonly KeptResource[]) => Promise<Plan>): Promise<Applied> {
     for (let tries = 1; tries <= changeTriesMax; tries += 1) {
       const kept = await keptResources(this.#store)
-      const { outcomes, findings, writes } = planOf(kept)
+      const { outcomes, findings, writes } = await planOf(kept)
       if (!isAllowed(findings)) throw refused(findings)
       if (writes.length === 0) return { outcomes, findings }
       const audit = auditOf(who, what, kept, writes)

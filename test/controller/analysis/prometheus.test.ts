@@ -2,49 +2,14 @@
  * Proves what is made of a Prometheus over a real connection: what it answers, that it is late, wrong, too large, away or
  * comes back; and that nobody waits for it.
  */
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
 import t from 'tap'
-import type { Test } from 'tap'
 import { Measurer } from '../../../controller/analysis/measurer.ts'
 import { askPrometheus, prometheusBounds } from '../../../controller/analysis/prometheus.ts'
 import type { MetricSpec } from '../../../controller/analysis/template.ts'
 import { testEnv } from '../../harness/env.ts'
+import { says, scalar, servePrometheus as serve, vector } from '../../support/prometheus-server.ts'
+import type { Answer } from '../../support/prometheus-server.ts'
 import { until } from '../../support/until.ts'
-
-type Answer = (response: ServerResponse, query: string, request: IncomingMessage) => void
-
-/** A server that answers as Prometheus does, and counts how often it was asked. */
-async function serve(t: Test, answer: Answer): Promise<{ address: string; asked: () => number }> {
-  let asked = 0
-  const server = createServer((request, response) => {
-    asked++
-    void text(request).then((body) => answer(response, new URLSearchParams(body).get('query')!, request))
-  }).listen({ host: '127.0.0.1', port: 0 })
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked: () => asked }
-}
-
-const says =
-  (data: unknown, status = 200): Answer =>
-  (response) =>
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(data))
-
-const vector = (...values: string[]) => ({
-  status: 'success',
-  data: { resultType: 'vector', result: values.map((value) => ({ metric: {}, value: [1_700_000_000.1, value] })) },
-})
-const scalar = (value: string) => ({
-  status: 'success',
-  data: { resultType: 'scalar', result: [1_700_000_000, value] },
-})
 
 const env = testEnv()
 
@@ -88,6 +53,40 @@ void t.test('what is no answer is a problem, in one line', async (t) => {
   }
   for (const address of ['prometheus:9090', 'file:///etc/passwd', ''])
     t.match(await askPrometheus(env, { address, query: 'up' }), { problem: /no address/ })
+})
+
+void t.test(
+  'a query is to blame only when Prometheus says that it cannot be read, or what it gives is no number',
+  async (t) => {
+    const refusal = (errorType: string) => ({ status: 'error', errorType, error: 'no' })
+    for (const [answer, isWrong] of [
+      [says(refusal('bad_data'), 400), true],
+      [says({ status: 'success', data: { resultType: 'matrix', result: [] } }), true],
+      [says({ status: 'success', data: { resultType: 'string', result: [0, 'x'] } }), true],
+      [says(refusal('execution'), 422), false],
+      [says(refusal('bad_data'), 500), false],
+      [says({ error: 'bad_data' }, 400), false],
+      [says({ status: 'success', data: {} }), false],
+      [says({}, 404), false],
+    ] as [Answer, boolean][]) {
+      const { address } = await serve(t, answer)
+      t.match(await askPrometheus(env, { address, query: 'up' }), { isWrong })
+    }
+  },
+)
+
+void t.test('of what a server says little is passed on, in one line, and nobody is sent on to another', async (t) => {
+  const error = `line one\n\u001b[31mline two${'x'.repeat(1_000)}`
+  const chatty = await serve(t, says({ status: 'error', errorType: 'bad_data', error }, 400))
+  const answer = await askPrometheus(env, { address: chatty.address, query: 'up' })
+  t.match(answer, { problem: /^Prometheus refuses the query: line one \[31mline twox+$/ })
+  t.ok('problem' in answer && answer.problem.length < 350)
+  const elsewhere = await serve(t, says(scalar('1')))
+  const redirecting = await serve(t, (response) => {
+    response.writeHead(307, { location: `${elsewhere.address}/api/v1/query` }).end('<html>')
+  })
+  t.match(await askPrometheus(env, { address: redirecting.address, query: 'up' }), { problem: /answers with 307$/ })
+  t.equal(elsewhere.asked(), 0)
 })
 
 void t.test('what may pass is tried again, and not for ever', async (t) => {

@@ -14,6 +14,7 @@ import { freePort } from '../../../compose/services/free-port.ts'
 import { bringPrograms } from '../../../compose/services/programs.ts'
 import { Measurer } from '../../../controller/analysis/measurer.ts'
 import type { RunView } from '../../../controller/analysis/measurer.ts'
+import { askQueries } from '../../../controller/resources/ask-queries.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { testEnv } from '../../harness/env.ts'
 import { OwnServer } from '../../support/own-server.ts'
@@ -108,6 +109,22 @@ await t.test('a query that finds nothing, or no number, is inconclusive', async 
 await t.test('one that it cannot read is an error, and not a success', async (t) => {
   t.match(await view('sum(', isOver), { phase: 'Error', message: /refuses the query/ })
 })
+
+await t.test(
+  'queries are tried when they are applied: what it cannot read is an error, what finds nothing is said',
+  async (t) => {
+    const tried = (query: string, address = url) =>
+      askQueries(testEnv(), [{ resource: 'r', path: [], metric: 'm', question: { address, query }, isWhole: true }])
+    t.same(await tried('vector(1)'), [])
+    t.match(await tried('sum('), [{ code: 'HFT0305', message: /refuses the query: .*parse error/ }])
+    t.match(await tried('holdfast_no_such_metric[1m]'), [{ code: 'HFT0305', message: /not a matrix/ }])
+    t.match(await tried('holdfast_no_such_metric'), [{ code: 'HFT0307' }])
+    t.match(await tried('vector(1) + on(x) (label_replace(vector(1), "y", "1", "", "") or vector(2))'), [
+      { code: 'HFT0306', message: /refuses the query/ },
+    ])
+    t.match(await tried('vector(1)', `http://127.0.0.1:${await freePort()}`), [{ code: 'HFT0306' }])
+  },
+)
 
 await t.test('a canary that errs fails, the stable version beside it does not', async (t) => {
   const errors = setInterval(() => {

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { buildApi } from '../../../controller/api/api.ts'
 import { InProcessCluster } from '../../harness/in-process-cluster.ts'
+import { says, servePrometheus } from '../../support/prometheus-server.ts'
 
 const rule = (version: string) => ({
   apiVersion: 'holdfast.dev/v1',
@@ -107,6 +108,34 @@ void t.test('resources', async (t) => {
       },
       { what: 'apply', before: null, after: { 'AnalysisTemplate/errors': template } },
     ])
+  })
+
+  await t.test("whose queries a Prometheus refuses are refused; one that is away stands in nobody's way", async (t) => {
+    const refusing = await servePrometheus(t, says({ status: 'error', errorType: 'bad_data', error: 'no sum' }, 400))
+    const asking = (address: string) => ({
+      ...template,
+      spec: {
+        metrics: [{ name: 'm', failureCondition: 'result > 1', provider: { prometheus: { address, query: 'sum(' } } }],
+      },
+    })
+    const validated = await ask('POST', 'resources/validate', { resources: [asking(refusing.address)] })
+    const path = 'spec.metrics[0].provider.prometheus.query'
+    t.match(validated, { status: 200, body: { findings: [{ code: 'HFT0305', severity: 'error', path }] } })
+    t.match(await apply(asking(refusing.address)), {
+      status: 422,
+      body: { message: /HFT0305 AnalysisTemplate\/errors .*no sum/ },
+    })
+    t.match(await ask('GET', 'resources/analysistemplates'), { body: [] }, 'nothing was written')
+    t.equal(refusing.asked(), 2)
+    const away = asking('http://127.0.0.1:1')
+    t.match(await apply(away), {
+      status: 200,
+      body: { outcomes: [{ outcome: 'created' }], findings: [{ code: 'HFT0306' }] },
+    })
+    t.match(await apply(away), { body: { outcomes: [{ outcome: 'unchanged' }], findings: [] } }, 'and not asked again')
+    const read = await ask('POST', 'resources/validate', { resources: [asking(refusing.address)] }, 'another')
+    t.match(read, { status: 200, body: { findings: [] } })
+    t.equal(refusing.asked(), 2, 'who may only read sends the controller nowhere')
   })
 
   await t.test('that are too many, or no list, are refused', async (t) => {
