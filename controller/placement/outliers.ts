@@ -1,8 +1,15 @@
 import type { WorkerBeat } from '../../protocol/records/heartbeat.ts'
 
+/**
+ * As Envoy's failure percentage, beside the errors in a row: a worker that handled at least `commandsMin` commands since the
+ * last look, and failed at `percentMin` of them or more. Only when the other workers of its version together failed less
+ * than half as often, for what all of them fail at is not cured by moving it around. Istio has no field for it.
+ */
+export const failureRule = { percentMin: 50, commandsMin: 50, timesOthers: 2 }
+
 /** When a worker is taken out, for how long, and how many may be. */
 export interface OutlierPolicy {
-  /** Commands that failed while none succeeded; 0: they do not count. */
+  /** Commands that failed while none succeeded; 0: no failure counts, nor a share of them. */
   errorsMax: number
   /** Looks in a row at which records had waited for a whole interval without a commit; 0: they do not count. */
   stallsMax: number
@@ -24,6 +31,9 @@ export interface WorkerHealth {
   /** Failed commands since one last succeeded, and looks in a row at which it stalled. */
   errorRun: number
   stallRun: number
+  /** What it handled between the last two looks, and failed at of that; nothing in an ejection. */
+  done: number
+  failed: number
   ejections: number
   /** Monotonic ms; in the past when it is not ejected. */
   ejectedUntil: number
@@ -52,9 +62,11 @@ export function lookForOutliers(
   const ejected: string[] = []
   for (const mine of Map.groupBy(workers, ({ version }) => version).values()) {
     const live = mine.filter(({ state }) => state === 'live').map(({ id }) => id)
+    const healths = live.map((id) => health.get(id)!)
+    const all = { done: sumOf(healths, 'done'), failed: sumOf(healths, 'failed') }
     const bad = live
-      .filter((id) => !isEjected(health.get(id), now) && isOutlier(health.get(id)!, policy))
-      .toSorted((a, b) => health.get(b)!.errorRun - health.get(a)!.errorRun)
+      .filter((id) => !isEjected(health.get(id), now) && isOutlier(health.get(id)!, all, policy))
+      .toSorted((a, b) => badness(health.get(b)!) - badness(health.get(a)!))
     for (const id of bad) {
       const out = live.filter((each) => isEjected(health.get(each), now)).length
       if (!mayEject(live.length, out, policy)) break
@@ -82,8 +94,29 @@ export function isEjected(health: WorkerHealth | undefined, now: number): boolea
 
 const noRuns = { errorRun: 0, stallRun: 0 }
 
-function isOutlier({ errorRun, stallRun }: WorkerHealth, { errorsMax, stallsMax }: OutlierPolicy): boolean {
-  return (errorsMax > 0 && errorRun >= errorsMax) || (stallsMax > 0 && stallRun >= stallsMax)
+type Work = Pick<WorkerHealth, 'done' | 'failed'>
+
+/** `all`: of the workers of its version, its own included. */
+function isOutlier(health: WorkerHealth, all: Work, { errorsMax, stallsMax }: OutlierPolicy): boolean {
+  const { errorRun, stallRun } = health
+  if (errorsMax > 0 && (errorRun >= errorsMax || failsTooOften(health, all))) return true
+  return stallsMax > 0 && stallRun >= stallsMax
+}
+
+function failsTooOften({ done, failed }: Work, all: Work): boolean {
+  const { percentMin, commandsMin, timesOthers } = failureRule
+  if (done < commandsMin || failed * 100 < done * percentMin) return false
+  const others = { done: all.done - done, failed: all.failed - failed }
+  return timesOthers * others.failed * done < failed * others.done || others.done === 0
+}
+
+/** Which of two is ejected first: the one that failed more. */
+function badness({ errorRun, failed }: WorkerHealth): number {
+  return Math.max(errorRun, failed)
+}
+
+function sumOf(healths: readonly WorkerHealth[], member: keyof Work): number {
+  return healths.reduce((sum, health) => sum + health[member], 0)
 }
 
 function healthOf(
@@ -93,7 +126,8 @@ function healthOf(
   now: number,
 ): WorkerHealth {
   const { commands = 0, errors = 0 } = counters ?? {}
-  if (before === undefined) return { commands, errors, ...noRuns, ejections: 0, ejectedUntil: -Infinity }
+  if (before === undefined)
+    return { commands, errors, ...noRuns, done: 0, failed: 0, ejections: 0, ejectedUntil: -Infinity }
   const done = commands - before.commands
   const failed = errors - before.errors
   const isStalled = slots.some(({ waitingMs }) => waitingMs > intervalMs)
@@ -103,6 +137,8 @@ function healthOf(
     ...before,
     commands,
     errors,
+    done: counts ? done : 0,
+    failed: counts ? failed : 0,
     errorRun: !counts || failed < done ? 0 : before.errorRun + failed,
     stallRun: counts && isStalled ? before.stallRun + 1 : 0,
   }

@@ -5,7 +5,11 @@ import { workerHost } from './virtual-service.ts'
 
 const outlierDetection = Type.Object(
   {
-    consecutive5xxErrors: integer([0, 1_000_000], 'Commands in a row that end in error 100; 0: does not count.', 5),
+    consecutive5xxErrors: integer(
+      [0, 1_000_000],
+      'Commands in a row that end in error 100; 0: does not count, nor does failing at half of them (docs/rollouts.md).',
+      5,
+    ),
     consecutiveGatewayErrors: integer(
       [0, 1_000_000],
       'Looks in a row at which it stalled: records wait and nothing is committed; 0: does not count.',

@@ -1,4 +1,4 @@
-// Proves that the tests of analysis see what they are there to see: each rule, taken away on its own, makes one fail.
+// Proves that the tests of analysis and of ejections see what they are there to see: each rule, taken away on its own, makes one fail.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,4 @@
-/** Rules of analysis, each taken away on its own, and the test that must notice. */
+/** Rules of analysis and of ejections, each taken away on its own, and the test that must notice. */
 import type { Edit } from '../../simulation/mutants.ts'
 
 export const mutants: Readonly<Record<string, { edits: Edit[]; test: string }>> = {
@@ -44,6 +44,24 @@ export const mutants: Readonly<Record<string, { edits: Edit[]; test: string }>> 
         from: 'return log >= -Math.log(alpha)',
         to: 'return log <= 0 || alpha > 0',
       },
+    ],
+  },
+  'eject with one command seen': {
+    test: '../placement/outliers.test.ts',
+    edits: [{ file: 'controller/placement/outliers.ts', from: 'done < commandsMin', to: 'done < 1' }],
+  },
+  'eject whoever fails now and then': {
+    test: '../placement/outliers.test.ts',
+    edits: [{ file: 'controller/placement/outliers.ts', from: 'failed * 100 < done * percentMin', to: 'failed < 1' }],
+  },
+  'eject for what all workers of the version fail at': {
+    test: '../placement/outliers.test.ts',
+    edits: [{ file: 'controller/placement/outliers.ts', from: '|| others.done === 0', to: '|| others.done >= 0' }],
+  },
+  'ejection without cap': {
+    test: '../placement/outliers.test.ts',
+    edits: [
+      { file: 'controller/placement/outliers.ts', from: 'if (!mayEject(live.length, out, policy)) break', to: '' },
     ],
   },
 }

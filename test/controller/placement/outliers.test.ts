@@ -1,9 +1,9 @@
-// Proves who is ejected: a worker whose commands fail while none succeeds, or which stalls, for longer each time, and
-// never more of a version than the policy allows.
+// Proves who is ejected: a worker whose commands fail while none succeeds, or half of them while those of others do, or
+// which stalls, for longer each time, and never more of a version than the policy allows.
 import * as fc from 'fast-check'
 import t from 'tap'
 import { ableWorkers } from '../../../controller/placement/able.ts'
-import { isEjected, lookForOutliers, mayEject } from '../../../controller/placement/outliers.ts'
+import { failureRule, isEjected, lookForOutliers, mayEject } from '../../../controller/placement/outliers.ts'
 import type { Health, OutlierPolicy } from '../../../controller/placement/outliers.ts'
 import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 
@@ -42,9 +42,13 @@ const worker = (id: string, { commands = 0, errors = 0, waitingMs = 0, version =
 
 /** Looks every interval at what workers say, one list a look. */
 function looks(...beats: WorkerBeat[][]): { health: Health; ejected: string[][] } {
+  return looksBy(policy, ...beats)
+}
+
+function looksBy(of: OutlierPolicy, ...beats: WorkerBeat[][]): { health: Health; ejected: string[][] } {
   let health: Health = new Map()
   const ejected = beats.map((workers, index) => {
-    const looked = lookForOutliers(health, workers, policy, index * 1_000)
+    const looked = lookForOutliers(health, workers, of, index * 1_000)
     health = looked.health
     return looked.ejected
   })
@@ -106,4 +110,75 @@ t.test('an ejected worker gets nothing while another of its version can', async 
   t.same(idsOf([worker('a'), worker('b'), worker('c', { version: 'v2' })]), ['b', 'c'])
   t.same(idsOf([worker('a'), worker('c', { version: 'v2' })]), ['a', 'c'], 'it is better than none')
   t.same(idsOf([worker('a'), worker('b')], { ...unable, unfit: new Map([['v1', 'why']]) }), [])
+})
+
+t.test('a worker that fails at half of what it does is ejected, when others of its version do better', async (t) => {
+  const { commandsMin } = failureRule
+  /** `a` fails at so many of its commands between two looks, `b` and `c` at so many of a hundred each. */
+  const out = (commands: number, errors: number, others: number, of = policy) => {
+    const beats = [0, 1].map((times) => [
+      worker('a', { commands: 1_000 + times * commands, errors: 200 + times * errors }),
+      ...['b', 'c'].map((id) => worker(id, { commands: 1_000 + times * 100, errors: 200 + times * others })),
+      // Of another version: it is no measure.
+      worker('d', { commands: 1_000 + times * 100, errors: times * 100, version: 'v2' }),
+    ])
+    return looksBy(of, ...beats).ejected.at(-1)
+  }
+  t.same(out(100, 50, 0), ['a'])
+  t.same(out(commandsMin, commandsMin / 2, 0), ['a'])
+  t.same(out(100, 49, 0), [], 'less than half')
+  t.same(out(1, 1, 0), [], 'of one command')
+  t.same(out(commandsMin - 1, commandsMin - 2, 0), [], 'of few commands')
+  t.same(out(100, 50, 24), ['a'])
+  t.same(out(100, 50, 25), [], 'the others fail half as often, too')
+  t.same(out(100, 60, 60), [], 'the whole version fails')
+  t.same(out(100, 50, 0, { ...policy, errorsMax: 0 }), [], 'failures do not count')
+  t.same(out(0, 0, 0), [])
+  const idle = [0, 100].map((commands) => [worker('a', { commands, errors: commands / 2 }), worker('b')])
+  t.same(looks(...idle).ejected, [[], ['a']], 'others did nothing')
+})
+
+t.test('what was before the last look counts no more, nor does what happened in an ejection', async (t) => {
+  const at = (commands: number, errors: number) => [
+    worker('a', { commands, errors }),
+    ...['b', 'c'].map((id) => worker(id, { commands })),
+  ]
+  t.same(looks(at(0, 0), at(40, 30), at(80, 60)).ejected, [[], [], []], 'never enough at a time')
+  const { ejected, health } = looks(at(0, 0), at(100, 60), at(200, 120), at(300, 180))
+  t.same(ejected, [[], ['a'], [], []])
+  t.equal(health.get('a')!.ejections, 1)
+  t.same(looks(at(1_000, 900)).ejected, [[]], 'nor what was before the first')
+})
+
+t.test('whoever fails, and however often: the caps hold, and nobody is ejected for little', async () => {
+  const counts = fc.tuple(fc.nat(200), fc.nat(100)).map(([commands, percent]) => ({
+    commands,
+    errors: Math.floor((commands * percent) / 100),
+  }))
+  const caps = fc.record({ ejectedPercentMax: fc.nat(100), healthyPercentMin: fc.nat(100) })
+  fc.assert(
+    fc.property(fc.array(fc.array(counts, { minLength: 1, maxLength: 8 }), { maxLength: 6 }), caps, (rounds, caps) => {
+      const bounds = { ...policy, ...caps, errorsMax: 1_000_000 }
+      const totals = new Map<string, { commands: number; errors: number }>()
+      let health: Health = new Map()
+      for (const [index, round] of [[], ...rounds].entries()) {
+        const now = index * 1_000
+        for (let id = 0; id < 8; id++) {
+          const { commands, errors } = totals.get(`w${id}`) ?? { commands: 0, errors: 0 }
+          const more = round[id] ?? { commands: 0, errors: 0 }
+          totals.set(`w${id}`, { commands: commands + more.commands, errors: errors + more.errors })
+        }
+        const beats = [...totals].map(([id, total]) => worker(id, total))
+        const looked = lookForOutliers(health, beats, bounds, now)
+        const out = beats.filter(({ id }) => isEjected(looked.health.get(id), now)).length
+        if (looked.ejected.length > 0 && !mayEject(beats.length, out - 1, bounds)) throw new Error('more than may be')
+        for (const id of looked.ejected) {
+          const { commands, errors } = round[Number(id.slice(1))]!
+          if (commands < failureRule.commandsMin || errors * 2 < commands)
+            throw new Error(`${id} is ejected for little`)
+        }
+        health = looked.health
+      }
+    }),
+  )
 })
