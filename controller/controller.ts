@@ -84,7 +84,7 @@ export class Controller implements ControlPlane {
     this.members = new Members(this.id, config.worker.heartbeat_interval)
     this.events = new Events(this.id, env.clock)
     this.#hints = new Hints(env)
-    this.#wires = new Wires(options.openWire, (worker) => this.#gone(worker))
+    this.#wires = new Wires(env, options.openWire, (worker) => this.#gone(worker))
     const resources = new CurrentResources(env.store)
     this.faults = new FaultBook(env, this.#hints, {
       events: this.events,

@@ -119,6 +119,9 @@ export function createMetrics(registry = new Registry()) {
     workersEnded: counter('workers_ended_total', 'Worker processes whose end was seen by their connection', [
       'version',
     ]),
+    workerWires: gauge('worker_wires', 'Workers whose end this controller would see by its connection, and others', [
+      'status',
+    ]),
     trafficWeight: gauge(
       'traffic_weight',
       'Percent of a slot group that a version is to have, and has of its slots and of its commands',

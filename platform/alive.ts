@@ -13,9 +13,13 @@ export interface Wire {
 /**
  * Holds a connection to the process that listens there. `gone` is called once, when a process that was reached has ended
  * for certain: its connection closed, and nobody listens there any more, or somebody else. A network that is cut tells
- * nothing, nor does an address that was never reached.
+ * nothing, nor does an address that was never reached. `turned` is called whenever its connection comes to stand, or is lost.
  */
-export type OpenWire = (address: { host: string; port: number }, gone: () => void) => Wire
+export type OpenWire = (
+  address: { host: string; port: number },
+  gone: () => void,
+  turned?: (isUp: boolean) => void,
+) => Wire
 
 const path = '/alive'
 /** Time that a process has to answer. */
@@ -49,20 +53,26 @@ export function serveAlive(app: FastifyInstance): void {
 }
 
 /** A wire over HTTP to an internal listener. */
-export const openWire: OpenWire = ({ host, port }, gone) => {
+export const openWire: OpenWire = ({ host, port }, gone, turned = () => {}) => {
   const closing = new AbortController()
-  void hold(new URL(`http://${authority(host, port)}${path}`), closing.signal).then((isGone) => {
+  void hold(new URL(`http://${authority(host, port)}${path}`), closing.signal, turned).then((isGone) => {
     if (isGone && !closing.signal.aborted) gone()
   })
   return { close: () => closing.abort() }
 }
 
 /** Resolves with true when the process has ended for certain, and with false when the wire is closed. */
-async function hold(url: URL, signal: AbortSignal): Promise<boolean> {
+async function hold(url: URL, signal: AbortSignal, turned: (isUp: boolean) => void): Promise<boolean> {
   let known: string | null = null
   let tries = 0
   while (!signal.aborted) {
-    const id = await untilClosed(url, signal, () => (tries = 0))
+    let isUp = false
+    const id = await untilClosed(url, signal, () => {
+      tries = 0
+      isUp = true
+      turned(true)
+    })
+    if (isUp && !signal.aborted) turned(false)
     if (known !== null && (id === 'refused' || (id !== null && id !== known))) return true
     if (id !== 'refused') known ??= id
     await sleep(pausesMs[tries++] ?? againMs, undefined, { signal }).catch(() => {})

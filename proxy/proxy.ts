@@ -12,6 +12,7 @@ import type { App } from '../protocol/app/contract.ts'
 import { disconnects } from '../protocol/client/codes.ts'
 import type { CloseReason } from '../protocol/client/codes.ts'
 import { partitionOf } from '../protocol/partition.ts'
+import { ownRecords } from '../protocol/records/formats.ts'
 import type { Address, ProxyState } from '../protocol/records/heartbeat.ts'
 import { inboxTopic } from '../protocol/records/topics.ts'
 import { assemble } from './assemble.ts'
@@ -103,6 +104,7 @@ export class Proxy implements Behind {
       sessions: this.sessions.size,
       inboxOffset: this.#parts.inbox.offset,
       ...this.#followed.member,
+      formats: { records: ownRecords },
       violations: this.#parts.hub.violations.counts,
       closed: this.sessions.closed.counts,
     }))

@@ -172,10 +172,15 @@ export class Placement {
     return unfitReason(version, own, this.#speakers, this.#traffic.compat.get(version))
   }
 
-  /** This process is one of those that have seen to the tables. */
+  /** Proxies write what workers read, and read what they write. This process is one of those that have seen to the tables. */
   get #speakers(): Speaker[] {
     const { members, config } = this.#ground
-    return [...members.workers().map(({ beat }) => beat), { version: 'the controller', formats: formatsOf(config) }]
+    return [
+      ...members.workers().map(({ beat }) => beat),
+      // Whatever their version is called: it may be that of workers which do not read the same.
+      ...members.proxies().map(({ beat: { formats } }) => ({ version: 'a proxy', ...(formats && { formats }) })),
+      { version: 'the controller', formats: formatsOf(config) },
+    ]
   }
 
   #eject(now: number): void {

@@ -1,3 +1,4 @@
+import { formatVersion } from './envelope.ts'
 import { checkShape, shapeOf } from './shape.ts'
 
 /** Versions of a format, from the lowest to the highest. */
@@ -18,6 +19,9 @@ export interface Formats {
    */
   tables?: FormatRange
 }
+
+/** Records of this build. */
+export const ownRecords: FormatRange = { min: formatVersion, max: formatVersion }
 
 const formatsShape = shapeOf({ records: 'object', tables: 'object?' })
 const rangeShape = shapeOf({ min: 'count', max: 'count' })

@@ -57,7 +57,7 @@ interface Beat {
   beat: number
   /** Absent before the first, and from an older version. */
   config?: FollowedConfig
-  /** What it works with. Proxies and engines, and an older version, do not say it. */
+  /** What it works with: proxies say their records alone, engines and an older version nothing. */
   formats?: Formats
 }
 

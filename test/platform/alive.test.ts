@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
 import { openWire } from '../../platform/alive.ts'
+import { until } from '../support/until.ts'
 
 const script = fileURLToPath(new URL('alive-process.ts', import.meta.url))
 
@@ -52,8 +53,15 @@ t.test('a connection that breaks is made again, and tells nothing', async (t) =>
   }).listen(0, '127.0.0.1')
   t.teardown(() => server.close().closeAllConnections())
   await once(server, 'listening')
-  const wire = openWire({ host: '127.0.0.1', port: (server.address() as AddressInfo).port }, () => t.fail('not gone'))
+  const turns: boolean[] = []
+  const wire = openWire(
+    { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
+    () => t.fail('not gone'),
+    (isUp) => turns.push(isUp),
+  )
   await promise
+  await until('the third stands', () => turns.length === 5)
+  t.same(turns, [true, false, true, false, true])
   t.equal(asked, 3)
   wire.close()
 })
