@@ -135,6 +135,22 @@ t.test('a move is over', async (t) => {
   t.ok(over(lease('default/0', 'dead'), move({ from: 'dead', to: null })), 'when the owner died instead of letting go')
 })
 
+t.test('a hand-off is given the time of its warm-up and of its owner, one that waits for nobody is not', async (t) => {
+  const patienceMs = 30_000
+  const over = (given: Partial<PendingMove>, ageMs: number) => {
+    const input = view({
+      leases: [lease('default/0', 'a')],
+      workers: [worker('a'), worker('b')],
+      pending: pending(move({ ...given, since: now - ageMs })),
+    })
+    return plan(input, { parallelMax: 4, patienceMs }).finished.length === 1
+  }
+  t.notOk(over({}, moveTimeoutMs + patienceMs))
+  t.ok(over({}, moveTimeoutMs + patienceMs + 1))
+  t.ok(over({ from: null }, moveTimeoutMs + 1))
+  t.ok(over({ to: null }, moveTimeoutMs + 1))
+})
+
 t.test('a move whose owner died is planned anew, without waiting', async (t) => {
   const plan = reconcile(
     view({ leases: [lease('default/0', 'a')], workers: [worker('b')], pending: pending(move({})) }),
