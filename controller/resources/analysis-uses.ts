@@ -18,3 +18,15 @@ export function analysisUses({ spec }: Rollout): AnalysisUse[] {
     ),
   ]
 }
+
+/** Where it is not known which versions are compared. */
+export const anyVersions = { canary: 'canary', stable: 'stable' }
+
+/** All arguments that a use gives to its templates: the two versions, and its own. */
+export function argumentsOf({ args }: AnalysisUse, versions: typeof anyVersions): Record<string, string> {
+  const own = args.map(({ name, value = '', valueFrom }) => {
+    if (valueFrom === undefined) return [name, value]
+    return [name, valueFrom.podTemplateHashValue === 'Latest' ? versions.canary : versions.stable]
+  })
+  return { ...versions, ...Object.fromEntries(own) }
+}

@@ -1,6 +1,9 @@
 import { parseDuration } from '../../config/duration.ts'
 import { conditionProblem, syntaxProblem } from '../analysis/condition.ts'
-import { analysisUses } from './analysis-uses.ts'
+import { delivery } from '../analysis/delivery.ts'
+import { AnalysisError } from '../analysis/errors.ts'
+import { startRun } from '../analysis/run.ts'
+import { analysisUses, anyVersions, argumentsOf } from './analysis-uses.ts'
 import type { AnalysisUse } from './analysis-uses.ts'
 import { finding } from './finding.ts'
 import type { Finding, Path } from './finding.ts'
@@ -21,12 +24,35 @@ type Template = ReturnType<typeof ofKind<'AnalysisTemplate'>>[number]
 /** Templates can be measured, and those that rollouts name are there, with their arguments. */
 export function checkAnalyses(resources: readonly Resource[]): Finding[] {
   const templates = ofKind(resources, 'AnalysisTemplate')
+  const findings = templates.flatMap(checkTemplate)
+  const bad = new Set(findings.filter(({ severity }) => severity === 'error').map(({ resource }) => resource))
+  const good = templates.filter((template) => !bad.has(resourceId(template)))
   return [
-    ...templates.flatMap(checkTemplate),
+    ...findings,
     ...ofKind(resources, 'Rollout').flatMap((rollout) =>
-      analysisUses(rollout).flatMap((use) => checkUse(resourceId(rollout), use, templates)),
+      analysisUses(rollout).flatMap((use) => {
+        const missing = checkUse(resourceId(rollout), use, templates)
+        return missing.length > 0 ? missing : checkRun(resourceId(rollout), use, good)
+      }),
     ),
   ]
+}
+
+/** What keeps a run from beginning with templates that are right by themselves. */
+const runRules = { bad_argument: 'HFT0303', bad_condition: 'HFT0304', bad_metric: 'HFT0008' } as const
+
+function checkRun(resource: string, use: AnalysisUse, good: readonly Template[]): Finding[] {
+  const specs = use.templates.flatMap(({ templateName }) => {
+    const template = good.find(({ metadata }) => metadata.name === templateName)
+    return template?.spec ?? (templateName === builtIn ? delivery : [])
+  })
+  try {
+    startRun(specs, argumentsOf(use, anyVersions))
+    return []
+  } catch (error) {
+    if (!(error instanceof AnalysisError)) throw error
+    return [finding(runRules[error.code], resource, use.at, error.message)]
+  }
 }
 
 function checkUse(resource: string, { at, templates, args }: AnalysisUse, known: readonly Template[]): Finding[] {
@@ -61,9 +87,10 @@ function checkTemplate(template: Template): Finding[] {
       if (problem !== null) findings.push(finding('HFT0304', resource, [...path, member], problem))
     }
     if (!isAsked(metric)) return findings
-    const { query } = metric.provider.prometheus
+    const { address, query } = metric.provider.prometheus
     const at = [...path, 'provider', 'prometheus', 'query']
     findings.push(...missingArguments(resource, at, query, names))
+    findings.push(...missingArguments(resource, [...path, 'provider', 'prometheus', 'address'], address, names))
     if (metric.successCondition === undefined && metric.failureCondition === undefined)
       findings.push(finding('HFT0304', resource, path, 'a query needs a successCondition, a failureCondition or both'))
     const window = shortWindow(query)
@@ -79,7 +106,7 @@ const judgesItself =
 
 type Metric = Template['spec']['metrics'][number]
 
-function isAsked(metric: Metric): metric is Metric & { provider: { prometheus: { query: string } } } {
+function isAsked(metric: Metric): metric is Metric & { provider: { prometheus: { address: string; query: string } } } {
   return 'prometheus' in metric.provider
 }
 

@@ -1,8 +1,7 @@
 import { withArguments } from '../analysis/arguments.ts'
 import { AnalysisError } from '../analysis/errors.ts'
 import type { PrometheusProvider } from '../analysis/template.ts'
-import { analysisUses } from './analysis-uses.ts'
-import type { AnalysisUse } from './analysis-uses.ts'
+import { analysisUses, anyVersions, argumentsOf } from './analysis-uses.ts'
 import { versionOf } from './check-subsets.ts'
 import type { Path } from './finding.ts'
 import { ofKind, resourceId } from './resource.ts'
@@ -22,9 +21,6 @@ export interface Query {
 
 type Template = Extract<Resource, { kind: 'AnalysisTemplate' }>
 
-/** What a template does not know: which versions it will be asked of. */
-const anyVersions = { canary: 'canary', stable: 'stable' }
-
 /**
  * What those of `changed` would ask, of all resources that there will be: templates as far as they give their arguments
  * themselves, rollouts with the arguments that they give. Each question once. Pure.
@@ -43,7 +39,7 @@ export function queriesOf(resources: readonly Resource[], changed: ReadonlySet<s
           const template = templates.find(({ metadata }) => metadata.name === templateName)
           if (template === undefined || !(isChanged(rollout) || isChanged(template))) return []
           const path = [...use.at, 'templates', index, 'templateName']
-          return questionsOf(template, { ...versions, ...givenBy(use, versions) }).map((asked) => ({
+          return questionsOf(template, argumentsOf(use, versions)).map((asked) => ({
             resource: resourceId(rollout),
             path,
             metric: `${asked.name} of ${templateName}`,
@@ -66,15 +62,6 @@ function queriesOfTemplate(template: Template): Query[] {
     question,
     isWhole,
   }))
-}
-
-function givenBy({ args }: AnalysisUse, versions: typeof anyVersions): Record<string, string> {
-  return Object.fromEntries(
-    args.map(({ name, value = '', valueFrom }) => {
-      if (valueFrom === undefined) return [name, value]
-      return [name, valueFrom.podTemplateHashValue === 'Latest' ? versions.canary : versions.stable]
-    }),
-  )
 }
 
 interface Asked {

@@ -148,6 +148,7 @@ void t.test('a template asks for what there is, over long enough, and says what 
   t.same(said(query('rate(x{v="{{args.canary}}"}[1m])')), [])
   t.same(said(query('rate(x[30s])')), [`HFT0302 ${at}.provider.prometheus.query`])
   t.same(said(query('x{v="{{args.region}}"}')), [`HFT0303 ${at}.provider.prometheus.query`])
+  t.same(said(query('x').replace('//p:', '//{{args.host}}:')), [`HFT0303 ${at}.provider.prometheus.address`])
   t.same(said(query('x', 'interval: 5s')), [`HFT0304 ${at}`])
   for (const wrong of ['result <', 'results < 1', 'len(result)', 'len(result, 1) > 0'])
     t.same(said(query('x', `successCondition: "${wrong}"`)), [`HFT0304 ${at}.successCondition`], wrong)
@@ -156,6 +157,35 @@ void t.test('a template asks for what there is, over long enough, and says what 
   t.same(said(most('result[0] > 2 * {{args.most}}')), [])
   t.same(said(most('{{args.most}} || result[0] > 2')), [], 'of what type an argument is shows when it is given')
   t.same(said(most('result[0] > {{args.most}} +')), [`HFT0304 ${at}.failureCondition`])
+})
+
+void t.test('an analysis that could not begin is refused with its rollout', async (t) => {
+  const at = 'spec.strategy.canary.analysis'
+  const asked = (condition: string, args = '{ name: most }') =>
+    template(
+      `failureCondition: "${condition}", provider: { prometheus: { address: "http://p:9090", query: 'rate(x{v="{{args.canary}}"}[30s])' } }`,
+      args,
+    )
+  const use = (templates: string, args = '') =>
+    rollout(`canaryService: v2, analysis: { templates: [${templates}], args: [${args}] }`)
+  const latency = '{ templateName: latency }'
+  const most = (value: string) => `{ name: most, value: '${value}' }`
+  const short = 'HFT0302 spec.metrics[0].provider.prometheus.query'
+  const limit = asked('result[0] > {{args.most}}')
+  t.same(said(limit + use(latency, most('1.5'))), [short])
+  t.same(said(limit + use(latency, most('a"b'))), [short, `HFT0303 ${at}`])
+  t.same(said(limit + use(latency, most('rooms'))), [short, `HFT0304 ${at}`])
+  t.same(said(limit + use(latency, '{ name: most, valueFrom: { podTemplateHashValue: Latest } }')), [
+    short,
+    `HFT0304 ${at}`,
+  ])
+  t.same(said(limit + use(`${latency}, ${latency}`, most('1'))), [short, `HFT0008 ${at}`])
+  t.same(said(limit + use(`${latency}, { templateName: delivery }`, most('1'))), [short])
+  t.same(
+    said(asked('result <', '') + use(latency)),
+    ['HFT0304 spec.metrics[0].failureCondition', short],
+    'what is wrong with a template is said of it alone',
+  )
 })
 
 void t.test('only what a Prometheus answers has conditions', async (t) => {
