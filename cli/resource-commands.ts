@@ -1,5 +1,6 @@
 import { Option } from 'commander'
 import type { Command } from 'commander'
+import { exitCodes } from '../platform/exit-codes.ts'
 import type { ResourceFormat } from './commands/resources/get.ts'
 import { addConfigFlags, loadCommandConfig } from './config-flags.ts'
 
@@ -89,9 +90,13 @@ export function addResourceCommands(program: Command, { clusterKeys, examples }:
     ),
   )
 
-  const diff = add('diff', 'print what applying files would change; exit code 1 when that is something').addOption(
-    files().makeOptionMandatory(),
+  const diff = add(
+    'diff',
+    'print what applying files would change; ends with 0 for nothing, 1 for something, 2 for trouble',
   )
+    .addOption(files().makeOptionMandatory())
+    // What it was asked wrongly is no difference.
+    .exitOverride(({ exitCode }) => process.exit(exitCode === exitCodes.ok ? exitCodes.ok : exitCodes.trouble))
   finish(diff, 'holdfast diff -f canary.yaml')
   diff.action(async () => (await import('./commands/resources/diff.ts')).diff(configOf(diff), pathsOf(diff)))
 

@@ -4,6 +4,8 @@ export const exitCodes = {
   ok: 0,
   /** Crashed, or a command failed: trying again may help. */
   failure: 1,
+  /** A comparison that could not be made: its 1 says that something differs. */
+  trouble: 2,
   /** The file of the embedded log and store cannot be read as what it should be. */
   damagedData: 65,
   /** Cannot work here, for a reason that has no code of its own. */

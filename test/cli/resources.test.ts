@@ -125,22 +125,31 @@ void t.test('a resource is described with what is to be said of it and what it w
   })
 })
 
-void t.test('diff prints what would change, and fails when something would', async (t) => {
-  await using cluster = new InProcessCluster()
-  const { write, cli } = await commandLine(t, cluster)
-  write('rule.yaml', rule)
-  t.match(await cli('diff', '-f', 'rule.yaml'), {
-    code: 1,
-    stdout: /^--- cluster DestinationRule\/workers\n.*\n@@ -0,0 \+1,/,
-  })
-  await cli('apply', '-f', 'rule.yaml')
-  t.match(await cli('diff', '-f', 'rule.yaml'), { code: 0, stdout: '' })
-  write('rule.yaml', rule.replace('v2', 'v3'))
-  t.match(await cli('diff', '-f', 'rule.yaml'), {
-    code: 1,
-    stdout: '-        version: v2\n+        version: v3\n',
-  })
-})
+void t.test(
+  'diff prints what would change and ends with 1 then, 0 when nothing would and 2 when it cannot tell',
+  async (t) => {
+    await using cluster = new InProcessCluster()
+    const { cwd, write, cli } = await commandLine(t, cluster)
+    write('rule.yaml', rule)
+    t.match(await cli('diff', '-f', 'rule.yaml'), {
+      code: 1,
+      stdout: /^--- cluster DestinationRule\/workers\n.*\n@@ -0,0 \+1,/,
+    })
+    await cli('apply', '-f', 'rule.yaml')
+    t.match(await cli('diff', '-f', 'rule.yaml'), { code: 0, stdout: '' })
+    write('rule.yaml', rule.replace('v2', 'v3'))
+    t.match(await cli('diff', '-f', 'rule.yaml'), {
+      code: 1,
+      stdout: '-        version: v2\n+        version: v3\n',
+    })
+    write('wrong.yaml', wrong)
+    t.match(await cli('diff', '-f', 'wrong.yaml'), { code: 2, stdout: '', stderr: /HFT0003 Rollout\/chat/ })
+    t.match(await cli('diff', '-f', 'none.yaml'), { code: 2, stderr: /none.yaml: ENOENT/ })
+    t.match(await cli('diff'), { code: 2, stderr: /required option '-f/ })
+    const alone = await holdfast(['diff', '-f', 'rule.yaml'], cwd, { HOLDFAST_CONTROLLER_PORT: '1' })
+    t.match(alone, { code: 2, stdout: '', stderr: /^holdfast: no controller answers/ })
+  },
+)
 
 void t.test('resources are deleted by name or by file', async (t) => {
   await using cluster = new InProcessCluster()
