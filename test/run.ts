@@ -10,11 +10,11 @@ import { globSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { servicesDown, servicesUp, type Services } from '../compose/services/services.ts'
-import { objections, ResultReader, type Remark } from './support/results.ts'
+import { objections, ResultReader, summed, type Remark } from './support/results.ts'
 import { logVariable, storeVariable } from './support/services.ts'
+import { runTap } from './support/tap.ts'
 import { bringTools } from './support/tools.ts'
 
 /** All tests may take this long, on a machine that is busy with something else; a single file is bounded in .taprc. */
@@ -23,16 +23,34 @@ const tapDeadlineMs = 25 * 60_000
 /** Those in test/long may. */
 const longDeadlineMs = 3 * 3_600_000
 
+/** Seconds that a file of those may take. */
+const longTimeout = 3_600
+
+/** Files that run together. */
+interface Group {
+  files: RegExp
+  /** How many run at the same time, on two cores. */
+  jobs: number
+  /** Seconds that a file may take; without it what .taprc says. */
+  timeout?: number
+}
+
 /**
- * Which files run together, and how many at the same time on two cores. A file is of the first group that it matches.
+ * Files that need nothing but processor time, and look at no clock but the processor's. They run beside the others, which
+ * wait for processes and networks half of the time, and get what those leave.
  */
-const groups: { files: RegExp; jobs: number }[] = [
-  // Files that use every core, or look at memory, a screen or how soon something is answered.
-  { files: /^test\/(browser|bad-input|autobahn|simulation|long)\//, jobs: 1 },
-  // Files that start whole clusters.
-  { files: /^test\/(integrity|compose)\//, jobs: 2 },
-  { files: /./, jobs: 3 },
-]
+const patient: Group = { files: /^test\/simulation\//, jobs: 1, timeout: 1_200 }
+
+/** Files that look at memory, a screen or how soon something is answered: nothing runs beside them. */
+const alone: Group = { files: /^test\/(browser|bad-input|autobahn|long)\//, jobs: 1 }
+
+/** Files that start whole clusters. */
+const clusters: Group = { files: /^test\/(integrity|compose)\//, jobs: 2 }
+
+const others: Group = { files: /./, jobs: 3 }
+
+/** A file is of the first group that it matches. */
+const groups = [patient, alone, clusters, others]
 
 /** Kafka and MySQL of the tests keep their data here; it is removed with them. */
 const dataDir = fileURLToPath(new URL('../.holdfast-test', import.meta.url))
@@ -89,37 +107,6 @@ function printFile({ name, passed, failed, ms }: { name: string; passed: number;
   )
 }
 
-/** Runs tap on some files and reads its report; returns what speaks against the run itself. */
-async function runTap(
-  files: string[],
-  options: string[],
-  { env, reader, deadlineMs }: { env: NodeJS.ProcessEnv; reader: ResultReader; deadlineMs: number },
-): Promise<string[]> {
-  if (files.length === 0) return []
-  const program = fileURLToPath(new URL('dist/esm/run.mjs', import.meta.resolve('tap/package.json')))
-  // Coverage would take a minute, and nothing depends on it.
-  const args = [program, 'run', '--reporter=jsonstream', '--disable-coverage', ...options, ...files]
-  const tap = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
-  const stop = (): boolean => tap.kill('SIGTERM')
-  if (interrupted.signal.aborted) stop()
-  interrupted.signal.addEventListener('abort', stop)
-  let overdue = false
-  const watchdog = setTimeout(() => {
-    overdue = true
-    stop()
-  }, deadlineMs)
-  const others: string[] = []
-  for await (const line of createInterface({ input: tap.stdout })) {
-    if (!reader.read(line) && line.trim() !== '') others.push(line)
-  }
-  // What tap says beside the results.
-  console.log(others.join('\n'))
-  clearTimeout(watchdog)
-  const code = tap.exitCode ?? (await new Promise((resolve) => tap.once('exit', resolve)))
-  if (overdue) return [`the tests did not end within ${Math.round(deadlineMs / 60_000)} minutes`]
-  return code === 0 || objections(reader.results).length > 0 ? [] : [`tap ended with ${String(code)}`]
-}
-
 /** Runs the test files that are wanted; returns what speaks against the run, and the counts. */
 async function runFiles(
   wanted: string[],
@@ -128,21 +115,26 @@ async function runFiles(
   const isLong = wanted.includes('--long')
   const named = wanted.filter((argument) => argument !== '--long')
   const files = named.length > 0 ? named : globSync(isLong ? 'test/long/*.long.ts' : 'test/**/*.test.ts').sort()
-  const reader = new ResultReader(printFile, printFailure)
   const end = performance.now() + (isLong ? longDeadlineMs : tapDeadlineMs)
-  const reasons: string[] = []
+  const readers: ResultReader[] = []
   const together = Map.groupBy(files, (file) => groups.find((group) => group.files.test(file))!)
-  // What is over soon comes first.
-  for (const group of groups.toReversed()) {
-    const options = [`--jobs=${group.jobs}`, ...(isLong ? ['--timeout=3600'] : [])]
+  const run = async (group: Group): Promise<string[]> => {
+    const reader = new ResultReader(printFile, printFailure)
+    readers.push(reader)
+    const timeout = isLong ? longTimeout : group.timeout
+    const options = [`--jobs=${group.jobs}`, ...(timeout === undefined ? [] : [`--timeout=${timeout}`])]
     const deadlineMs = end - performance.now()
     // The group before has said so.
-    if (deadlineMs <= 0) break
-    reasons.push(...(await runTap(together.get(group) ?? [], options, { env, reader, deadlineMs })))
+    if (deadlineMs <= 0) return []
+    const { signal } = interrupted
+    const how = { env, options, reader, deadlineMs, interrupted: signal, isPatient: group === patient }
+    return runTap(together.get(group) ?? [], how)
   }
-  const { results } = reader
-  reasons.unshift(...objections(results))
-  return { reasons, passed: results.passed, failed: results.failed.length }
+  const beside = run(patient)
+  // What is over soon comes first.
+  const reasons = [...(await run(others)), ...(await run(clusters)), ...(await beside), ...(await run(alone))]
+  const results = summed(readers.map((reader) => reader.results))
+  return { reasons: [...objections(results), ...reasons], passed: results.passed, failed: results.failed.length }
 }
 
 const lacking = await bringTools(say)

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { cleanEnvironment } from './process.ts'
-import { objections, ResultReader, type FileResult, type Results } from './results.ts'
+import { objections, ResultReader, summed, type FileResult, type Results } from './results.ts'
 
 const tap = fileURLToPath(new URL('dist/esm/run.mjs', import.meta.resolve('tap/package.json')))
 
@@ -84,4 +84,17 @@ void t.test('nothing speaks against a good run', async (t) => {
 void t.test('a run without any test does not pass', async (t) => {
   const { results } = run(t.testdir(settings))
   t.strictSame(objections(results), ['no test ran at all'])
+})
+
+void t.test('several runs are judged as one: what failed in any of them, and whether anything ran', async (t) => {
+  const nothing = new ResultReader(
+    () => undefined,
+    () => undefined,
+  ).results
+  const good: Results = { ...nothing, passed: 2, files: 1 }
+  const bad: Results = { ...nothing, passed: 1, failed: [{ name: 'wrong', detail: '' }], files: 2, empty: ['silent'] }
+  t.match(summed([good, nothing, bad]), { passed: 3, files: 3, failed: [{ name: 'wrong' }] })
+  t.strictSame(objections(summed([good, nothing])), [])
+  t.strictSame(objections(summed([good, bad])), ['failed: wrong', 'nothing is asserted in silent'])
+  t.strictSame(objections(summed([nothing, nothing])), ['no test ran at all'])
 })

@@ -119,6 +119,21 @@ export class ResultReader {
   }
 }
 
+/** Those of several runs as one. */
+export function summed(all: readonly Results[]): Results {
+  const list = (key: 'failed' | 'hung' | 'skipped' | 'todo'): Remark[] => all.flatMap((each) => each[key])
+  const count = (key: 'passed' | 'files'): number => all.reduce((sum, each) => sum + each[key], 0)
+  return {
+    passed: count('passed'),
+    failed: list('failed'),
+    hung: list('hung'),
+    skipped: list('skipped'),
+    todo: list('todo'),
+    files: count('files'),
+    empty: all.flatMap(({ empty }) => empty),
+  }
+}
+
 /** Why a run with these results is not good, a line for each reason; none when it is. */
 export function objections(results: Results): string[] {
   const list = (remarks: Remark[], word: string): string[] =>
