@@ -30,8 +30,9 @@ async function workersOf(cluster: Cluster, version: string): Promise<number> {
   return (await cluster.workers()).filter((worker) => worker.version === version).length
 }
 
-/** Time in which a worker has to come, in a test that has to wait for one that does not. */
-const progressSeconds = 8
+/** Time in which a worker has to come, and where one that does not is waited for. */
+const progressSeconds = 20
+const shortProgressSeconds = 2
 
 /** One worker of each version, and one slot: enough for what is proven here. */
 const small = { HOLDFAST_DEV_WORKERS: '1', HOLDFAST_TOPICS_SLOTS: '2' }
@@ -53,7 +54,7 @@ void t.test('on one machine', async (t) => {
   let cluster = await startCluster({ settings: small })
   t.teardown(() => cluster.stop())
 
-  await cluster.applied(quickRollout(progressSeconds))
+  await cluster.applied(quickRollout({ progressSeconds, isAnalysed: true }))
 
   await t.test('a release is kept, rolled out and watched', async (t) => {
     t.match(await releasesOf(cluster), [{ version: 'v1', state: 'serves', kind: 'configured' }])
@@ -98,7 +99,7 @@ void t.test('on one machine', async (t) => {
 
   await t.test('the release that serves stops last, so that no other takes its place', async (t) => {
     const { dataDirectory } = cluster
-    await cluster.applied(quickRollout(progressSeconds, 600))
+    await cluster.applied(quickRollout({ progressSeconds, keptSeconds: 600 }))
     const deployed = await cluster.command(
       'deploy',
       goodApp(apps, 'kept'),
@@ -119,6 +120,7 @@ void t.test('on one machine', async (t) => {
   })
 
   await t.test('a canary that cannot start ends with 1 and harms nobody', async (t) => {
+    await cluster.applied(quickRollout({ progressSeconds: shortProgressSeconds }))
     const before = await cluster.workers()
     const app = badApp(apps, 'bad', 'crash-loop')
     const { exit } = await cluster.command('deploy', app, '--version', 'bad', '--canary', '100', '--watch')
@@ -130,6 +132,7 @@ void t.test('on one machine', async (t) => {
   })
 
   await t.test('a checkout runs by its own command line', async (t) => {
+    await cluster.applied(quickRollout({ progressSeconds }))
     const args = ['--version', 'v3', '--canary', '100', '--workers', '2', '--watch']
     const { exit, stdout } = await cluster.command('deploy', checkoutIn(apps), ...args)
     t.equal(exit.code, exitCodes.ok, stdout)

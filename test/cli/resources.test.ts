@@ -1,11 +1,9 @@
 /** What people do with resources from the command line, against a real controller and without one. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Test } from 'tap'
-import { buildApi } from '../../controller/api/api.ts'
 import { configFollowers } from '../../controller/members/followers.ts'
+import { commandLine } from '../harness/command-line.ts'
 import { InProcessCluster } from '../harness/in-process-cluster.ts'
 import { environment, holdfast, run } from '../support/command.ts'
 import { launcher } from '../support/process.ts'
@@ -34,21 +32,6 @@ spec:
       canaryService: canary
 `
 const wrong = rollout.replace('canaryService', 'canaryServise')
-
-/** A folder with the token of a cluster and some files, and the command in it. */
-async function commandLine(t: Test, cluster: InProcessCluster) {
-  const handles = cluster.handles()
-  const controller = await cluster.controller(handles)
-  const worker = await cluster.worker()
-  await cluster.owned([worker])
-  const api = buildApi(controller, handles.env, { tokens: { write: 's3cret', read: '' }, hosts: [], workersWanted: 1 })
-  await api.listen({ host: '127.0.0.1', port: 0 })
-  t.teardown(() => api.close())
-  const cwd = t.testdir({ '.holdfast': { 'controller.token': 's3cret\n' } })
-  const env = { HOLDFAST_CONTROLLER_PORT: String((api.server.address() as AddressInfo).port) }
-  const write = (name: string, text: string) => writeFileSync(join(cwd, name), text)
-  return { cwd, env, write, controller, worker, cli: (...args: string[]) => holdfast(args, cwd, env) }
-}
 
 void t.test('resources are applied from files, folders and standard input', async (t) => {
   await using cluster = new InProcessCluster()

@@ -15,9 +15,23 @@ export interface RolloutState {
 const repository = new URL('../../../', import.meta.url)
 const canaries = new URL('../fixtures/canaries/', import.meta.url)
 
+interface QuickRolloutOptions {
+  progressSeconds: number
+  /** How long workers of what served before are kept. */
+  keptSeconds?: number
+  /** Compares the versions, which takes some seconds. */
+  isAnalysed?: boolean
+}
+
 /** A Rollout for tests: it asks for what serves already, and keeps workers for a short time. */
-export function quickRollout(progressDeadlineSeconds: number, scaleDownDelaySeconds = 2) {
-  const canary = { canaryService: 'v1', scaleDownDelaySeconds, abortScaleDownDelaySeconds: 1 }
+export function quickRollout({ progressSeconds, keptSeconds = 2, isAnalysed = false }: QuickRolloutOptions) {
+  const progressDeadlineSeconds = progressSeconds
+  const canary = {
+    canaryService: 'v1',
+    scaleDownDelaySeconds: keptSeconds,
+    abortScaleDownDelaySeconds: 1,
+    ...(!isAnalysed && { analysis: { templates: [] } }),
+  }
   return {
     apiVersion: 'holdfast.dev/v1',
     kind: 'Rollout',

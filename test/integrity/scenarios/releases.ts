@@ -36,7 +36,7 @@ export function releaseScenarios(t: Test, cluster: Cluster): void {
 }
 
 export async function setUp(cluster: Cluster): Promise<void> {
-  await cluster.applied(quickRollout(progressSeconds))
+  await cluster.applied(quickRollout({ progressSeconds, isAnalysed: true }))
   await until('the rollout is settled', async () => (await rolloutOf(cluster))?.phase === 'Healthy')
 }
 

@@ -14,7 +14,7 @@ type Step = Record<string, unknown>
 
 /** Rollouts under load: no client notices any of it. Every scenario begins and ends with v1, the cluster's own version. */
 export function rolloutScenarios(t: Test, cluster: Cluster): void {
-  void t.test('v1 → v2 through 10, 50 and 100 %, and undo after that', (t) => wholeWay(t, cluster))
+  void t.test('v1 → v2 through 10, 50 and 100 %, undo after that, and a restart', (t) => wholeWay(t, cluster))
   void t.test('abort at 50 %, promotion in full, and abort in mid hand-off', (t) => abortAndPromote(t, cluster))
 }
 
@@ -45,10 +45,29 @@ async function wholeWay(t: Test, cluster: Cluster): Promise<void> {
     const report = await reportOf(cluster, 'whole')
     t.match(report, { outcome: 'promoted', from: 'v2', to: 'v1' })
     t.same(report.closed, {}, 'no connection ended')
+    await restarted(t, cluster, 'whole')
+    await fleet.flows()
     t.ok(fleet.clear, 'no command missed its answer')
     t.comment(`${report.slotsMoved} slots moved, pauses of ${JSON.stringify(report.pausesMs)} ms`)
   })
   await deleted(cluster, 'whole')
+}
+
+/** Every worker of v1 hands its slots over, ends and is followed by another, one after the other. */
+async function restarted(t: Test, cluster: Cluster, name: string): Promise<void> {
+  const live = async (): Promise<string[]> =>
+    (await cluster.workers()).flatMap(({ id, version, state }) => (version === 'v1' && state === 'live' ? id : []))
+  const before = await live()
+  let fewest = before.length
+  await order(cluster, 'restart', name)
+  await until('other workers of v1 in the place of all', async () => {
+    const now = await live()
+    fewest = Math.min(fewest, now.length)
+    return now.length === before.length && !now.some((id) => before.includes(id))
+  })
+  t.equal(fewest, before.length - 1, 'one after the other')
+  t.ok((await cluster.slots()).every(({ owner, version }) => owner !== null && version === 'v1'))
+  await healthy(cluster, name, 'v1')
 }
 
 async function abortAndPromote(t: Test, cluster: Cluster): Promise<void> {
