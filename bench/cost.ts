@@ -1,3 +1,4 @@
+import { countingByItself, stagesByThemselves } from './by-themselves.ts'
 import type { Figure } from './report.ts'
 import { measureRounds } from './rounds.ts'
 import type { Round, RoundLoad, RoundsReport } from './rounds.ts'
@@ -19,12 +20,26 @@ export interface Effort {
 
 /** What fault stages cost a publish while no fault is set. */
 export async function faultStages(effort: Effort): Promise<Figure[]> {
-  const reports = await measured('stages', effort)
-  return costs('fault stages, none set', reports)
+  const { stages, call } = await stagesByThemselves()
+  return [
+    {
+      name: 'fault stages, none set: those of a batch by themselves',
+      value: stages,
+      unit: 'µs',
+      floor: { name: 'one call that is waited for', value: call },
+    },
+    ...costs('fault stages, none set', await measured('stages', effort)),
+  ]
 }
 
 /** What counting for an analysis costs a publish, and a heartbeat. */
 export async function counting(effort: Effort): Promise<Figure[]> {
+  const alone: Figure[] = []
+  for (const batch of [1, 64]) {
+    const { counting, app } = await countingByItself(batch)
+    const name = `counting by version: a command by itself, of a batch of ${batch}`
+    alone.push({ name, value: counting, unit: 'µs', floor: { name: 'the app handles it', value: app } })
+  }
   const reports = await measured('counting', effort)
   const beats = (of: keyof RoundsReport['beats'], q: number) =>
     quantile(
@@ -33,6 +48,7 @@ export async function counting(effort: Effort): Promise<Figure[]> {
     )
   const last = (of: keyof RoundsReport['beats']) => reports[0]!.beats[of].at(-1)!
   return [
+    ...alone,
     ...costs('counting by version', reports),
     {
       name: 'counting by version: heartbeat of a worker, the longest',

@@ -42,11 +42,14 @@ const suites: Record<string, (cluster: BenchCluster) => Promise<Figure[]>> = {
   rollout,
 }
 
+/** A minute or two for each of them. */
+const effort = { processes: 3, rounds: 40 }
+
 /** Those that start what they need by themselves. */
 const alone: Record<string, (services: BenchServices) => Promise<Figure[]>> = {
   controller: (services) => controllerIdle(services, 20),
-  faults: () => faultStages({ processes: 3, rounds: 60 }),
-  counting: () => counting({ processes: 3, rounds: 60 }),
+  faults: () => faultStages(effort),
+  counting: () => counting(effort),
 }
 
 const settings: Record<string, Record<string, string>> = {

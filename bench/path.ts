@@ -1,21 +1,17 @@
-import pino from 'pino'
 import { chat } from '../apps/chat/chat.ts'
-import type { StoreEnv } from '../cluster/env.ts'
-import { Faults } from '../cluster/faults/faults.ts'
 import { loadConfig } from '../config/load.ts'
 import { Controller } from '../controller/controller.ts'
 import { MemoryLog, MemoryLogData } from '../log/memory/memory-log.ts'
-import { createMetrics } from '../observability/metrics.ts'
 import { systemClock } from '../platform/clock.ts'
-import { systemRandom } from '../platform/random.ts'
 import { partitionOf } from '../protocol/partition.ts'
 import { decodeStatus } from '../protocol/records/status.ts'
 import { heartbeatPartitions, heartbeatTopic } from '../protocol/records/topics.ts'
 import { Proxy } from '../proxy/proxy.ts'
 import type { Session } from '../proxy/sessions/session.ts'
 import { jsonOverWebSocket } from '../proxy/transports/websocket/json-over-websocket.ts'
-import { MemoryStoreData, memoryStore } from '../store/memory/memory-store.ts'
+import { MemoryStoreData } from '../store/memory/memory-store.ts'
 import { Worker } from '../worker/worker.ts'
+import { memoryEnv } from './memory-env.ts'
 
 /** Rooms, each with a session of its own that publishes in it. */
 const rooms = 64
@@ -61,13 +57,7 @@ export class Path {
     const logs = new MemoryLogData()
     const stores = new MemoryStoreData(() => systemClock.now())
     const options = { config, pid: 1, internal: { host: '127.0.0.1', port: 1 } }
-    const env = (): StoreEnv => {
-      const metrics = createMetrics()
-      const logger = pino({ level: 'silent' })
-      const [clock, random] = [systemClock, systemRandom]
-      const faults = new Faults({ clock, logger, metrics, isEnabled: true, names: config.channel, kill: () => {} })
-      return { clock, random, logger, metrics, faults, log: new MemoryLog(logs), store: memoryStore(stores) }
-    }
+    const env = () => memoryEnv(config, logs, stores)
     const own = env()
     await own.store.migrate()
     const controller = new Controller(own, {
