@@ -97,7 +97,7 @@ async function calm(publishers: Publishers, name: keyof typeof calmWindows): Pro
 async function promote(scene: Scene, course: Course, canary: string, steps: object[]): Promise<void> {
   await scene.publishers.phase(course.name)
   await begin(scene, canary, steps)
-  const { startedAt, endedAt } = await end(scene, 'promoted')
+  const { startedAt, endedAt } = await end(scene, 'promoted', ({ stable }) => stable === canary)
   note(course, (endedAt - startedAt) / 1_000, scene.handoffs.take())
 }
 
@@ -111,7 +111,7 @@ async function abort(scene: Scene, course: Course, canary: string): Promise<void
   await publishers.phase(course.name)
   const abortedAt = performance.now()
   await cluster.api(`/rollouts/${rolloutName}/abort`, 'POST')
-  await end(scene, 'aborted')
+  await end(scene, 'aborted', ({ phase }) => phase === 'Degraded')
   note(course, (performance.now() - abortedAt) / 1_000, handoffs.take())
 }
 
@@ -135,10 +135,20 @@ async function begin({ cluster, handoffs }: Scene, canaryService: string, steps:
   await cluster.api('/resources', 'POST', { resources: [resource] })
 }
 
-/** Waits for the end of the rollout, takes its report, and deletes it: its slots stay where they are. */
-async function end(scene: Scene, outcome: RolloutReport['outcome']): Promise<RolloutReport> {
+/**
+ * Waits for the end of the rollout, which before it begins is over too; takes its report, and deletes it: its slots stay
+ * where they are.
+ */
+async function end(
+  scene: Scene,
+  outcome: RolloutReport['outcome'],
+  isIt: (seen: RolloutView) => boolean,
+): Promise<RolloutReport> {
   const { cluster } = scene
-  await until('the rollout ends', async () => ((await view(cluster))?.endedAt ?? null) !== null)
+  await until('the rollout ends', async () => {
+    const seen = await view(cluster)
+    return seen !== null && seen.endedAt !== null && isIt(seen)
+  })
   const [report] = await cluster.api<RolloutReport[]>(`/rollouts/${rolloutName}/report`)
   if (report?.outcome !== outcome) throw new Error(`the rollout is not ${outcome}: ${JSON.stringify(report)}`)
   scene.closed += Object.values(report.closed).reduce((sum, count) => sum + count, 0)
