@@ -1,6 +1,7 @@
 import { timeBuckets } from '../../protocol/records/counters.ts'
 import { totalsSince } from '../analysis/version-totals.ts'
 import type { Totals } from '../analysis/version-totals.ts'
+import { entryTextMax } from './state.ts'
 import type { Entry, RolloutState } from './state.ts'
 import type { Tally } from './tally.ts'
 
@@ -15,6 +16,15 @@ export interface Verdict {
   analysis: string
   phase: string
   message: string
+}
+
+/** Verdicts of one attempt that are remembered, the last ones, and characters of their messages at most. */
+export const verdictsKept = { verdicts: 50, message: entryTextMax }
+
+/** Takes note of how an analysis is, by its key. */
+export function noteVerdict(verdicts: Map<string, Verdict>, { analysis, phase, message }: Verdict): void {
+  verdicts.set(analysis, { analysis, phase, message: message.slice(0, verdictsKept.message) })
+  if (verdicts.size > verdictsKept.verdicts) verdicts.delete(verdicts.keys().next().value!)
 }
 
 /** What a version did while a rollout was under way. */

@@ -23,6 +23,7 @@ import { hasEnded, KeptRollouts } from './kept-rollouts.ts'
 import type { Keep, Kept, Ordered } from './kept-rollouts.ts'
 import type { Observation } from './observation.ts'
 import { refusal } from './refusal.ts'
+import { noteVerdict } from './report.ts'
 import type { RolloutReport } from './report.ts'
 import { RolloutClock } from './rollout-clock.ts'
 import { observeEnd, showRollouts } from './rollout-metrics.ts'
@@ -287,7 +288,7 @@ export class Rollouts {
     const runs = new Map<string, RunOutcome>([...measured, ...all.flatMap(({ missing }) => [...missing])])
     for (const [key, { phase, message }] of runs) {
       const kept = this.#kept.get(key.slice(0, key.indexOf('/')))
-      kept?.verdicts.set(key, { analysis: key, phase, message })
+      if (kept) noteVerdict(kept.verdicts, { analysis: key, phase, message })
     }
     return runs
   }

@@ -168,7 +168,7 @@ export interface RolloutState {
   crashes: number
   /** Hand-offs that took longer than they may, since a person last looked. */
   longPauses: number
-  /** The steps, to notice when they change in the middle. */
+  /** A digest of the steps, to notice when they change in the middle. */
   stepsKey: string
   restart: Restart | null
   retained: Retained[]
@@ -180,6 +180,9 @@ export interface RolloutState {
 
 /** Entries kept of one revision; of more, those after the first half go first. */
 export const entriesMax = 200
+
+/** Characters of an entry's text at most: all of them have to fit into one document. */
+export const entryTextMax = 250
 
 /** The state in which a rollout is before anything is applied: `serving` serves, since `now`. */
 export function firstState(name: string, serving: string, groups: Groups, now: number): RolloutState {

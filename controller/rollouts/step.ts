@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { described } from './describe.ts'
 import { runKey } from './observation.ts'
@@ -57,7 +58,7 @@ function serveNext(turn: Turn): string | null {
 /** Takes up what is applied: another canary, other steps, the way back. */
 function followSpec(turn: Turn): void {
   const { state, spec, seen } = turn
-  const key = JSON.stringify(spec.steps)
+  const key = hash('sha256', JSON.stringify(spec.steps), 'base64')
   const hasOtherSteps = key !== state.stepsKey
   state.stepsKey = key
   if (spec.canary === state.canary) {

@@ -1,6 +1,6 @@
 import type { Observation } from './observation.ts'
 import type { RolloutSpec } from './spec.ts'
-import { entriesMax } from './state.ts'
+import { entriesMax, entryTextMax } from './state.ts'
 import type { AbortReason, Entry, HoldReason, Mode, RolloutState } from './state.ts'
 
 /** A state on its way to the next, with what is known and what happened. The state in it is a copy that may change. */
@@ -14,7 +14,8 @@ export interface Turn {
 
 /** Notes that something happened. */
 export function tell({ state, seen, now, happened }: Turn, type: string, text: string, who?: string): void {
-  const entry: Entry = { at: now, type, text, wanted: state.weight, had: percentOf(state.canary, seen) }
+  const had = percentOf(state.canary, seen)
+  const entry: Entry = { at: now, type, text: text.slice(0, entryTextMax), wanted: state.weight, had }
   if (who !== undefined) entry.who = who
   happened.push(entry)
   state.entries.push(entry)
