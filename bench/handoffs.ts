@@ -15,8 +15,11 @@ export class Handoffs implements AsyncDisposable {
   private constructor(log: Log, reader: LogReader) {
     this.#log = log
     this.#reader = reader
-    this.#following = followDecoded(reader, decodeStatus, pino({ level: 'silent' }), (record) => {
-      if (record.type === 'acquired') this.#pausesMs.push(record.pauseMs)
+    this.#following = followDecoded(reader, pino({ level: 'silent' }), {
+      decode: decodeStatus,
+      handle: (record) => {
+        if (record.type === 'acquired') this.#pausesMs.push(record.pauseMs)
+      },
     })
   }
 

@@ -20,29 +20,35 @@ export async function follow(reader: LogReader, handle: (records: LogRecord[]) =
   }
 }
 
-/**
- * The same, record by record as `decode` makes it. One that it cannot read (FormatError) is logged and passed over.
- * `passed` is told after each batch with which offset the reader goes on.
- */
+/** Who is told of records, one by one. */
+export interface Listener<T> {
+  decode: (value: Buffer) => T
+  handle: (record: T, offset: number) => void
+  /** Told of a record that cannot be read, by its key. */
+  unreadable?: (key: Buffer | null, error: FormatError) => void
+  /** Told after each batch with which offset the reader goes on. */
+  passed?: (next: number) => void
+}
+
+/** The same, record by record. One that cannot be read (FormatError) is logged and passed over. */
 export async function followDecoded<T>(
   reader: LogReader,
-  decode: (value: Buffer) => T,
   logger: Logger,
-  handle: (record: T, offset: number) => void,
-  passed: (next: number) => void = () => {},
+  { decode, handle, unreadable, passed }: Listener<T>,
 ): Promise<void> {
   await follow(reader, (records) => {
-    for (const { offset, value } of records) {
+    for (const { offset, key, value } of records) {
       let record: T
       try {
         record = decode(value)
       } catch (error) {
         if (!(error instanceof FormatError)) throw error
         logger.error({ err: error, offset }, 'unreadable record')
+        unreadable?.(key, error)
         continue
       }
       handle(record, offset)
     }
-    passed(records.at(-1)!.offset + 1)
+    passed?.(records.at(-1)!.offset + 1)
   })
 }

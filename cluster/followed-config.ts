@@ -1,8 +1,13 @@
+import { configKey } from '../protocol/records/control.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
+import type { FormatError } from '../protocol/records/errors.ts'
 import type { FollowedConfig as Followed } from '../protocol/records/heartbeat.ts'
 import type { Env } from './env.ts'
 
 type ConfigRecord = Extract<ControlRecord, { type: 'config' }>
+
+/** Characters of why a configuration is rejected that everybody is told: it may name what is in it, whatever that is. */
+export const rejectedLengthMax = 300
 
 /** What this process follows of the operators' configuration: the newest that it heard of, as far as it can. */
 export class FollowedConfig {
@@ -26,13 +31,24 @@ export class FollowedConfig {
   heard({ term, revision, faults }: ConfigRecord): void {
     if (term < this.#term) return
     this.#term = term
-    const rejected = this.#env.faults.set(faults)
     this.#env.metrics.configVersion.set(revision)
-    if (rejected !== null) {
+    this.#follow(revision, this.#env.faults.set(faults))
+  }
+
+  /** A record that cannot be read: false unless it stands in the place of a configuration, which is then rejected. */
+  unreadable(key: Buffer | null, { message }: FormatError): boolean {
+    if (key?.toString() !== configKey) return false
+    this.#follow(this.#state?.revision ?? 0, message)
+    return true
+  }
+
+  #follow(revision: number, why: string | null): void {
+    const rejected = why?.slice(0, rejectedLengthMax).replaceAll(/\p{Cc}/gu, '�')
+    if (rejected !== undefined) {
       this.#env.metrics.configRejects.inc()
       this.#env.logger.warn({ revision, rejected }, 'a configuration is rejected')
     }
-    this.#state = { revision, ...(rejected !== null && { rejected }) }
+    this.#state = { revision, ...(rejected !== undefined && { rejected }) }
     this.#changed()
   }
 }

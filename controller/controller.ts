@@ -101,6 +101,9 @@ export class Controller implements ControlPlane {
     this.#hearing = new Hearing(env, {
       news: (record) => this.#note(record),
       past: (record) => this.#recall(record),
+      unreadable: (key, error) => {
+        if (this.#followed.unreadable(key, error)) this.faults.heard(null)
+      },
       failed: (error) => this.#end(error),
     })
     this.#housekeeping = new Housekeeping(env, config, now, (error) => this.#end(error))
@@ -268,7 +271,9 @@ export class Controller implements ControlPlane {
   #recall(record: StatusRecord | ControlRecord): void {
     this.#announced.note(record)
     if ('term' in record && record.term !== undefined) this.#leadership.heard(record.term)
-    if (record.type === 'config') this.#followed.heard(record)
+    if (record.type !== 'config') return
+    this.#followed.heard(record)
+    this.faults.heard(record)
   }
 
   #note(record: StatusRecord): void {

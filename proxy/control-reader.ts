@@ -4,10 +4,18 @@ import { untilAnswered } from '../cluster/until-answered.ts'
 import type { LogReader } from '../log/log.ts'
 import { decodeControl } from '../protocol/records/control.ts'
 import type { ControlRecord } from '../protocol/records/control.ts'
+import type { FormatError } from '../protocol/records/errors.ts'
 import { controlTopic } from '../protocol/records/topics.ts'
 
 /** What controllers tell everybody; the others are hints to workers. */
 export type Told = Extract<ControlRecord, { type: 'config' | 'namespaces' }>
+
+/** Who is told. */
+export interface ControlListener {
+  told: (record: Told) => void
+  /** Of what cannot be read, by its key. */
+  unreadable: (key: Buffer | null, error: FormatError) => void
+}
 
 /** A proxy waits no longer than this, in ms, to hear what was told before it came. */
 export const toldMaxMs = 2_000
@@ -15,14 +23,14 @@ export const toldMaxMs = 2_000
 /** Follows what controllers tell everybody. */
 export class ControlReader {
   readonly #env: Env
-  readonly #told: (record: Told) => void
+  readonly #listener: ControlListener
   readonly #caughtUp = Promise.withResolvers<void>()
   #reader: LogReader | null = null
   #isStopped = false
 
-  constructor(env: Env, told: (record: Told) => void) {
+  constructor(env: Env, listener: ControlListener) {
     this.#env = env
-    this.#told = told
+    this.#listener = listener
   }
 
   /** Reads from the beginning, which is short as the topic is compacted, until stopped. Rejects as `follow` does. */
@@ -35,11 +43,12 @@ export class ControlReader {
     const passed = (next: number) => {
       if (next >= range.next) this.#caughtUp.resolve()
     }
-    const hear = (record: ControlRecord) => {
-      if (record.type === 'config' || record.type === 'namespaces') this.#told(record)
+    const handle = (record: ControlRecord) => {
+      if (record.type === 'config' || record.type === 'namespaces') this.#listener.told(record)
     }
     passed(range.oldest)
-    await followDecoded(this.#reader, decodeControl, logger, hear, passed)
+    const { unreadable } = this.#listener
+    await followDecoded(this.#reader, logger, { decode: decodeControl, handle, unreadable, passed })
   }
 
   /** Resolves when it has heard what was told before it came, or has waited long enough for it. */

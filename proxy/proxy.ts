@@ -86,9 +86,12 @@ export class Proxy implements Behind {
     this.#echo = new Echo(env, this.id)
     this.#followed = new FollowedConfig(env, () => this.#announcer.beat())
     this.#namespaces = new NamespaceCheck(env, config)
-    this.#control = new ControlReader(env, (record) => {
-      if (record.type === 'config') this.#followed.heard(record)
-      else this.#namespaces.heard(record)
+    this.#control = new ControlReader(env, {
+      told: (record) => {
+        if (record.type === 'config') this.#followed.heard(record)
+        else this.#namespaces.heard(record)
+      },
+      unreadable: (key, error) => this.#followed.unreadable(key, error),
     })
     this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',

@@ -1,6 +1,7 @@
 import { Announcer } from '../cluster/announcer.ts'
 import type { StoreEnv } from '../cluster/env.ts'
 import { followDecoded } from '../cluster/follow.ts'
+import type { Listener } from '../cluster/follow.ts'
 import { FollowedConfig } from '../cluster/followed-config.ts'
 import { formatsOf } from '../cluster/formats.ts'
 import { checkNamespaces } from '../cluster/pin-groups.ts'
@@ -126,8 +127,15 @@ export class Worker {
     const ranges = await untilAnswered(this.#env, begin, () => this.#isStopped)
     if (ranges === null) return
     const [status, control] = ranges as [LogRange, LogRange]
-    this.#follow(statusTopic, status.next, decodeStatus, (record) => this.#ownership.heard(record))
-    this.#follow(controlTopic, control.oldest, decodeControl, (record) => this.#onControl(record))
+    this.#follow(statusTopic, status.next, {
+      decode: decodeStatus,
+      handle: (record) => this.#ownership.heard(record),
+    })
+    this.#follow(controlTopic, control.oldest, {
+      decode: decodeControl,
+      handle: (record) => this.#onControl(record),
+      unreadable: (key, error) => this.#followed.unreadable(key, error),
+    })
     this.#announcer.start(config.worker.heartbeat_interval)
     this.#timers.push(
       clock.every(config.worker.heartbeat_interval, () => this.#ownership.look()),
@@ -170,10 +178,10 @@ export class Worker {
     return this.#ownership.isEmpty && this.#lanes.isIdle
   }
 
-  #follow<T>(topic: string, from: number, decode: (value: Buffer) => T, handle: (record: T) => void): void {
+  #follow<T>(topic: string, from: number, listener: Listener<T>): void {
     const reader = this.#env.log.read(topic, 0, from)
     this.#readers.push(reader)
-    followDecoded(reader, decode, this.#env.logger, handle).catch((error: unknown) => this.#broken(error))
+    followDecoded(reader, this.#env.logger, listener).catch((error: unknown) => this.#broken(error))
   }
 
   #broken(error: unknown): void {

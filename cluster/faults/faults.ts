@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { ChannelNames } from '../../config/channel-name.ts'
 import type { Metrics } from '../../observability/metrics.ts'
 import type { Clock, Timer } from '../../platform/clock.ts'
-import { checkFault } from '../../protocol/records/fault.ts'
+import { checkFault, faultsMax } from '../../protocol/records/fault.ts'
 import type { Fault, FaultKind, FaultStage } from '../../protocol/records/fault.ts'
 import { ActiveFault } from './active-fault.ts'
 import type { Struck } from './matching.ts'
@@ -60,6 +60,7 @@ export class Faults {
    */
   set(rules: Fault[]): string | null {
     const { clock, isEnabled, names } = this.#options
+    if (rules.length > faultsMax) return `${rules.length} faults are too many, ${faultsMax} is the most`
     if (rules.length > 0 && !isEnabled) return 'faults are off here (faults.enabled)'
     const now = clock.monotonic()
     const before = new Map(this.#active.map((active) => [active.rule.name, active]))

@@ -1,5 +1,6 @@
 import type { StoreEnv } from '../../cluster/env.ts'
 import { Mutex } from '../../platform/mutex.ts'
+import { faultsMax } from '../../protocol/records/fault.ts'
 import type { Fault } from '../../protocol/records/fault.ts'
 import { StoreError } from '../../store/errors.ts'
 import type { AuditEntry, Document, DocumentWrite } from '../../store/store.ts'
@@ -15,8 +16,11 @@ import type { KeptFault } from './rule.ts'
 const faultKind = 'Fault'
 const configDocument = { kind: 'Config', name: 'current' } as const
 
-/** Faults that may be set at a time, those of routes included. */
-export const faultsMax = 64
+/**
+ * Who writes in place of the leader is answered after so long, ms: until then people can see who rejects it, and nobody can
+ * make the leader write for every record.
+ */
+export const retellMs = 5_000
 
 /** How faults are limited in this cluster, and where it is told that they change. */
 export interface FaultBookOptions {
@@ -57,6 +61,8 @@ export class FaultBook {
   #term = 0
   /** What was said last, so that it is said again only when it is other. */
   #said = ''
+  /** Monotonic ms since which the log has another configuration than the leader's; null while it has that. */
+  #foreignSince: number | null = null
   #isStale = true
   /** One change at a time: each goes on from what the one before it left. */
   readonly #turn = new Mutex()
@@ -91,6 +97,12 @@ export class FaultBook {
     this.#isStale = true
   }
 
+  /** The log has this configuration, or one that cannot be read (null). */
+  heard(told: { term: number; revision: number } | null): void {
+    if (told?.term === this.#term && told.revision === this.#revision) this.#foreignSince = null
+    else this.#foreignSince ??= this.#env.clock.monotonic()
+  }
+
   /** To be called by the leader again and again: what is over goes, what changed is told. */
   look(term: number): Promise<void> {
     return this.#turn.run(() => this.#look(term))
@@ -101,12 +113,18 @@ export class FaultBook {
       this.#term = term
       this.#said = ''
       this.#isStale = true
+      // What was there before is not ours; what this term has to tell may come first.
+      if (this.#foreignSince !== null) this.#foreignSince = this.#env.clock.monotonic()
     }
     if (this.#isStale) await this.#load()
     const now = this.#env.clock.monotonic()
     const over = this.#entries.filter(({ endsAt }) => endsAt <= now)
     if (over.length > 0) await this.#expire(over)
     await this.#tell()
+    if (this.#foreignSince === null || now - this.#foreignSince < retellMs) return
+    this.#env.logger.warn({ revision: this.#revision }, 'the log has another configuration than ours: it is told again')
+    this.#foreignSince = null
+    this.#send()
   }
 
   /** Sets a fault, or another one in its place. Resolves with the revision that has it. Throws FaultError, StoreError. */

@@ -1,7 +1,7 @@
 import type { Env } from '../../cluster/env.ts'
 import { laneReports } from '../../cluster/lane-metrics.ts'
 import { AppendLane } from '../../log/append-lane.ts'
-import { encodeControl } from '../../protocol/records/control.ts'
+import { configKey, encodeControl } from '../../protocol/records/control.ts'
 import type { ControlRecord } from '../../protocol/records/control.ts'
 import { controlTopic } from '../../protocol/records/topics.ts'
 
@@ -36,6 +36,7 @@ function keyOf(record: ControlRecord): string {
     case 'drain':
       return `worker/${record.worker}`
     case 'config':
+      return configKey
     case 'namespaces':
       return record.type
   }

@@ -1,8 +1,10 @@
 import type { Env } from '../../cluster/env.ts'
 import { followDecoded } from '../../cluster/follow.ts'
+import type { Listener } from '../../cluster/follow.ts'
 import type { LogRange, LogReader } from '../../log/log.ts'
 import { decodeControl } from '../../protocol/records/control.ts'
 import type { ControlRecord } from '../../protocol/records/control.ts'
+import type { FormatError } from '../../protocol/records/errors.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import type { StatusRecord } from '../../protocol/records/status.ts'
 import { controlTopic } from '../../protocol/records/topics.ts'
@@ -17,6 +19,8 @@ export interface HearingOptions {
   news: (record: StatusRecord) => void
   /** Announced before, and every hint, whoever sent it. */
   past: (record: StatusRecord | ControlRecord) => void
+  /** A hint that cannot be read, by its key. */
+  unreadable: (key: Buffer | null, error: FormatError) => void
   /** The log can no longer be followed. */
   failed: (error: unknown) => void
 }
@@ -51,7 +55,8 @@ export class Hearing {
   /** Resolves when it has told the past, or has waited long enough for it. */
   async start({ control, announced }: HearingPlaces): Promise<void> {
     const { log, clock } = this.#env
-    void this.#follow(log.read(controlTopic, 0, control.oldest), decodeControl, (record) => this.#options.past(record))
+    const { past, unreadable } = this.#options
+    void this.#follow(log.read(controlTopic, 0, control.oldest), { decode: decodeControl, handle: past, unreadable })
     const recalled = heard.map(([topic, partition], index) => this.#recall(topic, partition, announced[index]!))
     await Promise.race([Promise.all(recalled), clock.sleep(recallMaxMs)])
     this.#isRecalling = false
@@ -65,25 +70,21 @@ export class Hearing {
   #recall(topic: string, partition: number, { oldest, next }: LogRange): Promise<void> {
     const from = Math.max(oldest, next - heardKept.recalled)
     const { promise, resolve } = Promise.withResolvers<void>()
-    const hear = (record: StatusRecord, offset: number) =>
+    const handle = (record: StatusRecord, offset: number) =>
       offset < next && this.#isRecalling ? this.#options.past(record) : this.#options.news(record)
     const passed = (at: number) => {
       if (at >= next) resolve()
     }
     passed(from)
-    void this.#follow(this.#env.log.read(topic, partition, from), decodeStatus, hear, passed).then(resolve)
+    const reader = this.#env.log.read(topic, partition, from)
+    void this.#follow(reader, { decode: decodeStatus, handle, passed }).then(resolve)
     return promise
   }
 
-  async #follow<T>(
-    reader: LogReader,
-    decode: (value: Buffer) => T,
-    handle: (record: T, offset: number) => void,
-    passed?: (next: number) => void,
-  ): Promise<void> {
+  async #follow<T>(reader: LogReader, listener: Listener<T>): Promise<void> {
     this.#readers.push(reader)
     try {
-      await followDecoded(reader, decode, this.#env.logger, handle, passed)
+      await followDecoded(reader, this.#env.logger, listener)
     } catch (error) {
       this.#options.failed(error)
     }

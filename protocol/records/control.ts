@@ -30,6 +30,9 @@ export type ControlRecord =
   /** Which slot group each namespace belongs to, for good, as the store has noted it. */
   | { type: 'namespaces'; term: number; groups: { namespace: string; group: string }[] }
 
+/** Key of the newest `config` record: whatever else stands there in its place is meant for the same readers. */
+export const configKey = 'config'
+
 const controlShapes: Record<ControlRecord['type'], Shape> = {
   move: shapeOf({
     term: 'count',

@@ -36,6 +36,9 @@ export const faultSubjects = ['namespace', 'group', 'version', 'user'] as const
 /** What is limited, each by a text. */
 export type FaultMatch = { [subject in (typeof faultSubjects)[number]]?: StringMatch }
 
+/** Faults that may be set at a time. */
+export const faultsMax = 64
+
 /** A fault as processes are told of it. Percentages are from 0 to 100, of what matches; times are ms. */
 export interface Fault {
   /** Unique among the faults that are set. */

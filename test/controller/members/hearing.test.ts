@@ -26,6 +26,7 @@ class Rig implements Disposable {
     this.hearing = new Hearing(testEnv({ clock: this.clock, log: new MemoryLog(this.data) }), {
       news: (record) => this.news.push('id' in record ? record.id : record.type),
       past: (record) => this.past.push('id' in record ? record.id : record.type),
+      unreadable: (_, error) => t.fail(error.message),
       failed: (error) => t.fail(String(error)),
     })
   }
