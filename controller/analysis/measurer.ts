@@ -8,7 +8,7 @@ import { askPrometheus } from './prometheus.ts'
 import { RoomPasts } from './room-pasts.ts'
 import { RoomTrial } from './room-trial.ts'
 import type { JudgedRoom, RoomVerdict } from './room-trial.ts'
-import { assess, dueMetrics, noteMeasurement, startRun } from './run.ts'
+import { assess, dueMetrics, noteMeasurement, outcomeOf, startRun } from './run.ts'
 import type { AnalysisRun, Measurement, MetricRun, RunOutcome } from './run.ts'
 import type { AnalysisTemplateSpec, CountersProvider, MetricSpec, PrometheusProvider } from './template.ts'
 import { VersionTotals } from './version-totals.ts'
@@ -200,6 +200,6 @@ function runOf({ templates, args }: WantedRun): AnalysisRun {
   }
 }
 
-function viewOf({ phase, message, metrics }: AnalysisRun): RunView {
-  return { phase, message, isMeasured: phase !== 'Error' && metrics.every(({ successful }) => successful > 0), metrics }
+function viewOf(run: AnalysisRun): RunView {
+  return { ...outcomeOf(run), metrics: run.metrics }
 }

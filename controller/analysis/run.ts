@@ -13,7 +13,7 @@ export interface RunOutcome {
   phase: AnalysisPhase
   /** Of the metric that decided, in one line. */
   message: string
-  /** Every metric was good at least once. */
+  /** Every metric was good at least once, and could be measured when that was last tried. */
   isMeasured: boolean
 }
 
@@ -156,6 +156,13 @@ export function assess(spec: MetricSpec, result: Result): Measurement {
   // Without a condition for failures, what is no success is one.
   const phase = failureCondition === undefined ? 'Failed' : 'Inconclusive'
   return { phase, value, message: `not ${successCondition}` }
+}
+
+/** How it is for who waits for it. What was good once and can be measured no more is not known to be good. */
+export function outcomeOf({ phase, message, metrics }: AnalysisRun): RunOutcome {
+  const isKnown = ({ successful, last }: MetricRun) =>
+    successful > 0 && last?.phase !== 'Error' && last?.phase !== 'Inconclusive'
+  return { phase, message, isMeasured: phase !== 'Error' && metrics.every(isKnown) }
 }
 
 function afterMeasurement(before: MetricRun, measurement: Measurement, atMs: number): MetricRun {

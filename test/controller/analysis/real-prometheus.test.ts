@@ -3,27 +3,16 @@
  * good, and never taken for it.
  */
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t from 'tap'
-import { startDaemon } from '../../../compose/services/daemon.ts'
-import { freePort } from '../../../compose/services/free-port.ts'
-import { bringPrograms } from '../../../compose/services/programs.ts'
 import { Measurer } from '../../../controller/analysis/measurer.ts'
 import type { RunView } from '../../../controller/analysis/measurer.ts'
 import { askQueries } from '../../../controller/resources/ask-queries.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
 import { testEnv } from '../../harness/env.ts'
-import { OwnServer } from '../../support/own-server.ts'
+import { ownPrometheus } from '../../support/own-prometheus.ts'
 import { until } from '../../support/until.ts'
-
-const [program = ''] = await bringPrograms(['prometheus'], ['prometheus'], (line) => t.comment(line))
-const directory = await mkdtemp(join(tmpdir(), 'holdfast-prometheus-'))
-const port = await freePort()
-const url = `http://127.0.0.1:${port}`
 
 /** What a cluster would show of two versions, as it really shows it. */
 const metrics = createMetrics()
@@ -31,46 +20,13 @@ const target = createServer((_, response) => void metrics.registry.metrics().the
 target.listen({ host: '127.0.0.1', port: 0 })
 await once(target, 'listening')
 
-const configuration = join(directory, 'prometheus.yml')
-await writeFile(
-  configuration,
-  `global: { scrape_interval: 100ms, scrape_timeout: 100ms }
-scrape_configs:
-  - job_name: holdfast
-    static_configs: [{ targets: ['127.0.0.1:${(target.address() as AddressInfo).port}'] }]
-`,
-)
-await using prometheus = new OwnServer({
-  url,
-  run: () =>
-    startDaemon({
-      command: program,
-      args: [
-        `--config.file=${configuration}`,
-        `--storage.tsdb.path=${join(directory, 'data')}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-        '--log.level=error',
-      ],
-      marker: configuration,
-      outputPath: join(directory, 'output.txt'),
-      detached: false,
-    }),
-  answers: () =>
-    until(
-      'Prometheus is ready',
-      () =>
-        fetch(`${url}/-/ready`).then(
-          ({ ok }) => ok,
-          () => false,
-        ),
-      30_000,
-    ).then(() => {}),
-  remove: async () => {
-    target.close()
-    target.closeAllConnections()
-    await rm(directory, { recursive: true, force: true })
-  },
+t.teardown(() => {
+  target.close()
+  target.closeAllConnections()
 })
+const { port: targetPort } = target.address() as AddressInfo
+await using prometheus = await ownPrometheus(`127.0.0.1:${targetPort}`, (line) => t.comment(line))
+const { url } = prometheus
 await prometheus.start()
 
 const measurer = new Measurer(testEnv())

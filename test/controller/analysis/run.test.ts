@@ -10,6 +10,7 @@ import {
   endRun,
   errorDefaults,
   noteMeasurement,
+  outcomeOf,
   startRun,
 } from '../../../controller/analysis/run.ts'
 import type { AnalysisRun, Measurement } from '../../../controller/analysis/run.ts'
@@ -52,6 +53,17 @@ void t.test('without a count a metric goes on until its run is ended', async (t)
   t.equal(run.phase, 'Running')
   t.equal(endRun(run).phase, 'Successful')
   t.equal(endRun(after({}, 'Failed')).phase, 'Failed')
+})
+
+void t.test('what was good and can be measured no more is not known to be good, until it can again', async (t) => {
+  const isMeasured = (...phases: Measurement['phase'][]) =>
+    outcomeOf(after({ inconclusiveLimit: 2, failureLimit: 2 }, ...phases)).isMeasured
+  t.notOk(isMeasured())
+  t.ok(isMeasured('Successful'))
+  t.notOk(isMeasured('Successful', 'Error'))
+  t.notOk(isMeasured('Successful', 'Inconclusive'))
+  t.ok(isMeasured('Successful', 'Error', 'Successful'))
+  t.ok(isMeasured('Successful', 'Failed'), 'a failure within its limit is a measurement')
 })
 
 void t.test('limits are exceeded by one more', async (t) => {
