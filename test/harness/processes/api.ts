@@ -55,7 +55,7 @@ export class Api {
   }
 
   /** Sends something to a path below /api/v1; throws unless it is taken. */
-  async send(method: 'POST', what: string, body: unknown): Promise<void> {
+  async send(method: 'POST' | 'PUT', what: string, body: unknown): Promise<void> {
     const headers = { ...this.#headers, 'content-type': 'application/json' }
     await readText(this.#url(what), { method, headers, body: JSON.stringify(body) })
   }

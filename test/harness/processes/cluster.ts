@@ -77,6 +77,16 @@ export class Cluster implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`
   }
 
+  /** Of its log. */
+  get logUrl(): string {
+    return this.environment['HOLDFAST_LOG'] ?? `embedded:${this.dataDirectory}`
+  }
+
+  /** Of its store. */
+  get storeUrl(): string {
+    return this.environment['HOLDFAST_STORE'] ?? `embedded:${this.dataDirectory}`
+  }
+
   workers(): Promise<WorkerView[]> {
     return this.#api.workers()
   }
@@ -101,6 +111,11 @@ export class Cluster implements AsyncDisposable {
   /** As Api.read(). */
   read<T>(what: string): Promise<T> {
     return this.#api.read<T>(what)
+  }
+
+  /** As Api.send(). */
+  send(...request: Parameters<Api['send']>): Promise<void> {
+    return this.#api.send(...request)
   }
 
   /** Applies a resource. */
@@ -144,6 +159,13 @@ export class Cluster implements AsyncDisposable {
     const proxy = await this.#keep(['proxy'], own, 'proxy is up')
     this.socketUrls.push(socketUrl(port))
     return proxy
+  }
+
+  /** Another controller, as keepWorker() does, at a port of its own. */
+  async keepController(): Promise<{ port: number; kept: Kept }> {
+    const port = await freePort()
+    const kept = await this.#keep(['controller'], { HOLDFAST_CONTROLLER_PORT: String(port) }, 'controller is up')
+    return { port, kept }
   }
 
   async #keep(args: string[], settings: NodeJS.ProcessEnv, upLine: string): Promise<Kept> {

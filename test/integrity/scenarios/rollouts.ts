@@ -1,16 +1,23 @@
 import type { Test } from 'tap'
 import type { RolloutReport } from '../../../controller/rollouts/report.ts'
 import { crashesMax } from '../../../controller/rollouts/step.ts'
-import type { RolloutView } from '../../../controller/rollouts/view.ts'
 import { exitCodes } from '../../../platform/exit-codes.ts'
 import type { Cluster } from '../../harness/processes/cluster.ts'
+import {
+  Canary,
+  healthy,
+  pausedAt,
+  returned,
+  rolloutOf,
+  rolloutView,
+  workersOf,
+} from '../../harness/processes/rollout.ts'
+import type { Step } from '../../harness/processes/rollout.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
 import { until } from '../../support/until.ts'
 
 /** What an operator is promised: every slot is where it should be within this, for 16 of them. */
 const settleMaxMs = 10_000
-
-type Step = Record<string, unknown>
 
 /** Rollouts under load: no client notices any of it. Every scenario begins and ends with v1, the cluster's own version. */
 export function rolloutScenarios(t: Test, cluster: Cluster): void {
@@ -29,17 +36,17 @@ async function wholeWay(t: Test, cluster: Cluster): Promise<void> {
     await using v2 = await Canary.start(cluster)
     void v2
     await apply(cluster, 'whole', [{ setWeight: 10 }, { pause: {} }, { setWeight: 50 }, { pause: {} }])
-    await at(t, cluster, 'whole', 10)
+    await pausedAt(t, cluster, 'whole', 10)
     await fleet.flows()
     await order(cluster, 'promote', 'whole')
-    await at(t, cluster, 'whole', 50)
+    await pausedAt(t, cluster, 'whole', 50)
     await fleet.flows()
     await order(cluster, 'promote', 'whole')
     await healthy(cluster, 'whole', 'v2')
     t.ok((await cluster.slots()).every(({ version }) => version === 'v2'))
     await fleet.flows()
     await order(cluster, 'undo', 'whole')
-    await at(t, cluster, 'whole', 10, 'v1')
+    await pausedAt(t, cluster, 'whole', 10, 'v1')
     await order(cluster, 'promote', 'whole', '--full')
     await healthy(cluster, 'whole', 'v1')
     const report = await reportOf(cluster, 'whole')
@@ -75,7 +82,7 @@ async function abortAndPromote(t: Test, cluster: Cluster): Promise<void> {
     await using v2 = await Canary.start(cluster)
     void v2
     await apply(cluster, 'abort', [{ setWeight: 50 }, { pause: {} }])
-    await at(t, cluster, 'abort', 50)
+    await pausedAt(t, cluster, 'abort', 50)
     const aborted = performance.now()
     await order(cluster, 'abort', 'abort')
     await returned(cluster, 'abort')
@@ -85,7 +92,7 @@ async function abortAndPromote(t: Test, cluster: Cluster): Promise<void> {
     t.match(await reportOf(cluster, 'abort'), { outcome: 'aborted', closed: {} })
 
     await order(cluster, 'retry', 'abort')
-    await at(t, cluster, 'abort', 50)
+    await pausedAt(t, cluster, 'abort', 50)
     const promoted = performance.now()
     await order(cluster, 'promote', 'abort', '--full')
     await healthy(cluster, 'abort', 'v2')
@@ -93,7 +100,7 @@ async function abortAndPromote(t: Test, cluster: Cluster): Promise<void> {
     t.ok(promoteMs < settleMaxMs, `a promotion in full settles in ${Math.round(promoteMs)} ms`)
 
     await order(cluster, 'undo', 'abort')
-    await until('slots on their way', async () => (await rollout(cluster, 'abort')).weights.actual['v1']! > 0)
+    await until('slots on their way', async () => (await rolloutView(cluster, 'abort')).weights.actual['v1']! > 0)
     await order(cluster, 'abort', 'abort')
     await returned(cluster, 'abort')
     t.ok((await cluster.slots()).every(({ version }) => version === 'v2'))
@@ -110,13 +117,13 @@ async function controllerDies(t: Test, cluster: Cluster): Promise<void> {
     await using v2 = await Canary.start(cluster)
     void v2
     await apply(cluster, 'leader', [{ setWeight: 50 }, { pause: {} }])
-    await until('slots on their way', async () => (await rollout(cluster, 'leader')).weights.actual['v2']! > 0)
+    await until('slots on their way', async () => (await rolloutView(cluster, 'leader')).weights.actual['v2']! > 0)
     process.kill(await cluster.pid('controller'), 'SIGKILL')
     fleet.note('killed the controller in mid hand-off')
-    await at(t, cluster, 'leader', 50)
+    await pausedAt(t, cluster, 'leader', 50)
     process.kill(await cluster.pid('controller'), 'SIGKILL')
     fleet.note('killed the controller in a pause')
-    await at(t, cluster, 'leader', 50)
+    await pausedAt(t, cluster, 'leader', 50)
     await order(cluster, 'abort', 'leader')
     process.kill(await cluster.pid('controller'), 'SIGKILL')
     fleet.note('killed the controller in an abort')
@@ -138,7 +145,7 @@ async function crashLoop(t: Test, cluster: Cluster): Promise<void> {
       await until('the controller to miss it', async () => (await workersOf(cluster, 'v2')) === 0)
     }
     await returned(cluster, 'crash')
-    const view = await rollout(cluster, 'crash')
+    const view = await rolloutView(cluster, 'crash')
     t.match(view, { phase: 'Degraded', reason: 'CanaryCrashed' })
     t.comment(`given up after ${Math.round(performance.now() - began)} ms`)
     t.ok((await cluster.slots()).every(({ version }) => version === 'v1'))
@@ -147,38 +154,8 @@ async function crashLoop(t: Test, cluster: Cluster): Promise<void> {
   await deleted(cluster, 'crash')
 }
 
-async function workersOf(cluster: Cluster, version: string): Promise<number> {
-  const workers = await cluster.workers()
-  return workers.filter((worker) => worker.version === version && worker.state === 'live').length
-}
-
-/** Two workers of v2, for as long as it is in use. */
-class Canary implements AsyncDisposable {
-  readonly #workers: ReturnType<Cluster['start']>[]
-
-  private constructor(cluster: Cluster) {
-    this.#workers = [0, 1].map(() => cluster.start('worker', '--version', 'v2'))
-  }
-
-  static async start(cluster: Cluster): Promise<Canary> {
-    const canary = new Canary(cluster)
-    await until('two workers of v2', async () => (await workersOf(cluster, 'v2')) === 2)
-    return canary
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.stop()))
-  }
-}
-
 async function apply(cluster: Cluster, name: string, steps: Step[]): Promise<void> {
-  const canary = { canaryService: 'v2', steps, analysis: { templates: [] }, scaleDownDelaySeconds: 600 }
-  await cluster.applied({
-    apiVersion: 'holdfast.dev/v1',
-    kind: 'Rollout',
-    metadata: { name },
-    spec: { strategy: { canary } },
-  })
+  await cluster.applied(rolloutOf(name, steps))
 }
 
 /** Slots stay where they are. */
@@ -192,42 +169,8 @@ async function order(cluster: Cluster, ...args: string[]): Promise<void> {
   if (exit.code !== exitCodes.ok) throw new Error(`rollout ${args.join(' ')}: ${stderr}`)
 }
 
-async function rollout(cluster: Cluster, name: string): Promise<RolloutView> {
-  return cluster.read<RolloutView>(`rollouts/${name}`)
-}
-
 async function reportOf(cluster: Cluster, name: string): Promise<RolloutReport> {
   const [report] = await cluster.read<RolloutReport[]>(`rollouts/${name}/report`)
   if (report === undefined) throw new Error('there is no report')
   return report
-}
-
-/** Waits for the pause at a weight; what slots there are is within one of it. */
-async function at(t: Test, cluster: Cluster, name: string, weight: number, canary = 'v2'): Promise<void> {
-  const view = await until(`${name} to be paused at ${weight} %`, async () => {
-    const seen = await rollout(cluster, name).catch(() => null)
-    return seen?.reason === 'CanaryPauseStep' && seen.weights.desired[canary] === weight && seen
-  })
-  const { slots } = view
-  const had = slots.byVersion[canary] ?? 0
-  t.ok(
-    Math.abs(had - (slots.total * weight) / 100) <= 1,
-    `${had} of ${slots.total} slots are within one of ${weight} %`,
-  )
-}
-
-async function healthy(cluster: Cluster, name: string, version: string): Promise<void> {
-  await until(`${name} to be Healthy at ${version}`, async () => {
-    const { phase, stable } = await rollout(cluster, name)
-    return phase === 'Healthy' && stable === version
-  })
-}
-
-async function returned(cluster: Cluster, name: string): Promise<void> {
-  await until(`${name} to have given all slots back`, () => isEnded(cluster, name))
-}
-
-async function isEnded(cluster: Cluster, name: string): Promise<boolean> {
-  const view = await rollout(cluster, name).catch(() => null)
-  return view?.phase === 'Degraded' && view.endedAt !== null
 }
