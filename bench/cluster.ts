@@ -147,7 +147,9 @@ export class BenchCluster implements AsyncDisposable {
   /** CPU time in ms of each kind of process: by role, and of the services that run for the cluster on this machine. */
   async cpuByRole(): Promise<Map<string, number>> {
     const spent = new Map<string, number>()
-    for (const pid of await descendants(this.#child.pid!)) {
+    const own = await descendants(this.#child.pid!)
+    const beside = this.#workers.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+    for (const pid of [...own, ...beside.map(({ pid }) => pid!)]) {
       const role = pid === this.#child.pid ? 'supervisor' : await roleOf(pid)
       spent.set(role, (spent.get(role) ?? 0) + (await cpuOf(pid)))
     }

@@ -39,6 +39,8 @@ interface Scene {
   cluster: BenchCluster
   publishers: Publishers
   handoffs: Handoffs
+  /** Of everything but the clients, in each phase. */
+  cpu: Map<string, { ms: number; seconds: number }>
   /** Sockets that closed meanwhile, as the reports of the rollouts have it. */
   closed: number
 }
@@ -50,17 +52,17 @@ interface Scene {
 export async function rollout(cluster: BenchCluster): Promise<Figure[]> {
   await using publishers = await Publishers.start(cluster, roomsOfSlots(), perSecond)
   await using handoffs = await Handoffs.follow(cluster.logUrl)
-  const scene: Scene = { cluster, publishers, handoffs, closed: 0 }
+  const scene: Scene = { cluster, publishers, handoffs, cpu: new Map(), closed: 0 }
   const [through, aborted, once] = ['through 10, 50 and 100 %', 'aborted at 50 %', 'all at once'].map(
     (name): Course => ({ name, seconds: [], pauses: [] }),
   ) as [Course, Course, Course]
   for (let count = 0; count < workersOfCanary; count++) await cluster.startWorker('v2')
   await pause(warmUpMs)
-  await calm(publishers, 'before')
+  await calm(scene, 'before')
   // To v2, half of the way back and to v2 again, back: the next round begins as the first did.
   for (let round = 0; round < rounds; round++) {
     await promote(scene, through, 'v2', [{ setWeight: 10 }, { setWeight: 50 }])
-    await calm(publishers, 'after')
+    await calm(scene, 'after')
     await abort(scene, aborted, 'v1')
     await promote(scene, once, 'v1', [])
   }
@@ -71,6 +73,12 @@ export async function rollout(cluster: BenchCluster): Promise<Figure[]> {
   return [
     ...waits('before', before, null),
     ...[through.name, 'after', aborted.name, once.name].flatMap((name) => waits(name, phases[name]!, before)),
+    ...['after', ...courses.map(({ name }) => name)].map((name) => ({
+      name: `rollout, ${name}: CPU of everything but the clients`,
+      value: cpuOf(scene, name),
+      unit: 'ms/s',
+      floor: { name: 'before', value: cpuOf(scene, 'before') },
+    })),
     ...courses.flatMap(standstills),
     { name: 'rollouts: publishes that failed', value: failed, unit: '' },
     { name: 'rollouts: publications lost', value: lost, unit: '' },
@@ -86,32 +94,49 @@ function roomsOfSlots(): string[] {
   return [...rooms.values()]
 }
 
-async function calm(publishers: Publishers, name: keyof typeof calmWindows): Promise<void> {
-  for (let window = 0; window < calmWindows[name]; window++) {
-    await publishers.phase(name)
-    await pause(calmMs)
-  }
+async function calm(scene: Scene, name: keyof typeof calmWindows): Promise<void> {
+  for (let window = 0; window < calmWindows[name]; window++) await phase(scene, name, () => pause(calmMs))
+}
+
+/** What clients see and what the cluster spends meanwhile belongs to the phase of this name. */
+async function phase<T>({ cluster, publishers, cpu }: Scene, name: string, during: () => Promise<T>): Promise<T> {
+  await publishers.phase(name)
+  const [start, before] = [performance.now(), await cluster.cpuMs()]
+  const result = await during()
+  const spent = cpu.getOrInsert(name, { ms: 0, seconds: 0 })
+  spent.ms += (await cluster.cpuMs()) - before
+  spent.seconds += (performance.now() - start) / 1_000
+  return result
+}
+
+/** In ms of a second. */
+function cpuOf({ cpu }: Scene, name: string): number {
+  const { ms, seconds } = cpu.get(name)!
+  return ms / seconds
 }
 
 /** From applying it until the canary has everything. */
 async function promote(scene: Scene, course: Course, canary: string, steps: object[]): Promise<void> {
-  await scene.publishers.phase(course.name)
-  await begin(scene, canary, steps)
-  const { startedAt, endedAt } = await end(scene, 'promoted', ({ stable }) => stable === canary)
+  const { startedAt, endedAt } = await phase(scene, course.name, async () => {
+    await begin(scene, canary, steps)
+    return end(scene, 'promoted', ({ stable }) => stable === canary)
+  })
   note(course, (endedAt - startedAt) / 1_000, scene.handoffs.take())
 }
 
 /** From the abort until the stable version has everything again; how it came to 50 % is not of it. */
 async function abort(scene: Scene, course: Course, canary: string): Promise<void> {
-  const { cluster, publishers, handoffs } = scene
-  await publishers.phase('to 50 %')
-  await begin(scene, canary, [{ setWeight: 50 }, { pause: {} }])
-  await until('it pauses at 50 %', async () => (await view(cluster))?.reason === 'CanaryPauseStep')
+  const { cluster, handoffs } = scene
+  await phase(scene, 'to 50 %', async () => {
+    await begin(scene, canary, [{ setWeight: 50 }, { pause: {} }])
+    await until('it pauses at 50 %', async () => (await view(cluster))?.reason === 'CanaryPauseStep')
+  })
   handoffs.take()
-  await publishers.phase(course.name)
   const abortedAt = performance.now()
-  await cluster.api(`/rollouts/${rolloutName}/abort`, 'POST')
-  await end(scene, 'aborted', ({ phase }) => phase === 'Degraded')
+  await phase(scene, course.name, async () => {
+    await cluster.api(`/rollouts/${rolloutName}/abort`, 'POST')
+    await end(scene, 'aborted', ({ phase }) => phase === 'Degraded')
+  })
   note(course, (performance.now() - abortedAt) / 1_000, handoffs.take())
 }
 
