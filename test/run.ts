@@ -29,7 +29,7 @@ const longTimeout = 3_600
 /** Files that run together. */
 interface Group {
   files: RegExp
-  /** How many run at the same time, on two cores. */
+  /** How many run at the same time, on two cores: most of them wait most of the time. */
   jobs: number
   /** Seconds that a file may take; without it what .taprc says. */
   timeout?: number
@@ -42,12 +42,12 @@ interface Group {
 const patient: Group = { files: /^test\/simulation\//, jobs: 1, timeout: 1_200 }
 
 /** Files that look at memory, a screen or how soon something is answered: nothing runs beside them. */
-const alone: Group = { files: /^test\/(browser|bad-input|autobahn|long)\//, jobs: 1 }
+const alone: Group = { files: /^test\/(browser|bad-input|long)\//, jobs: 1 }
 
-/** Files that start whole clusters. */
-const clusters: Group = { files: /^test\/(integrity|compose)\//, jobs: 2 }
+/** Files that start whole clusters, and load them. */
+const clusters: Group = { files: /^test\/(integrity|compose)\//, jobs: 3 }
 
-const others: Group = { files: /./, jobs: 3 }
+const others: Group = { files: /./, jobs: 4 }
 
 /** A file is of the first group that it matches. */
 const groups = [patient, alone, clusters, others]
@@ -138,13 +138,15 @@ async function runFiles(
 }
 
 const lacking = await bringTools(say)
+// It goes on while the services start.
+const checking = check()
 let services: Services | undefined
 try {
   services = await bringServices()
 } catch (error) {
   lacking.push(`there are no services: ${error instanceof Error ? error.message : String(error)}`)
 }
-const checked = await check()
+const checked = await checking
 const { reasons, passed, failed } = await runFiles(process.argv.slice(2), environmentWith(services))
 if (services?.started !== false) await leaveServices()
 reasons.push(...lacking)

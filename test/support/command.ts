@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { launcher } from './process.ts'
+import { cleanEnvironment, launcher } from './process.ts'
 
 export interface Outcome {
   code: number | null
@@ -12,10 +12,9 @@ export interface Outcome {
   stderr: string
 }
 
-/** The environment of a command: ours without the settings of whoever runs the tests. */
+/** The environment of a command: a clean one, and what is given. */
 export function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_'))
-  return { ...Object.fromEntries(own), ...extra }
+  return { ...cleanEnvironment(), ...extra }
 }
 
 /** Runs a command to its end. */
