@@ -31,6 +31,7 @@ export class Moves {
   /** Carries out a plan that was made when `serving` served. Returns the version that serves now. */
   async carryOut(plan: Plan, serving: string | null, term: number, handoff: HandoffPolicy): Promise<string | null> {
     for (const slot of plan.finished) this.#pending.delete(slot)
+    for (const move of plan.letGo) this.#pending.set(move.slot, move)
     if (plan.serving !== null && !(await this.#serve(serving, plan.serving))) return serving
     const { drainMs, warmup } = handoff
     const patience = { ...(drainMs !== null && { drainMs }), ...(warmup !== null && { warmup }) }

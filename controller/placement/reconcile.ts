@@ -11,8 +11,10 @@ export interface PendingMove {
   epoch: number
   from: string | null
   to: string | null
-  /** Monotonic ms. */
+  /** Monotonic ms: when it was hinted, or since when it is only to be taken. */
   since: number
+  /** Its owner has let go, so that it stands still: nobody is to be patient any more. */
+  isLetGo?: boolean
 }
 
 /** What a plan is made from: the cluster as it is seen, and the moves that are under way. */
@@ -27,6 +29,8 @@ export interface Plan {
   moves: PendingMove[]
   /** Pending moves that are done or pointless. */
   finished: SlotId[]
+  /** Pending moves as they are from now on: their owners have let go. */
+  letGo: PendingMove[]
 }
 
 /** A move that has not come about after this time, beside what its owner and its successor are given, is planned anew. */
@@ -45,6 +49,12 @@ export function reconcile(view: ReconcileInput, { parallelMax, patienceMs }: Mov
   const serving = servingVersion(view.serving, able)
   const finished = view.leases.filter((lease) => isFinished(view, lease, live, patienceMs)).map(({ slot }) => slot)
   const pending = new Map([...view.pending].filter(([slot]) => !finished.includes(slot)))
+
+  const letGo = view.leases.flatMap(({ slot, owner }) => {
+    const move = pending.get(slot)
+    const isNews = owner === null && move !== undefined && move.from !== null && move.to !== null && !move.isLetGo
+    return isNews ? [{ ...move, since: view.now, isLetGo: true }] : []
+  })
 
   // Slots on their way count where they are going.
   const owners = new Map(view.leases.map((lease) => [lease.slot, pending.get(lease.slot)?.to ?? lease.owner]))
@@ -67,7 +77,7 @@ export function reconcile(view: ReconcileInput, { parallelMax, patienceMs }: Mov
     if (canLetGo) handOffs++
     moves.push({ slot, epoch, from: canLetGo ? owner : null, to, since: view.now })
   }
-  return { serving: serving === view.serving ? null : serving, moves, finished }
+  return { serving: serving === view.serving ? null : serving, moves, finished, letGo }
 }
 
 /** The serving version stays while a worker of it can serve; otherwise the first other one takes over. */
@@ -85,7 +95,7 @@ function isFinished(
   const move = pending.get(lease.slot)
   if (!move) return false
   // Only where one hands over to another is there somebody to warm up, and a batch to finish.
-  const timeoutMs = moveTimeoutMs + (move.from === null || move.to === null ? 0 : patienceMs)
+  const timeoutMs = moveTimeoutMs + (move.from === null || move.to === null || move.isLetGo ? 0 : patienceMs)
   if (lease.epoch !== move.epoch || now - move.since > timeoutMs) return true
   // One that was lost, and found by its owner before it was taken anew.
   if (move.to !== null && lease.owner === move.to && !lost.has(lease.slot)) return true

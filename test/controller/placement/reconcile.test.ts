@@ -173,3 +173,25 @@ t.test('which version serves', async (t) => {
   t.equal(serving('v1', worker('a', 'live', 'v2'), worker('b', 'draining', 'v1')).serving, 'v2')
   t.equal(serving('v1').serving, null, 'nobody is there')
 })
+
+t.test("whoever hands over is given its patience, and a slot that was let go only its successor's time", async (t) => {
+  const patienceMs = 30_000
+  const at = (owner: string | null, under: PendingMove, ms: number) =>
+    plan(
+      view({
+        leases: [lease('default/0', owner)],
+        workers: [worker('a', 'draining'), worker('b')],
+        pending: pending(under),
+        now: now + ms,
+      }),
+      { parallelMax: 1, patienceMs },
+    )
+  t.same(at('a', move({}), moveTimeoutMs + patienceMs).finished, [])
+  const noticed = at(null, move({}), 20_000)
+  t.same(noticed.finished, [], 'its successor may be about to take it')
+  const [letGo] = noticed.letGo
+  t.same(at(null, letGo!, 20_000 + moveTimeoutMs).finished, [])
+  const anew = at(null, letGo!, 20_001 + moveTimeoutMs)
+  t.same(anew.letGo, [])
+  t.match(anew, { finished: ['default/0'], moves: [{ slot: 'default/0', from: null, to: 'b' }] })
+})
