@@ -54,19 +54,28 @@ export function ableWorkers({ workers, stuck }: ClusterView): Map<string, string
   return byVersion
 }
 
+/** Groups that a canary shares with the stable version, and what it is to have of them in percent. */
+export interface WantedShare {
+  groups: Groups
+  stable: string
+  canary: string
+  weight: number
+}
+
 /**
- * True when the canary's share is within one slot of `weight` percent in each of these groups (all or nothing at the ends),
- * and none of their slots is on its way or without an owner.
+ * True when the canary's share is within one slot of its weight in each of these groups (all or nothing at the ends), the
+ * stable version has the rest, and none of their slots is on its way or without an owner.
  */
-export function isCarriedOut(view: ClusterView, groups: Groups, canary: string, weight: number): boolean {
+export function isCarriedOut(view: ClusterView, { groups, stable, canary, weight }: WantedShare): boolean {
   const isOurs = (slot: SlotId) => groups === 'all' || groups.includes(parseSlot(slot).group)
   if (view.moving.values().some(isOurs)) return false
   return slotsOf(view, groups)
     .byGroup.values()
     .every(({ byVersion, total }) => {
-      const owned = byVersion.values().reduce((sum, count) => sum + count, 0)
       const had = byVersion.get(canary) ?? 0
-      if (owned < total) return false
+      // What neither has, a third version has that took it over, or nobody that lives.
+      const rest = stable === canary ? 0 : (byVersion.get(stable) ?? 0)
+      if (had + rest < total) return false
       if (weight === 0 || weight === 100) return had === (total * weight) / 100
       if (view.weightBy === 'traffic') return true
       return Math.abs(had - (total * weight) / 100) <= 1

@@ -142,12 +142,12 @@ function undo(turn: Turn, toRevision: number | null, who: string): Patch | strin
 }
 
 function restart(turn: Turn, who: string): Patch | string {
-  const { state, seen } = turn
+  const { state, seen, now } = turn
   if (state.mode !== 'settled') return `workers are restarted when nothing is under way: ${state.message}`
   if (state.restart !== null) return 'they are being restarted already'
   const workers = seen.workers.get(state.stable) ?? []
   if (workers.length < 2) return `${state.stable} has ${workers.length} workers: start another first`
-  state.restart = { left: [...workers], current: null, wanted: workers.length }
+  state.restart = { left: [...workers], current: null, wanted: workers.length, at: now }
   tell(turn, 'RolloutRestart', `${workers.length} workers of ${state.stable}`, who)
   return {}
 }

@@ -264,7 +264,7 @@ export class Rollouts {
     const { state, told } = kept
     const { byVersion, total } = slotsOf(view, state.groups)
     const weight = told?.canary === state.canary ? told.weight : null
-    const isSettled = weight !== null && isCarriedOut(view, state.groups, state.canary, weight)
+    const isSettled = weight !== null && isCarriedOut(view, { ...state, weight })
     return {
       serving: view.serving ?? state.stable,
       workers: ableWorkers(view),

@@ -101,6 +101,8 @@ export interface Restart {
   current: string | null
   /** So many there were, and are to be again before the next one goes. */
   wanted: number
+  /** When the last one was drained, in ms since 1970; absent in a state of an older controller. */
+  at?: number
 }
 
 /** Something that happened, for the report. */
@@ -239,6 +241,12 @@ export function adopted(state: RolloutState, now: number): RolloutState {
     progressAt: past(state.progressAt),
     startedAt: past(state.startedAt),
     hold: state.hold && { ...state.hold, at: past(state.hold.at) },
+    restart: state.restart && undrained(state.restart, now),
     retained: state.retained.map((each) => ({ ...each, drainedAt: each.drainedAt && past(each.drainedAt) })),
   }
+}
+
+/** The one that was to be drained is to be drained first: whether it was told so is not known. */
+function undrained({ left, current, wanted, at }: Restart, now: number): Restart {
+  return { left: current === null ? left : [current, ...left], current: null, wanted, at: Math.min(at ?? now, now) }
 }

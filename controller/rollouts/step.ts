@@ -6,7 +6,7 @@ import type { Observation } from './observation.ts'
 import { refusal } from './refusal.ts'
 import type { RolloutSpec } from './spec.ts'
 import { isUnderWay } from './state.ts'
-import type { Entry, RolloutState } from './state.ts'
+import type { Entry, Restart, RolloutState } from './state.ts'
 import { abort, begin, enter, hold, nextStep, retain, settle, tell, workersOf } from './turn.ts'
 import type { Turn } from './turn.ts'
 import { backgroundRun, isLate, isOpen, isPlaced } from './waits.ts'
@@ -135,10 +135,14 @@ function advance(turn: Turn): boolean {
   return state.mode === 'stepping' ? doStep(turn) : promote(turn)
 }
 
-/** All workers of the version that served died, and placement let another take over. */
+/** All workers of the version that served died, and placement let another take over. It keeps everything until a retry. */
 function followServing(turn: Turn): boolean {
   const { state, spec, seen } = turn
-  if (spec.groups !== 'all' || seen.serving === state.stable) return false
+  if (spec.groups !== 'all') return false
+  if (seen.serving === state.stable) {
+    if (state.mode === 'replaced' && workersOf(state.stable, seen) > 0) state.weight = 0
+    return false
+  }
   tell(turn, 'ServingVersionReplaced', `no worker of ${state.stable} lived: ${seen.serving} took over`)
   state.stable = seen.serving
   if (state.canary === seen.serving) settle(turn)
@@ -254,15 +258,22 @@ function isGood(turn: Turn): boolean {
 
 /** Drains the next worker that is to be replaced, once those before it are. */
 function restartNext(turn: Turn): string | null {
-  const { state, seen } = turn
+  const { state, seen, now } = turn
   const { restart } = state
   if (restart === null) return null
   const live = seen.workers.get(state.stable) ?? []
-  if ((restart.current !== null && live.includes(restart.current)) || live.length < restart.wanted) return null
+  if ((restart.current !== null && live.includes(restart.current)) || !areEnough(turn, restart, live.length))
+    return null
   const next = restart.left.find((id) => live.includes(id)) ?? null
-  state.restart = next === null ? null : { ...restart, current: next, left: restart.left.filter((id) => id !== next) }
+  const left = restart.left.filter((id) => id !== next)
+  state.restart = next === null ? null : { left, current: next, wanted: Math.min(restart.wanted, live.length), at: now }
   if (next === null) tell(turn, 'RolloutRestarted', `every worker of ${state.stable} was replaced`)
   return next
+}
+
+/** As many as there were. Whoever does not come back within the deadline is not waited for, but the last is never drained. */
+function areEnough({ spec, now }: Turn, { wanted, at = now }: Restart, live: number): boolean {
+  return live >= wanted || (live > 1 && now - at >= spec.progressDeadlineMs)
 }
 
 /** Slots go back to the stable version, as soon as it has a worker: until then they stay where they are. */

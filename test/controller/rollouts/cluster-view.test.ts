@@ -31,8 +31,10 @@ function view(groups: Record<string, string>, moving: string[] = []): ClusterVie
   }
 }
 
+const share = { groups: 'all', stable: 'v1', canary: 'v2', weight: 50 } as const
+
 test('a weight is carried out within a slot of it in each group, and to the slot at its ends', (t) => {
-  const at = (owners: string, weight: number) => isCarriedOut(view({ default: owners }), 'all', 'v2', weight)
+  const at = (owners: string, weight: number) => isCarriedOut(view({ default: owners }), { ...share, weight })
   t.equal(at('aaaaaaab', 10), true)
   t.equal(at('aaaaaaaa', 10), true)
   t.equal(at('aaaaaabb', 10), false)
@@ -40,16 +42,29 @@ test('a weight is carried out within a slot of it in each group, and to the slot
   t.equal(at('aaaaaaaa', 0), true)
   t.equal(at('bbbbbbba', 100), false)
   t.equal(at('bbbbbbbb', 100), true)
-  t.equal(isCarriedOut(view({ default: 'aabb', staff: 'bbbb' }), 'all', 'v2', 50), false)
-  t.equal(isCarriedOut(view({ default: 'aabb', staff: 'bbbb' }), ['default'], 'v2', 50), true)
+  t.equal(isCarriedOut(view({ default: 'aabb', staff: 'bbbb' }), share), false)
+  t.equal(isCarriedOut(view({ default: 'aabb', staff: 'bbbb' }), { ...share, groups: ['default'] }), true)
   t.end()
 })
 
 test('it is not while a slot is on its way, or has no owner that lives', (t) => {
-  t.equal(isCarriedOut(view({ default: 'aabb' }, ['default/0']), 'all', 'v2', 50), false)
-  t.equal(isCarriedOut(view({ default: 'aabb', staff: 'ab' }, ['staff/0']), ['default'], 'v2', 50), true)
-  t.equal(isCarriedOut(view({ default: 'a-bb' }), 'all', 'v2', 50), false)
-  t.equal(isCarriedOut(view({ default: 'axbb' }), 'all', 'v2', 50), false)
+  t.equal(isCarriedOut(view({ default: 'aabb' }, ['default/0']), share), false)
+  t.equal(isCarriedOut(view({ default: 'aabb', staff: 'ab' }, ['staff/0']), { ...share, groups: ['default'] }), true)
+  t.equal(isCarriedOut(view({ default: 'a-bb' }), share), false)
+  t.equal(isCarriedOut(view({ default: 'axbb' }), share), false)
+  t.end()
+})
+
+test('it is not while a third version has slots: they are neither back nor on', (t) => {
+  const viewOf = (owners: string): ClusterView => {
+    const { workers, ...rest } = view({ default: owners })
+    return { ...rest, workers: [...workers, worker('c', 'v3')] }
+  }
+  const at = (owners: string, weight: number) => isCarriedOut(viewOf(owners), { ...share, weight })
+  t.equal(at('cccc', 0), false)
+  t.equal(at('aaac', 0), false)
+  t.equal(at('abbc', 50), false)
+  t.equal(isCarriedOut(viewOf('aaac'), { ...share, canary: 'v1', weight: 100 }), false)
   t.end()
 })
 

@@ -351,8 +351,9 @@ test('another serving version than the rollout knows is taken note of, and retry
   world.workers.set('v1', ['a'])
   world.serving = 'v1'
   world.isPlacing = false
-  t.equal(world.look().summary, 'replaced Degraded ServingVersionReplaced 2 100%')
+  t.equal(world.look().summary, 'replaced Degraded ServingVersionReplaced 2 0%')
   world.isPlacing = true
+  t.equal(world.settle().slots.get('v1'), 16, 'what took over keeps all slots, though workers of v2 live again')
   world.order({ type: 'retry' }).settle()
   t.match(world.state, { mode: 'settled', stable: 'v2' })
   t.end()
@@ -385,6 +386,31 @@ test('workers are restarted one after the other, and the next one when the first
   t.equal(world.look().state.restart, null)
   world.workers.set('v1', ['e'])
   t.match(world.refusalOf({ type: 'restart' }), /start another first/)
+  t.end()
+})
+
+test('a restart goes on without a worker that does not come back within the deadline, but never with the last', (t) => {
+  const world = new World({ canary: 'v1' }).look().order({ type: 'restart' }).look()
+  world.workers.set('v1', ['b'])
+  t.same(world.look(usualSpec.progressDeadlineMs).drained, ['a'], 'the last is not drained')
+  world.workers.set('v1', ['a', 'b', 'c'])
+  world.state.restart = { left: ['a', 'b'], current: null, wanted: 4, at: world.now }
+  t.same(world.look(usualSpec.progressDeadlineMs - 1).drained, ['a'])
+  t.same(world.look(1).drained, ['a', 'a'])
+  world.workers.set('v1', ['b', 'c', 'd'])
+  t.same(world.look().drained, ['a', 'a', 'b'], 'as many as there were are enough')
+  t.end()
+})
+
+test('a new leader drains the worker that the one before may not have told so', (t) => {
+  const world = new World({ canary: 'v1' }).look().order({ type: 'restart' }).look()
+  world.state = adopted(world.state, world.now)
+  t.same(world.look().drained, ['a', 'a'])
+  world.workers.set('v1', ['b'])
+  world.state = adopted(world.state, world.now)
+  t.same(world.look().drained, ['a', 'a'])
+  world.workers.set('v1', ['b', 'e'])
+  t.same(world.look().drained, ['a', 'a', 'b'])
   t.end()
 })
 
