@@ -31,7 +31,7 @@ export function testFaults(own: Partial<FaultsOptions> = {}): Faults {
   return new Faults({
     clock: systemClock,
     logger: quietLogger,
-    metrics: createMetrics(),
+    metrics: own.metrics ?? createMetrics(),
     isEnabled: true,
     names: { private_prefix: '$', namespace_boundary: ':' },
     kill: () => {

@@ -1,4 +1,5 @@
 /** A simulating process: takes seeds from its parent and answers with what became of each. Argument: a mutant. */
+import type { Counts } from './counts.ts'
 import { install } from './mutants.ts'
 
 /** What became of a seed. */
@@ -8,6 +9,8 @@ export interface SeedResult {
   steps: number
   /** Processor time that it took. */
   cpuMs: number
+  /** What happened in it. */
+  counts: Counts
 }
 
 const mutant = process.argv[2]
@@ -20,9 +23,9 @@ process.on('message', (seeds: number[]) => {
   void (async () => {
     for (const seed of seeds) {
       const before = process.cpuUsage()
-      const { problems, steps } = await runSeed(seed)
+      const { problems, steps, counts } = await runSeed(seed)
       const { user, system } = process.cpuUsage(before)
-      process.send!({ seed, problems, steps, cpuMs: (user + system) / 1_000 } satisfies SeedResult)
+      process.send!({ seed, problems, steps, cpuMs: (user + system) / 1_000, counts } satisfies SeedResult)
     }
   })()
 })

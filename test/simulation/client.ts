@@ -247,6 +247,7 @@ export class SimulatedClient {
     if (!this.#asked.delete(id)) return this.#world.broken(`${this.name}: command ${id} was answered twice`)
     switch (asked!.kind) {
       case 'connect':
+        if (message.error) return this.#leaveServer('refused')
         this.#isConnected = true
         this.#record({ kind: 'opened' })
         for (const room of this.#rooms) this.#join(room)
@@ -254,7 +255,7 @@ export class SimulatedClient {
       case 'join':
         return this.#joined(asked!, message)
       case 'leave':
-        return this.#left(asked!.room)
+        return message.error ? this.#notLeft(asked!.room) : this.#left(asked!.room)
       case 'send':
         return this.#sent(asked!.sending, asked!.at, message)
       case 'history':
@@ -279,6 +280,17 @@ export class SimulatedClient {
     room.position = { epoch, offset }
     if (room.state === 'joining') room.state = 'in'
     for (const publication of result.publications ?? []) this.#publication(room.name, publication, true)
+  }
+
+  #notLeft(room: Room): void {
+    if (room.state !== 'leaving') return
+    room.state = 'in'
+    if (!room.wanted)
+      this.#later(this.#random.between(1, againMs.subscribe), `leaves ${room.name}`, () => this.#leaveAgain(room))
+  }
+
+  #leaveAgain(room: Room): void {
+    if (!room.wanted) this.#leave(room)
   }
 
   #left(room: Room): void {

@@ -3,6 +3,7 @@ import pino from 'pino'
 import type { Logger } from 'pino'
 import { clusterTopics } from '../../cluster/topics.ts'
 import type { Config } from '../../config/config.ts'
+import { createMetrics } from '../../observability/metrics.ts'
 import { decodeStatus } from '../../protocol/records/status.ts'
 import { statusTopic } from '../../protocol/records/topics.ts'
 import type { SlotId } from '../../protocol/slot.ts'
@@ -11,6 +12,8 @@ import type { Owned } from '../harness/owned.ts'
 import { whyUnowned } from '../harness/owned.ts'
 import { quietLogger } from '../support/loggers.ts'
 import { SimulatedClient } from './client.ts'
+import type { Counts } from './counts.ts'
+import { FaultRules } from './fault-rules.ts'
 import { Faults } from './faults.ts'
 import { epochMs } from './host.ts'
 import { StoreInvariants } from './invariants.ts'
@@ -19,6 +22,8 @@ import { Network } from './network.ts'
 import type { Parameters } from './parameters.ts'
 import { watchEvents, watchLanes } from './probe.ts'
 import { Processes } from './processes.ts'
+import { ReleaseInvariants } from './release-invariants.ts'
+import { Releases } from './releases.ts'
 import { Scheduler } from './scheduler.ts'
 import type { Seeded } from './seeded.ts'
 import { StoreData } from './store.ts'
@@ -41,6 +46,11 @@ export class Cluster {
   readonly faults: Faults
   readonly processes: Processes
   readonly weights: Weights
+  readonly releases: Releases
+  readonly faultRules: FaultRules
+  readonly metrics = createMetrics()
+  /** What happened. */
+  readonly counts: Counts = {}
   /** What is wrong; the run ends with the first. */
   readonly problems: string[] = []
   /** Inboxes were told that they missed something, so clients may be too. */
@@ -50,6 +60,7 @@ export class Cluster {
   /** Times that the store went back. */
   rollbacks = 0
   readonly #invariants: StoreInvariants
+  readonly #releaseInvariants: ReleaseInvariants | null
 
   constructor(random: Seeded, parameters: Parameters, trace: ((line: string) => void) | null) {
     this.random = random
@@ -63,10 +74,16 @@ export class Cluster {
       (problem) => this.broken(problem),
     )
     const storeNow = () => epochMs + Math.floor(this.scheduler.now + this.scheduler.aheadMs) + this.storeAheadMs
-    this.storeData = new StoreData(storeNow, this.#invariants)
+    this.#releaseInvariants = this.#releaseRules()
+    this.storeData = new StoreData(storeNow, [
+      this.#invariants,
+      ...(this.#releaseInvariants ? [this.#releaseInvariants] : []),
+    ])
     this.logData.createTopics(clusterTopics(this.config))
     this.faults = new Faults(this)
     this.weights = new Weights(this)
+    this.releases = new Releases(this)
+    this.faultRules = new FaultRules(this)
     this.processes = new Processes({
       scheduler: this.scheduler,
       random,
@@ -77,6 +94,9 @@ export class Cluster {
       loss: parameters.loss,
       hasWires: parameters.hasWires,
       hasWeights: parameters.hasWeights,
+      hasSupervisor: parameters.releases !== null,
+      metrics: this.metrics,
+      counts: this.counts,
       logger: trace === null ? quietLogger : tracingLogger(trace),
       broken: (problem) => this.broken(problem),
       failed: (error) => this.failed(error),
@@ -85,11 +105,13 @@ export class Cluster {
         if (parameters.loss === 'store' || parameters.loss === 'commands') return
         for (const { value } of entries) this.#invariants.emitted(value)
       },
+      announced: (host, entries) => this.#releaseInvariants?.announced(host, entries),
       resynced: (times) => (this.#resyncs += times),
     })
     this.#watchHalts(0)
     for (let left = parameters.controllers; left > 0; left--) this.processes.startLater('controller')
-    for (let left = parameters.workers; left > 0; left--) this.processes.startLater('worker')
+    if (parameters.releases !== null) this.releases.startWorkers()
+    else for (let left = parameters.workers; left > 0; left--) this.processes.startLater('worker')
     for (let left = parameters.proxies; left > 0; left--) this.processes.startLater('proxy')
     for (let index = 0; index < parameters.clients; index++) this.clients.push(this.#client(`client-${index}`))
   }
@@ -98,11 +120,24 @@ export class Cluster {
     this.rollbacks++
     this.storeData.goBackTo(snapshot)
     this.#invariants.startAnew()
+    this.#releaseInvariants?.startAnew()
   }
 
   reset(slot: SlotId, to: number): void {
     this.storeData.ask('resetSlot', slot, to)
     this.#invariants.startAnew()
+  }
+
+  #releaseRules(): ReleaseInvariants | null {
+    const { releases } = this.parameters
+    if (releases === null) return null
+    return new ReleaseInvariants({
+      releases,
+      sql: () => this.storeData.sql,
+      controllerOf: (host) => this.processes.controllerOf(host),
+      counts: this.counts,
+      broken: (problem) => this.broken(problem),
+    })
   }
 
   note(text: string): void {
@@ -206,6 +241,7 @@ export class Cluster {
     if (unowned !== null) return unowned
     if (this.faults.unrest !== null) return this.faults.unrest
     if (this.weights.unrest !== null) return this.weights.unrest
+    if (this.faultRules.unrest !== null) return this.faultRules.unrest
     const old = this.#oldOutboxRow()
     // Rows that come back with an older store stay until the next owner: they were delivered, nobody waits for them.
     if (old !== null && parameters.loss !== 'store') return `the outbox keeps ${old}`

@@ -69,6 +69,8 @@ export class Faults {
     }
     next()
     this.#cluster.weights.start(() => this.#isOver)
+    this.#cluster.releases.start(() => this.#isOver)
+    this.#cluster.faultRules.start(() => this.#isOver)
     if (clockEveryMs !== null) this.#setClocks(clockEveryMs)
     if (loss === 'none') return
     for (let left = this.#random.integer(1, 2); left > 0; left--) {
@@ -82,6 +84,8 @@ export class Faults {
     for (const undo of this.#undo) undo()
     this.#undo.clear()
     this.#cluster.network.rates = noFaults
+    this.#cluster.releases.heal()
+    this.#cluster.faultRules.heal()
   }
 
   /** A slot stands still because of what the log lost: a person looks and decides. */

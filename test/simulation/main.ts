@@ -10,6 +10,7 @@
  */
 import { createWriteStream } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { countLines } from './counts.ts'
 import { install } from './mutants.ts'
 import { simulate } from './pool.ts'
 import { Progress } from './progress.ts'
@@ -44,12 +45,13 @@ async function one(seed: number): Promise<void> {
   if (values.mutant !== undefined) install(values.mutant)
   const { runSeed } = await import('./run.ts')
   const file = values.trace === undefined ? null : createWriteStream(values.trace)
-  const { problems, steps, virtualMs, operations } = await runSeed(
+  const { problems, steps, virtualMs, operations, counts } = await runSeed(
     seed,
     file === null ? {} : { trace: (line) => file.write(`${line}\n`) },
   )
   await new Promise<void>((resolve) => (file === null ? resolve() : file.end(resolve)))
   console.log(`seed ${seed}: ${steps} steps, ${Math.round(virtualMs)} virtual ms, ${operations.length} operations`)
+  for (const line of countLines(counts)) console.log(line)
   if (problems.length > 0) failed(seed, problems)
 }
 
@@ -65,6 +67,7 @@ async function many(from: number, seeds: number): Promise<void> {
   })
   progress.end()
   for (const each of result.failed) failed(each.seed, each.problems)
+  for (const line of countLines(result.counts)) console.log(line)
   console.log(`${result.ran} seeds from ${from} on, ${result.steps} steps, ${result.failed.length} failed`)
 }
 

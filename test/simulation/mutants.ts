@@ -68,6 +68,23 @@ export const mutants: Record<string, Edit[]> = {
       to: 'traffic.filter((each) => each.group === `not ${group}`)',
     },
   ],
+  'ejection without cap': [
+    { file: 'controller/placement/outliers.ts', from: '  if (out + 1 > allowed) return false\n', to: '' },
+  ],
+  'promote on no data': [
+    {
+      file: 'controller/rollouts/step.ts',
+      from: 'return run?.isMeasured === true && (',
+      to: 'return run === undefined || (',
+    },
+  ],
+  'abort to a dead version': [
+    {
+      file: 'controller/rollouts/step.ts',
+      from: '    if (workersOf(state.stable, seen) === 0) return false\n',
+      to: '',
+    },
+  ],
   'two appends outstanding': [
     {
       file: 'log/append-lane.ts',

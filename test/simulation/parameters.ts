@@ -35,15 +35,39 @@ export interface Parameters {
   hasWires: boolean
   /** Two versions share the slots, by weights that change. */
   hasWeights: boolean
+  /** Versions are rolled out; null where they change as deployments have it. */
+  releases: ReleaseParameters | null
+  /** Operators set faults. */
+  hasFaultRules: boolean
   /** It is waited until nothing is left of dead proxies. */
   checksRemains: boolean
+}
+
+/** Who judges canaries: nobody, the template that is built in, or those of the run. */
+export type Judged = 'nobody' | 'built-in' | 'templates'
+
+/** How versions are rolled out. */
+export interface ReleaseParameters {
+  /** Of each version that is wanted. */
+  workers: number
+  judged: Judged
+  /** Commands of the canary before the run's templates say anything. */
+  minCommands: number
+  /** Looks without data that do not hold a rollout. */
+  inconclusiveMax: number
+  /** The rollout has a route of its own, that of rooms with slots of their own, and not all slots. */
+  hasRoute: boolean
+  /** Workers that stall are ejected. */
+  hasOutliers: boolean
+  /** All workers of a version die now and then. */
+  hasOutages: boolean
 }
 
 export const faultNames = ['freeze', 'crash', 'stop', 'drain', 'cut', 'stall', 'deploy', 'slowClient'] as const
 export type FaultName = (typeof faultNames)[number]
 
 /** The namespace of rooms that have a group of slots of their own. */
-const grouped = 'staff'
+export const grouped = 'staff'
 
 /** What a run does not draw. */
 const base = testConfig()
@@ -53,6 +77,11 @@ export function drawParameters(random: Seeded): Parameters {
   const isCalm = random.chance(0.15)
   const groups = random.fork('groups')
   const hasGroups = groups.chance(0.25)
+  const hasWeights = random.fork('weights').chance(0.25)
+  const releases = hasWeights ? null : drawReleases(random.fork('releases of versions'), isCalm, hasGroups)
+  const hasFaultRules = !isCalm && (releases?.hasOutliers || random.fork('injected faults').chance(0.25))
+  // A controller has to lead before there are any, and versions take their time.
+  const laterMs = (releases === null ? 0 : 2_500) + (hasFaultRules ? 1_000 : 0)
   return {
     config: hasGroups ? withGroup(drawConfig(random.fork('config')), groups) : drawConfig(random.fork('config')),
     controllers: random.integer(1, 2),
@@ -62,7 +91,7 @@ export function drawParameters(random: Seeded): Parameters {
     rooms: Array.from({ length: random.integer(1, 5) }, (_, index) =>
       hasGroups && index % 2 === 0 ? `${grouped}:room-${index}` : `room-${index}`,
     ),
-    activeMs: random.between(1_500, 6_000),
+    activeMs: random.between(1_500, 6_000) + laterMs,
     thinkMs: random.pick([50, 100, 150, 400]),
     rates: isCalm ? noFaults : drawRates(random.fork('rates')),
     delays: { usualMs: random.pick([0.5, 2, 10]), slowMs: random.pick([20, 200, 1_500]) },
@@ -71,7 +100,9 @@ export function drawParameters(random: Seeded): Parameters {
     loss: random.chance(0.75) ? 'none' : random.pick<Loss>(['commands', 'inbox', 'topics', 'store', 'store']),
     clockEveryMs: isCalm ? null : random.fork('clocks').pick([null, 300, 1_000]),
     hasWires: random.fork('deaths of workers').chance(0.5),
-    hasWeights: random.fork('weights').chance(0.25),
+    hasWeights,
+    releases,
+    hasFaultRules,
     checksRemains: random.fork('remains').chance(0.25),
   }
 }
@@ -122,4 +153,19 @@ function drawRates(random: Seeded): Rates {
 
 function drawFaults(random: Seeded): Record<FaultName, number> {
   return Object.fromEntries(faultNames.map((name) => [name, random.pick([0, 1, 1, 3])])) as Record<FaultName, number>
+}
+
+function drawReleases(random: Seeded, isCalm: boolean, hasGroups: boolean): ReleaseParameters | null {
+  if (!random.chance(0.28)) return null
+  const hasOutliers = random.chance(0.5)
+  return {
+    // Of three one may be ejected, and not two.
+    workers: hasOutliers ? 3 : random.integer(1, 2),
+    judged: random.pick(['nobody', 'built-in', 'templates', 'templates']),
+    minCommands: random.pick([1, 10, 40]),
+    inconclusiveMax: random.pick([2, 1_000_000]),
+    hasOutliers,
+    hasOutages: !isCalm && random.chance(0.5),
+    hasRoute: hasGroups && random.chance(0.5),
+  }
 }

@@ -4,6 +4,8 @@ import type { ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { SeedResult } from './child.ts'
+import { addCounts } from './counts.ts'
+import type { Counts } from './counts.ts'
 
 /** Seeds that a child gets at once. */
 const seedsAtOnce = 8
@@ -26,6 +28,8 @@ export interface PoolResult {
   steps: number
   /** Processor time of all processes. */
   cpuMs: number
+  /** What happened in all of them. */
+  counts: Counts
   /** In the order of seeds. */
   failed: SeedResult[]
 }
@@ -33,7 +37,7 @@ export interface PoolResult {
 /** Simulates many seeds on all cores, until all are done or one fails. */
 export async function simulate(options: PoolOptions): Promise<PoolResult> {
   const { from, seeds, jobs = availableParallelism(), keepGoing = false } = options
-  const result: PoolResult = { ran: 0, steps: 0, cpuMs: 0, failed: [] }
+  const result: PoolResult = { ran: 0, steps: 0, cpuMs: 0, counts: {}, failed: [] }
   let next = from
   const take = (): number[] => {
     if (result.failed.length > 0 && !keepGoing) return []
@@ -45,6 +49,7 @@ export async function simulate(options: PoolOptions): Promise<PoolResult> {
     result.ran++
     result.steps += each.steps
     result.cpuMs += each.cpuMs
+    addCounts(result.counts, each.counts)
     if (each.problems.length > 0) result.failed.push(each)
     options.done?.(each)
   }
@@ -62,7 +67,7 @@ function runChild(mutant: string | undefined, take: () => number[], done: (resul
   })
   let waiting = take()
   const hangs = () => {
-    done({ seed: waiting[0]!, problems: [`not over after ${hangsAfterMs} ms`], steps: 0, cpuMs: 0 })
+    done({ seed: waiting[0]!, problems: [`not over after ${hangsAfterMs} ms`], steps: 0, cpuMs: 0, counts: {} })
     end(child)
   }
   let watchdog = setTimeout(hangs, hangsAfterMs)

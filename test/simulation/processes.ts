@@ -1,21 +1,29 @@
 import type { Logger } from 'pino'
+import type { SeenVersion } from '../../cli/dev/worker-plan.ts'
 import type { StoreEnv } from '../../cluster/env.ts'
 import type { Config } from '../../config/config.ts'
-import type { Controller } from '../../controller/controller.ts'
 /** The life of simulated processes: production modules on a simulated clock, log and store. */
+import { ApiError } from '../../controller/api/errors.ts'
+import type { Controller } from '../../controller/controller.ts'
+import { FaultError } from '../../controller/faults/errors.ts'
 import { ResourceError } from '../../controller/resources/errors.ts'
+import { RolloutError } from '../../controller/rollouts/errors.ts'
 import { keptMs } from '../../controller/upkeep/retention.ts'
 import type { LogEntry, LogRecord } from '../../log/log.ts'
-import { createMetrics } from '../../observability/metrics.ts'
+import type { Metrics } from '../../observability/metrics.ts'
 import type { OpenWire } from '../../platform/alive.ts'
-import { inboxTopic } from '../../protocol/records/topics.ts'
+import type { CodedError } from '../../platform/errors.ts'
+import { heartbeatTopic, inboxTopic } from '../../protocol/records/topics.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { StoreError } from '../../store/errors.ts'
+import type { Store } from '../../store/store.ts'
 import type { Worker } from '../../worker/worker.ts'
 import { testFaults } from '../harness/env.ts'
 import { buildController, buildProxy, buildWorker } from '../harness/roles.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionEvents } from './connection.ts'
+import { count } from './counts.ts'
+import type { Counts } from './counts.ts'
 import { Host } from './host.ts'
 import type { Role } from './host.ts'
 import { EventInvariants } from './invariants.ts'
@@ -40,12 +48,13 @@ const commandBytesMax = 1_000
 /** What a lane may hold beyond its bound. */
 const laneSlackBytes = 100_000
 
-/** Nobody reads them here; making them anew for each process would take more time than the rest. */
-const metrics = createMetrics()
+/** What a person is told whose command comes to nothing. */
+const refusals = [StoreError, ResourceError, RolloutError, FaultError, ApiError]
 
 /** A simulated process with what runs in it. */
 interface Running {
   host: Host
+  env: StoreEnv
   version: string
   /** As SIGTERM. */
   stop: () => Promise<void>
@@ -64,12 +73,19 @@ export interface ProcessesWorld {
   loss: Loss
   hasWires: boolean
   hasWeights: boolean
+  /** Somebody else starts workers, and says of which version. */
+  hasSupervisor: boolean
   logger: Logger
+  /** Of all processes together: making them anew for each would take more time than the rest. */
+  metrics: Metrics
+  counts: Counts
   broken(problem: string): void
   /** An error that nobody caught. */
   failed(error: unknown): void
   /** Records have come into the inbox topic. */
   emitted(entries: LogEntry[]): void
+  /** A process has said how it is. */
+  announced(host: Host, entries: LogEntry[]): void
   /** A proxy is told that its inbox missed something. */
   resynced(times: number): void
 }
@@ -146,13 +162,55 @@ export class Processes {
 
   /** As `holdfast apply`; whether it comes about shows in the store. */
   apply(resources: readonly unknown[]): void {
+    this.asLeader('applies resources', (leader) => leader.resources.apply(resources, 'ada'))
+  }
+
+  /** What a person does through whoever leads, if anybody does; it may be refused, or come to nothing. */
+  asLeader(what: string, work: (leader: Controller, store: Store) => Promise<unknown>): void {
     const leader = [...this.#running.values()].find(({ controller }) => controller?.isLeader)
     if (!leader) return
-    this.#world.scheduler.after(0, leader.host, 'applies resources', () => {
-      leader.controller!.resources.apply(resources, 'ada').catch((error: unknown) => {
-        if (!(error instanceof StoreError || error instanceof ResourceError)) this.#world.failed(error)
+    this.#world.scheduler.after(0, leader.host, what, () => {
+      work(leader.controller!, leader.env.store).catch((error: unknown) => {
+        const isRefusal = refusals.some((refusal) => error instanceof refusal)
+        if (isRefusal) count(this.#world.counts, `refused: ${(error as CodedError<string>).code}`)
+        else this.#world.failed(error)
       })
     })
+  }
+
+  controllerOf(host: Host): Controller | undefined {
+    return this.#running.get(host)?.controller
+  }
+
+  /** Versions as a leader says, null without one. */
+  get versionsWanted(): SeenVersion[] | null {
+    const [leader] = this.leaders
+    if (leader === undefined) return null
+    const { rollouts, serving } = leader
+    const wanted = rollouts.versionsWanted
+    if (serving !== null) wanted.add(serving)
+    return [...wanted].map((version) => ({ version, wanted: true }))
+  }
+
+  /** A process that follows a fault, or null. */
+  get faulty(): string | null {
+    return this.#running.values().find(({ env }) => env.faults.isSet)?.host.name ?? null
+  }
+
+  /** Starts one more worker in a while, unless `mayStart` says no by then. */
+  startWorkerLater(version: string, mayStart: () => boolean): void {
+    const { scheduler, random } = this.#world
+    scheduler.after(random.between(0, restartMs), null, `starts a worker of ${version}`, () => {
+      if (mayStart()) this.#start('worker', version)
+    })
+  }
+
+  stopVersion(version: string): void {
+    for (const each of this.#running.values()) if (each.worker && each.version === version) this.stop(each.host)
+  }
+
+  killVersion(version: string): void {
+    for (const each of [...this.#running.values()]) if (each.worker && each.version === version) each.host.kill()
   }
 
   /** Where versions share the slots, the one that has fewer workers. */
@@ -163,9 +221,9 @@ export class Processes {
     return sharedVersions.reduce((a, b) => (countOf(b) < countOf(a) ? b : a))
   }
 
-  /** Another version from now on: each worker is stopped in its turn, unless `isOver` by then. */
+  /** Another version from now on, where nobody rolls it out: each worker is stopped in its turn, unless `isOver` by then. */
   deploy(random: Seeded, isOver: () => boolean): void {
-    this.#version = this.#version === 'v1' ? 'v2' : 'v1'
+    if (!this.#world.hasSupervisor) this.#version = this.#version === 'v1' ? 'v2' : 'v1'
     for (const { host, worker } of this.#running.values()) {
       if (!worker) continue
       const ms = random.between(0, deployMs)
@@ -189,9 +247,9 @@ export class Processes {
     )
   }
 
-  #start(role: Role): void {
+  #start(role: Role, version = role === 'worker' ? this.#workerVersion : this.#version): void {
     const host = new Host(this.#world.scheduler, this.#world.random, role, `${role}-${++this.#hosts}`)
-    const running = this.#build(host)
+    const running = this.#build(host, version)
     this.#running.set(host, running)
     this.#connections.set(host, new Set())
     host.onDeath = () => this.#died(host)
@@ -211,8 +269,8 @@ export class Processes {
     }
   }
 
-  #build(host: Host): Running {
-    const { config } = this.#world
+  #build(host: Host, version: string): Running {
+    const { config, metrics } = this.#world
     const env: StoreEnv = {
       clock: host.clock,
       random: host.random,
@@ -221,7 +279,10 @@ export class Processes {
           scheduler: this.#world.scheduler,
           network: this.#world.network,
           data: this.#world.logData,
-          onAppend: (topic, entries) => topic === inboxTopic && this.#world.emitted(entries),
+          onAppend: (topic, entries) => {
+            if (topic === inboxTopic) this.#world.emitted(entries)
+            if (topic === heartbeatTopic) this.#world.announced(host, entries)
+          },
           onRead: (...read) => this.#read(host, ...read),
         },
         host,
@@ -229,9 +290,8 @@ export class Processes {
       store: simulatedStore(this.#world.storeData, this.#world.network, host),
       logger: this.#world.logger.child({ host: host.name }),
       metrics,
-      faults: testFaults({ clock: host.clock, names: config.channel, kill: () => host.kill() }),
+      faults: testFaults({ clock: host.clock, metrics, names: config.channel, kill: () => host.kill() }),
     }
-    const version = host.role === 'worker' ? this.#workerVersion : this.#version
     switch (host.role) {
       case 'controller': {
         const controller = buildController(env, config, {
@@ -239,12 +299,12 @@ export class Processes {
           ended: (error) => this.#ended(host, error),
           ...(this.#world.hasWires && { openWire: this.#openWire(host) }),
         })
-        return { host, version, controller, stop: () => controller.stop() }
+        return { host, env, version, controller, stop: () => controller.stop() }
       }
       case 'worker': {
         const ended = (why: string) => (why === 'drained' ? this.stop(host) : this.#ended(host, new Error('broken')))
         const worker = buildWorker(env, config, { version, ended, internal: { host: host.name, port: 1 } })
-        return { host, version, worker, stop: () => worker.drain(config.shutdown.timeout / 3) }
+        return { host, env, version, worker, stop: () => worker.drain(config.shutdown.timeout / 3) }
       }
       case 'proxy': {
         const proxy = buildProxy(env, config, { version, ended: (why) => this.#gaveUp(host, why) })
@@ -256,7 +316,7 @@ export class Processes {
             (problem) => this.#world.broken(problem),
           ),
         )
-        return { host, version, proxy, stop: () => proxy.drain() }
+        return { host, env, version, proxy, stop: () => proxy.drain() }
       }
     }
   }
@@ -290,7 +350,7 @@ export class Processes {
     this.#running.delete(host)
     for (const connection of this.#connections.get(host)!) connection.cut()
     this.#connections.delete(host)
-    this.startLater(host.role)
+    if (host.role !== 'worker' || !this.#world.hasSupervisor) this.startLater(host.role)
   }
 
   #read(host: Host, topic: string, records: LogRecord[]): void {

@@ -3,6 +3,8 @@ import { disconnects, unsubscribes } from '../../protocol/client/codes.ts'
 import { check, report } from '../checker/checker.ts'
 import type { Operation } from '../checker/history.ts'
 import { Cluster } from './cluster.ts'
+import { count } from './counts.ts'
+import type { Counts } from './counts.ts'
 import { drawParameters } from './parameters.ts'
 import { Seeded } from './seeded.ts'
 
@@ -26,6 +28,8 @@ export interface RunResult {
   virtualMs: number
   /** Virtual ms from the last fault until every slot had a live owner. */
   ownedAfterMs: number
+  /** What happened in it. */
+  counts: Counts
 }
 
 export interface RunOptions {
@@ -50,7 +54,22 @@ export async function runSeed(seed: number, { trace }: RunOptions = {}): Promise
   }
   const { problems, operations, scheduler } = cluster
   const { ownedAfterMs } = run
-  return { seed, problems, operations, steps: scheduler.steps, virtualMs: scheduler.now, ownedAfterMs }
+  const counts = await countsOf(cluster)
+  return { seed, problems, operations, steps: scheduler.steps, virtualMs: scheduler.now, ownedAfterMs, counts }
+}
+
+async function countsOf({ counts, parameters, metrics }: Cluster): Promise<Counts> {
+  count(counts, 'seeds')
+  if (parameters.releases !== null) count(counts, 'seeds with rollouts')
+  if (parameters.hasFaultRules) count(counts, 'seeds with fault rules')
+  if (parameters.hasWeights) count(counts, 'seeds with weights')
+  const [ejections, struck] = await Promise.all([metrics.ejections.get(), metrics.faultsInjected.get()])
+  for (const { value } of ejections.values) count(counts, 'workers ejected', value)
+  for (const { value, labels } of struck.values) {
+    const { kind, stage } = labels as { kind?: string; stage?: string }
+    count(counts, `faults: ${kind} at ${stage}`, value)
+  }
+  return counts
 }
 
 class Run {
@@ -87,7 +106,8 @@ class Run {
     this.#record({ kind: 'healed', at: scheduler.now })
     for (const client of clients) {
       this.#sendEverywhere(client)
-      await this.#rest(deliveryBoundMs, 0)
+      // New data may bring a rollout on: that is in nobody's way.
+      await this.#rest(deliveryBoundMs, 0, () => this.#cluster.unrest)
     }
     await this.#rest(settleBoundMs, restMs)
     if (this.#isOver) return
@@ -114,13 +134,17 @@ class Run {
   }
 
   /** Until the cluster has been at rest for `restMs`. */
-  async #rest(boundMs: number, restMs: number): Promise<void> {
+  async #rest(
+    boundMs: number,
+    restMs: number,
+    unrestOf = () => this.#cluster.unrest ?? this.#cluster.releases.unrest,
+  ): Promise<void> {
     let since: number | null = null
     const { scheduler } = this.#cluster
     const unrest = await this.#until(
       boundMs,
       () => {
-        const reason = this.#cluster.unrest ?? this.#notDelivered()
+        const reason = unrestOf() ?? this.#notDelivered()
         since = reason === null ? (since ?? scheduler.now) : null
         return reason ?? (scheduler.now - since! < restMs ? 'not at rest for long' : null)
       },

@@ -11,33 +11,39 @@ import type { Network } from './network.ts'
 
 /** Told what the store has just done, and what it refused. */
 export interface StoreWatch {
+  /** Told in the turn of the process that asks, before the request is on its way. */
+  asked?<R extends StoreRequest>(host: Host, request: R, values: StoreArguments<R>): void
   done<R extends StoreRequest>(host: Host, request: R, values: StoreArguments<R>, answer: StoreAnswer<R>): void
-  refused(host: Host, request: StoreRequest, error: unknown): void
+  refused?(host: Host, request: StoreRequest, error: unknown): void
 }
 
 /** What is in the store: the production SQL on a database in memory. */
 export class StoreData {
   readonly sql = new Sql(new DatabaseSync(':memory:'))
   readonly #store: SqliteStore
-  readonly #watch: StoreWatch
+  readonly #watches: readonly StoreWatch[]
 
   /** `now` is the store's own clock, ms. */
-  constructor(now: () => number, watch: StoreWatch) {
+  constructor(now: () => number, watches: readonly StoreWatch[]) {
     migrate(this.sql, storeMigrations)
     this.#store = new SqliteStore(this.sql, now)
-    this.#watch = watch
+    this.#watches = watches
   }
 
   execute<R extends StoreRequest>(host: Host, request: R, values: StoreArguments<R>): StoreAnswer<R> {
     const work = () => this.#store.handle(request, values)
     try {
       const answer = this.#store.isRead(request) ? work() : this.sql.transaction(work)
-      this.#watch.done(host, request, values, answer)
+      for (const watch of this.#watches) watch.done(host, request, values, answer)
       return answer
     } catch (error) {
-      this.#watch.refused(host, request, error)
+      for (const watch of this.#watches) watch.refused?.(host, request, error)
       throw error
     }
+  }
+
+  asked<R extends StoreRequest>(host: Host, request: R, values: StoreArguments<R>): void {
+    for (const watch of this.#watches) watch.asked?.(host, request, values)
   }
 
   /** A request of the world itself, as if a person made it. */
@@ -62,12 +68,14 @@ export class StoreData {
 
 /** One process's handle on the store. */
 export function simulatedStore(data: StoreData, network: Network, host: Host): Store {
-  const send = <R extends StoreRequest>(request: R, values: StoreArguments<R>): Promise<StoreAnswer<R>> =>
-    network.request(host, 'store', nameOf(request, values), () => {
+  const send = <R extends StoreRequest>(request: R, values: StoreArguments<R>): Promise<StoreAnswer<R>> => {
+    data.asked(host, request, values)
+    return network.request(host, 'store', nameOf(request, values), () => {
       // It is read so that no commit under way can still change it: whoever waits for it has seen those.
       if (request === 'lease') network.settleLate(host, 'store')
       return data.execute(host, request, values)
     })
+  }
   return { ...storeRequests(send), migrate: async () => {}, close: async () => {} }
 }
 

@@ -2,6 +2,7 @@
 import { parseSlot } from '../../protocol/slot.ts'
 import type { SlotId } from '../../protocol/slot.ts'
 import type { Cluster } from './cluster.ts'
+import { outlierRule, watchEjected } from './ejections.ts'
 import type { Seeded } from './seeded.ts'
 
 /** The versions that share the slots. */
@@ -9,28 +10,6 @@ export const sharedVersions = ['v1', 'v2'] as const
 
 /** Mean time between two changes of the weights, ms. */
 const changeEveryMs = 800
-/** How often it is looked who is ejected, ms. */
-const lookEveryMs = 50
-
-/** Of so few workers a tenth is one. */
-const rule = {
-  apiVersion: 'holdfast.dev/v1',
-  kind: 'DestinationRule',
-  metadata: { name: 'workers' },
-  spec: {
-    host: 'chat-worker',
-    trafficPolicy: {
-      outlierDetection: {
-        consecutiveGatewayErrors: 1,
-        interval: '100ms',
-        baseEjectionTime: '500ms',
-        maxEjectionPercent: 10,
-      },
-    },
-    subsets: sharedVersions.map((version) => ({ name: version, labels: { version } })),
-  },
-}
-
 /** Changes the weights of two versions now and then, through the leader, and looks that they hold. */
 export class Weights {
   readonly #cluster: Cluster
@@ -44,11 +23,11 @@ export class Weights {
   /** Until `isOver`. */
   start(isOver: () => boolean): void {
     if (!this.#cluster.parameters.hasWeights) return
-    this.#lookAtEjected()
+    watchEjected(this.#cluster)
     const next = () => {
       this.#cluster.scheduler.after(this.#random.between(0, changeEveryMs * 2), null, 'other weights', () => {
         if (isOver()) return
-        this.#cluster.processes.apply([rule, serviceOf(this.#random.integer(0, 100))])
+        this.#cluster.processes.apply([outlierRule(sharedVersions), serviceOf(this.#random.integer(0, 100))])
         next()
       })
     }
@@ -74,21 +53,6 @@ export class Weights {
       }
     }
     return null
-  }
-
-  /** No more than one worker of a version is ejected, and never the last. */
-  #lookAtEjected(): void {
-    this.#cluster.scheduler.after(lookEveryMs, null, 'looks who is ejected', () => {
-      for (const { members, placement } of this.#cluster.processes.leaders) {
-        const live = members.workers().filter(({ beat }) => beat.state === 'live')
-        const { ejected } = placement
-        for (const [version, mine] of Map.groupBy(live, ({ beat }) => beat.version)) {
-          const out = mine.filter(({ beat }) => ejected.has(beat.id)).length
-          if (out > 1) this.#cluster.broken(`${out} workers of ${version} are ejected`)
-        }
-      }
-      this.#lookAtEjected()
-    })
   }
 }
 
