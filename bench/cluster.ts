@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import { SignJWT } from 'jose'
 import { request } from 'undici'
 import { freePort } from '../compose/services/free-port.ts'
@@ -11,6 +12,9 @@ import { cpuOf } from './process.ts'
 import type { BenchServices, Place } from './services.ts'
 
 const secret = 'bench-secret-bench-secret-bench-secret'
+/** How often the API is asked while no controller leads, and the ms between. */
+const apiTriesMax = 100
+const apiRetryMs = 100
 const launcher = new URL('../cli/holdfast.js', import.meta.url).pathname
 
 export interface WorkerRow {
@@ -106,12 +110,18 @@ export class BenchCluster implements AsyncDisposable {
   async api<T>(path: string, method: 'GET' | 'POST' = 'GET', body: object = {}): Promise<T> {
     const token = await readFile(join(this.dataDir, 'controller.token'), 'utf8')
     const headers = { authorization: `Bearer ${token.trim()}`, 'content-type': 'application/json' }
-    const response = await request(
-      this.#api + path,
-      method === 'GET' ? { headers } : { method, headers, body: JSON.stringify(body) },
-    )
-    if (response.statusCode >= 300) throw new Error(`${path}: ${await response.body.text()}`)
-    return (await response.body.json()) as T
+    for (let tries = 1; ; tries++) {
+      const response = await request(
+        this.#api + path,
+        method === 'GET' ? { headers } : { method, headers, body: JSON.stringify(body) },
+      )
+      if (response.statusCode < 300) return (await response.body.json()) as T
+      // A database that stood still for a while leaves a cluster without a leader until it answers.
+      if (response.statusCode !== 503 || tries === apiTriesMax)
+        throw new Error(`${path}: ${await response.body.text()}`)
+      await response.body.dump()
+      await pause(apiRetryMs)
+    }
   }
 
   workers(): Promise<WorkerRow[]> {
