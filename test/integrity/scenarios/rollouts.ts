@@ -23,11 +23,6 @@ const settleMaxMs = 10_000
 export function rolloutScenarios(t: Test, cluster: Cluster): void {
   void t.test('v1 → v2 through 10, 50 and 100 %, undo after that, and a restart', (t) => wholeWay(t, cluster))
   void t.test('abort at 50 %, promotion in full, and abort in mid hand-off', (t) => abortAndPromote(t, cluster))
-}
-
-/** The same when what carries a rollout out fails. */
-export function rolloutFailureScenarios(t: Test, cluster: Cluster): void {
-  void t.test('the controller is killed in the middle of a rollout', (t) => controllerDies(t, cluster))
   void t.test('a canary that crashes on its start again and again', (t) => crashLoop(t, cluster))
 }
 
@@ -110,28 +105,6 @@ async function abortAndPromote(t: Test, cluster: Cluster): Promise<void> {
     t.ok(fleet.clear, 'no command missed its answer')
   })
   await deleted(cluster, 'abort')
-}
-
-async function controllerDies(t: Test, cluster: Cluster): Promise<void> {
-  await underLoad(t, cluster, 'rollout-leader', async (fleet) => {
-    await using v2 = await Canary.start(cluster)
-    void v2
-    await apply(cluster, 'leader', [{ setWeight: 50 }, { pause: {} }])
-    await until('slots on their way', async () => (await rolloutView(cluster, 'leader')).weights.actual['v2']! > 0)
-    process.kill(await cluster.pid('controller'), 'SIGKILL')
-    fleet.note('killed the controller in mid hand-off')
-    await pausedAt(t, cluster, 'leader', 50)
-    process.kill(await cluster.pid('controller'), 'SIGKILL')
-    fleet.note('killed the controller in a pause')
-    await pausedAt(t, cluster, 'leader', 50)
-    await order(cluster, 'abort', 'leader')
-    process.kill(await cluster.pid('controller'), 'SIGKILL')
-    fleet.note('killed the controller in an abort')
-    await returned(cluster, 'leader')
-    t.ok((await cluster.slots()).every(({ version }) => version === 'v1'))
-    await fleet.flows()
-  })
-  await deleted(cluster, 'leader')
 }
 
 async function crashLoop(t: Test, cluster: Cluster): Promise<void> {
