@@ -6,7 +6,7 @@ import { ControllerClient } from '../client/client.ts'
 import { ControllerError } from '../client/errors.ts'
 import { printJson } from '../output/output.ts'
 import { reportMarkdown } from '../output/rollout-report.ts'
-import { drawRollout, rolloutLine } from '../output/rollout.ts'
+import { drawnOver, drawRollout, rolloutLine } from '../output/rollout.ts'
 import { table } from '../output/table.ts'
 
 /** Time between two looks at a rollout that is watched. */
@@ -152,11 +152,11 @@ function endsFromNow(): (view: RolloutView) => boolean {
 function screen(json: boolean): (view: RolloutView) => void {
   if (json) return (view) => process.stdout.write(`${JSON.stringify(view)}\n`)
   if (!process.stdout.isTTY) return lines()
-  let height = 0
+  let before = ''
   return (view) => {
     const text = drawRollout(view)
-    process.stdout.write(`${height === 0 ? '' : `\x1b[${height}A`}\x1b[J${text}`)
-    height = text.split('\n').length - 1
+    process.stdout.write(drawnOver(before, text))
+    before = text
   }
 }
 

@@ -22,6 +22,12 @@ export function drawRollout(view: RolloutView): string {
   return parts.filter((part) => part !== '').join('\n')
 }
 
+/** What puts a drawing in the place of the one before it on a terminal; that one is empty at first. */
+export function drawnOver(before: string, text: string): string {
+  const height = before.split('\n').length - 1
+  return `${height === 0 ? '' : `\x1b[${height}A`}\x1b[J${text}`
+}
+
 /** The same in one line, for logs. */
 export function rolloutLine({ phase, reason, message, canary, weights }: RolloutView): string {
   const [wanted, actual] = [weights.desired[canary] ?? 0, weights.actual[canary] ?? 0]

@@ -1,7 +1,7 @@
 /** Proves how a rollout is drawn for people: by examples, whole. */
 import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
-import { drawRollout, rolloutLine } from '../../../cli/output/rollout.ts'
+import { drawnOver, drawRollout, rolloutLine } from '../../../cli/output/rollout.ts'
 import type { RolloutView } from '../../../controller/rollouts/view.ts'
 
 const paused: RolloutView = {
@@ -71,4 +71,23 @@ void t.test('a line for a log has what the canary has of what it is to have', as
   t.equal(rolloutLine(paused), 'Paused CanaryPauseStep: v2 has 18.75 % of 25 %; step 2 of 3: paused for 30 s')
   const unknown = { ...paused, weights: { desired: {}, actual: {} } }
   t.match(rolloutLine(unknown), /: v2 has 0 % of 0 %; /)
+})
+
+void t.test('a drawing takes the place of the one before it, however high that was', async (t) => {
+  const screen: string[] = []
+  let row = 0
+  const write = (output: string): void => {
+    const [up = '', drawing = ''] = output.split('\x1b[J')
+    if (up !== '') row -= Number(up.slice(2, -1))
+    screen.length = row
+    screen.push(...drawing.split('\n').slice(0, -1))
+    row = screen.length
+  }
+  let before = ''
+  for (const view of [paused, { ...paused, steps: [] }, { ...paused, phase: 'Healthy' as const }]) {
+    const text = drawRollout(view)
+    write(drawnOver(before, text))
+    t.equal(`${screen.join('\n')}\n`, text, 'nothing else is on the screen')
+    before = text
+  }
 })
