@@ -1,8 +1,10 @@
 /** Many real clients of a cluster of real processes, and the history of what they do and see. */
 import { check, report } from '../../checker/checker.ts'
+import type { Finding } from '../../checker/finding.ts'
 import type { Operation } from '../../checker/history.ts'
 import { until } from '../../support/until.ts'
 import { tokenFor } from '../tokens.ts'
+import { promptMs } from './harm.ts'
 import { Load } from './load.ts'
 import { Member } from './member.ts'
 
@@ -24,9 +26,6 @@ export interface FleetOptions {
 
 /** Clients that connect at the same time while a fleet starts. */
 const connectingMax = 25
-
-/** Answers come sooner than this where nothing is wrong. */
-const promptMs = 1_000
 
 /**
  * Many real clients, each in a few rooms, that send at a steady rate. What they do and see goes into `operations`.
@@ -64,6 +63,11 @@ export class Fleet implements Disposable {
     for (let index = 0; index < fleet.#options.visitors; index++) await fleet.#joinVisitor(index)
     await fleet.connected()
     return fleet
+  }
+
+  /** Names of all rooms. */
+  get rooms(): readonly string[] {
+    return this.#rooms
   }
 
   get #everybody(): Member[] {
@@ -139,14 +143,19 @@ export class Fleet implements Disposable {
    * history. Returns an empty string, or what is wrong.
    */
   async verdict(): Promise<string> {
+    const findings = await this.findings()
+    return findings.length === 0 ? '' : report(findings)
+  }
+
+  /** As verdict(), one by one. */
+  async findings(): Promise<Finding[]> {
     await this.stopLoad()
     const tops = await this.#readStore()
     const complete = (): boolean =>
       this.#everybody.every((member) => [...member.rooms].every(([room, { offset }]) => offset === tops.get(room)))
     // When it does not come about, the checker names what is missing.
     await until('every client to be at the top', complete, 5_000).catch(() => undefined)
-    const findings = check(this.operations)
-    return findings.length === 0 ? '' : report(findings)
+    return check(this.operations)
   }
 
   /** What happened, in one line. */

@@ -2,12 +2,22 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { report } from '../../checker/checker.ts'
+import type { Finding } from '../../checker/finding.ts'
 import { writeHistory } from '../../checker/history.ts'
 import { Fleet } from '../clients/fleet.ts'
+import type { FleetOptions } from '../clients/fleet.ts'
 import type { Cluster } from './cluster.ts'
 
 /** Where a failing run leaves its history and the cluster's output; not part of the repository. */
 const failuresDirectory = join('.tap', 'failures')
+
+export interface LoadOptions {
+  /** Of the fleet, where it is not the usual one. */
+  fleet?: Partial<FleetOptions>
+  /** What the checker found; without it, anything is a failure. */
+  judge?: (findings: Finding[], fleet: Fleet) => void
+}
 
 /**
  * Does `faults` to a cluster while a fleet of its own sends steadily, waits until everybody is well again and lets
@@ -19,18 +29,19 @@ export async function underLoad(
   cluster: Cluster,
   name: string,
   faults: (fleet: Fleet) => Promise<void>,
+  { fleet: own, judge = isClean }: LoadOptions = {},
 ): Promise<void> {
-  using fleet = await Fleet.start({ urls: cluster.socketUrls, name, namespace: cluster.ownSlots })
+  using fleet = await Fleet.start({ urls: cluster.socketUrls, name, namespace: cluster.ownSlots, ...own })
   try {
     fleet.startLoad()
     await fleet.flows()
     await faults(fleet)
     await fleet.healed()
     await fleet.flows()
-    const verdict = await fleet.verdict()
+    const findings = await fleet.findings()
     t.comment(fleet.summary())
-    if (verdict !== '') throw new Error(`the checker found something:\n${verdict}`)
-    t.pass('the checker finds nothing')
+    judge(findings, fleet)
+    t.pass('the checker finds what is to be found')
   } catch (error) {
     mkdirSync(failuresDirectory, { recursive: true })
     const path = join(failuresDirectory, name)
@@ -41,4 +52,8 @@ export async function underLoad(
     console.error(`${name}: ${fleet.summary()}\n${name}: see ${path}.jsonl, ${path}.log and ${path}.metrics`)
     throw error
   }
+}
+
+function isClean(findings: Finding[]): void {
+  if (findings.length > 0) throw new Error(`the checker found something:\n${report(findings)}`)
 }

@@ -1,14 +1,19 @@
 /** Canaries that are rolled out by themselves, with the built-in counters alone: good ones come through, bad ones do not. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { Fleet } from '../../harness/clients/fleet.ts'
+import { partitionOf } from '../../../protocol/partition.ts'
+import type { Finding } from '../../checker/finding.ts'
+import type { Fleet, FleetOptions } from '../../harness/clients/fleet.ts'
+import { harmOf, promptMs } from '../../harness/clients/harm.ts'
+import { BusyMachine } from '../../harness/processes/busy-machine.ts'
 import type { Cluster } from '../../harness/processes/cluster.ts'
 import { underLoad } from '../../harness/processes/under-load.ts'
+import { processSettings } from '../../harness/settings.ts'
+import { Kept } from '../../support/process.ts'
 import { until } from '../../support/until.ts'
 
 const fixtures = new URL('../../harness/fixtures/canaries/', import.meta.url)
+const slots = Number(processSettings.HOLDFAST_TOPICS_SLOTS)
 
 interface RolloutView {
   phase: string
@@ -19,88 +24,168 @@ interface RolloutView {
 }
 
 /** A canary of these tests. */
-export interface Canary {
-  /** Its version too. */
+interface Canary {
+  /** Its version, and a file of `test/harness/fixtures/canaries`. */
   name: string
-  /** A file of `test/harness/fixtures/canaries`; the chat itself without it. */
-  app?: string
-  /** It is through, or rolled back, within this. */
-  deadlineMs: number
-  /** Clients are told what is not so: the checker must find that, too. */
+  /** What the rollout says when it is given up. */
+  says: RegExp
+  /** It is found within this. */
+  foundMs: number
+  /** Clients are told what is not so: the checker finds that, too. */
   isSeen?: true
+  /** It never comes up. */
+  isDown?: true
+  /** Percent that it gets; 25 without it. */
+  weight?: number
+  /** Workers of it; one without it. */
+  workers?: number
+  fleet?: Partial<FleetOptions>
 }
 
-/** A canary that is as good as what it replaces serves in the end. */
-export async function comesThrough(t: Test, cluster: Cluster, canary: Canary): Promise<void> {
-  await underLoad(t, cluster, canary.name, async (fleet) => {
-    const view = await rollOut(t, cluster, canary, '15s', ({ phase, message }) => {
-      if (phase === 'Degraded' || phase === 'Paused') throw new Error(message)
-      return phase === 'Healthy'
-    })
-    t.strictSame(Object.keys(view.slots.byVersion), [canary.name])
+/** Many commands and few deliveries: what goes wrong once in a thousand is to show soon. */
+const busyRooms: Partial<FleetOptions> = {
+  clients: 100,
+  rooms: 100,
+  roomsPerClient: 1,
+  sendsPerSecond: 600,
+  visitors: 0,
+}
+
+const canaries = {
+  errs: { says: /^analysis failed: errors: /, foundMs: 60_000 },
+  'wrong-offset': { says: /^analysis failed: /, foundMs: 60_000, isSeen: true },
+  slow: { says: /^analysis failed: latency: /, foundMs: 90_000 },
+  crashes: { says: /^analysis failed: crashes: |ended without a word/, foundMs: 60_000 },
+  'crash-loop': {
+    says: /^3 workers of crash-loop ended, the last without a word while it was starting/,
+    foundMs: 30_000,
+    isDown: true,
+  },
+  drops: {
+    says: /^analysis failed: effects: /,
+    foundMs: 120_000,
+    isSeen: true,
+    weight: 50,
+    workers: 2,
+    fleet: busyRooms,
+  },
+} as const satisfies Record<string, Omit<Canary, 'name'>>
+
+/** The bad ones of these tests. */
+export type BadCanary = keyof typeof canaries
+
+/** All slots are at the stable version again so soon after a canary was given up. */
+const backMs = 10_000
+
+/** Slots that a canary may have had beyond its weight: placement is within one. */
+const slotsMore = 1
+
+/** Every bad canary, and a good one. */
+export function canaryScenarios(t: Test, cluster: Cluster): void {
+  for (const name of Object.keys(canaries) as BadCanary[])
+    void t.test(`one of the kind "${name}"`, (t) => isRolledBack(t, cluster, name))
+  void t.test('a good one on a machine that has more to do than it can', (t) => comesThrough(t, cluster))
+}
+
+/** A canary that is as good as what it replaces serves in the end, however busy the machine is. */
+async function comesThrough(t: Test, cluster: Cluster): Promise<void> {
+  const name = 'good'
+  await underLoad(t, cluster, name, async (fleet) => {
+    await using _worker = await cluster.keepWorker(environmentOf(name, 'chat'))
+    using _busy = new BusyMachine()
+    await cluster.applied(rollout(name, 25, '15s'))
+    const startedAt = performance.now()
+    const stopped: string[] = []
+    const view = await until(
+      'a good canary to serve',
+      async () => {
+        const seen = await cluster.read<RolloutView>('rollouts/chat')
+        const { phase, reason, message } = seen
+        if (seen.canary !== name) return false
+        if (phase === 'Degraded' || (phase === 'Paused' && reason !== 'CanaryPauseStep')) stopped.push(message)
+        return (stopped.length > 0 || phase === 'Healthy') && seen
+      },
+      120_000,
+    )
+    t.comment(`${name}: serves after ${seconds(performance.now() - startedAt)}, pause of 15 s included`)
+    t.strictSame(stopped, [])
+    t.strictSame(Object.keys(view.slots.byVersion), [name])
     await fleet.flows()
   })
 }
 
 /** A bad canary is found and rolled back unattended; what it leaves behind is as if it had never been. */
-export async function isRolledBack(t: Test, cluster: Cluster, canary: Canary): Promise<void> {
+export async function isRolledBack(t: Test, cluster: Cluster, name: BadCanary): Promise<void> {
+  const canary: Canary = { name, ...canaries[name] }
+  const course = { hadSlots: new Set<string>(), operations: 0 }
+  const judge = (findings: Finding[], fleet: Fleet): void => {
+    t.equal(
+      findings.length > 0,
+      canary.isSeen === true,
+      'the checker sees it only where clients are told what is not so',
+    )
+    const had = fleet.rooms.filter((room) => course.hadSlots.has(`default/${partitionOf(room, slots)}`))
+    const { failed, late } = harmOf(fleet.operations.slice(0, course.operations), findings)
+    const [bad, slow] = [failed, late].map((rooms) => had.filter((room) => rooms.has(room)).length)
+    const rooms = `of ${had.length} rooms that it had (${fleet.rooms.length} in all)`
+    t.comment(`${name}: something failed in ${bad} ${rooms}, and in ${slow} an answer took more than ${promptMs} ms`)
+    t.strictSame(
+      [...failed].filter((room) => !had.includes(room)),
+      [],
+      'nothing fails in a room that it never had',
+    )
+  }
   const faults = async (fleet: Fleet): Promise<void> => {
-    const hasLeft = ({ phase, slots }: RolloutView) => phase === 'Degraded' && !slots.byVersion[canary.name]
-    await rollOut(t, cluster, canary, '10m', hasLeft)
+    await givenUp(t, cluster, canary, course.hadSlots)
+    course.operations = fleet.operations.length
     await fleet.flows()
   }
-  if (canary.isSeen === undefined) return underLoad(t, cluster, canary.name, faults)
-  using fleet = await Fleet.start({ urls: cluster.socketUrls, name: canary.name })
-  fleet.startLoad()
-  await fleet.flows()
-  await faults(fleet)
-  await fleet.healed()
-  t.match(await fleet.verdict(), /durable before visible/)
+  await underLoad(t, cluster, name, faults, { judge, ...(canary.fleet && { fleet: canary.fleet }) })
 }
 
-/** Gives a canary 25 % of the slots for a while, until `isOver`; tells how long that took and which rooms were harmed. */
-async function rollOut(
-  t: Test,
-  cluster: Cluster,
-  { name, app, deadlineMs }: Canary,
-  pause: string,
-  isOver: (view: RolloutView) => boolean,
-): Promise<RolloutView> {
-  const path = app === undefined ? 'chat' : fileURLToPath(new URL(`${app}.ts`, fixtures))
-  const own = { HOLDFAST_WORKER_VERSION: name, HOLDFAST_WORKER_APP: path }
+/** Rolls a canary out until every slot is back; notes which slots it had. */
+async function givenUp(t: Test, cluster: Cluster, canary: Canary, hadSlots: Set<string>): Promise<void> {
+  const { name, weight = 25, workers = 1, isDown, foundMs, says } = canary
+  const settings = environmentOf(name, fileURLToPath(new URL(`${name}.ts`, fixtures)))
+  await using stack = new AsyncDisposableStack()
+  for (let left = workers; left > 0; left--) {
+    if (isDown) stack.use(new Kept(['worker'], { ...cluster.environment, ...settings }))
+    else stack.use(await cluster.keepWorker(settings))
+  }
+  await cluster.applied(rollout(name, weight, '10m'))
   const startedAt = performance.now()
+  let mostSlots = 0
+  const look = async (isOver: (view: RolloutView) => boolean): Promise<RolloutView | null> => {
+    const [view, all] = await Promise.all([cluster.read<RolloutView>('rollouts/chat'), cluster.slots()])
+    const its = all.filter(({ version }) => version === name).map(({ slot }) => slot)
+    for (const slot of its) hadSlots.add(slot)
+    mostSlots = Math.max(mostSlots, its.length)
+    return view.canary === name && isOver(view) ? view : null
+  }
+  const found = await until(`${name} to be given up`, () => look(({ phase }) => phase === 'Degraded'), foundMs)
+  const foundAt = performance.now()
+  const isBack = () => look(({ slots: { byVersion } }) => !byVersion[name] && (byVersion['v1'] ?? 0) === slots)
+  await until(`every slot to be back from ${name}`, isBack, backMs)
+  const tookMs = performance.now() - foundAt
+  t.comment(`${name}: found after ${seconds(foundAt - startedAt)}, all back ${seconds(tookMs)} later: ${found.message}`)
+  t.match(found.message, says)
+  t.ok(mostSlots <= (slots * weight) / 100 + slotsMore, `${mostSlots} slots were at ${name} at once`)
+}
+
+function environmentOf(version: string, app: string): NodeJS.ProcessEnv {
+  return { HOLDFAST_WORKER_VERSION: version, HOLDFAST_WORKER_APP: app }
+}
+
+function rollout(version: string, weight: number, duration: string) {
   const canary = {
-    canaryService: name,
+    canaryService: version,
     abortScaleDownDelaySeconds: 1,
-    steps: [{ setWeight: 25 }, { pause: { duration: pause } }],
+    steps: [{ setWeight: weight }, { pause: { duration } }],
   }
   const spec = { strategy: { canary } }
-  const resource = { apiVersion: 'holdfast.dev/v1', kind: 'Rollout', metadata: { name: 'chat' }, spec }
-  await using _worker = await cluster.keepWorker(own)
-  await request(cluster, 'POST', 'resources', { resources: [resource] })
-  const view = await until(
-    `an end of ${name}`,
-    async () => {
-      const seen = await request<RolloutView>(cluster, 'GET', 'rollouts/chat')
-      return seen.canary === name && isOver(seen) && seen
-    },
-    deadlineMs,
-  )
-  const bad = await request<unknown[]>(cluster, 'GET', 'rollouts/chat/rooms?verdict=bad')
-  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
-  t.comment(`${name}: ${view.phase} after ${seconds} s, ${bad.length} rooms named: ${view.message}`)
-  return view
+  return { apiVersion: 'holdfast.dev/v1', kind: 'Rollout', metadata: { name: 'chat' }, spec }
 }
 
-async function request<T>(cluster: Cluster, method: 'GET' | 'POST', what: string, body?: unknown): Promise<T> {
-  const token = readFileSync(join(cluster.dataDirectory, 'controller.token'), 'utf8').trim()
-  const response = await fetch(`http://127.0.0.1:${cluster.controllerPort}/api/v1/${what}`, {
-    method,
-    headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(5_000),
-  })
-  const text = await response.text()
-  if (!response.ok) throw new Error(`${what}: ${response.status} ${text}`)
-  return JSON.parse(text) as T
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`
 }
