@@ -68,9 +68,12 @@ export class Path {
         throw error
       },
     })
-    const worker = new Worker(env(), { ...options, app: chat, version: 'v1', ended: () => {} })
+    const worker = new Worker(env(), { ...options, version: 'v1', ended: () => {} })
     const proxy = new Proxy(env(), { ...options, calls: chat.calls, version: '0', files: Infinity, ended: () => {} })
-    for (const each of [controller, worker, proxy]) await each.start()
+    await controller.start()
+    await worker.join()
+    worker.serve(chat)
+    await proxy.start()
     while ((await own.store.leases()).some(({ owner }) => owner === null)) await systemClock.sleep(20)
     const path = new Path(
       proxy,

@@ -33,6 +33,7 @@ export class Announcer {
   #beat = 0
   #hindrance: Hindrance | null = null
   #hinderedAt = -Infinity
+  readonly #known = Promise.withResolvers<void>()
   readonly #describe: (beat: number) => Heartbeat
 
   constructor(env: AnnouncerEnv, id: string, describe: (beat: number) => Heartbeat) {
@@ -68,12 +69,18 @@ export class Announcer {
     this.#timer = this.#env.clock.every(intervalMs, () => this.beat())
   }
 
+  /** Resolves once a heartbeat is in the log, or none will be sent any more. */
+  known(): Promise<void> {
+    return this.#known.promise
+  }
+
   /** Sends a heartbeat now, in place of one that still waits. */
   beat(): void {
     if (this.#waitingBeat) this.#beats.remove((item) => item === this.#waitingBeat)
     const item: LaneItem = {
       entry: { key: null, value: encodeStatus(this.#describe(++this.#beat)) },
       sending: () => (this.#waitingBeat = null),
+      appended: () => this.#known.resolve(),
     }
     this.#waitingBeat = item
     this.#beats.push(item)
@@ -97,8 +104,7 @@ export class Announcer {
 
   /** Stops the heartbeats, says goodbye and waits until all of it is in the log, for at most `goodbyeMs`. */
   async leave(goodbye: StatusRecord): Promise<void> {
-    this.#timer?.cancel()
-    this.#beats.stop()
+    this.#endBeats()
     this.announce(goodbye)
     await Promise.race([this.#announcements.idle(), this.#env.clock.sleep(goodbyeMs)])
     this.#announcements.stop()
@@ -106,8 +112,13 @@ export class Announcer {
 
   /** Ends without a word, as a crash would. */
   stop(): void {
+    this.#endBeats()
+    this.#announcements.stop()
+  }
+
+  #endBeats(): void {
     this.#timer?.cancel()
     this.#beats.stop()
-    this.#announcements.stop()
+    this.#known.resolve()
   }
 }

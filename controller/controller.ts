@@ -283,7 +283,7 @@ export class Controller implements ControlPlane {
     const told = newsOf(record, this.members)
     if (told) this.events.publish(told.type, told.data)
     const hasChanged = this.members.note(record, this.#env.clock.monotonic())
-    if (hasChanged) this.#wires.look(this.members.workers())
+    if (hasChanged) this.#holdWires()
     this.placement.heard(record, this.#env.clock.monotonic())
     if (record.type === 'acquired') {
       this.drains.pause(record.from, record.pauseMs)
@@ -298,8 +298,12 @@ export class Controller implements ControlPlane {
   /** A worker's process has ended: nobody waits for its silence. */
   #gone(worker: string): void {
     if (!this.#burials.bury(worker, this.#env.clock.monotonic())) return
-    this.#wires.look(this.members.workers())
+    this.#holdWires()
     this.#reconciler.news()
+  }
+
+  #holdWires(): void {
+    this.#wires.look([...this.members.workers(), ...this.members.starting()])
   }
 
   /** How slots are to be shared among versions, and are. */

@@ -156,6 +156,7 @@ export class Reconciler {
     await rollouts.look({
       ...seen,
       leases,
+      starting: members.starting().map(({ beat }) => beat),
       proxies: members.proxies().map(({ beat }) => beat),
       moving: placement.moving,
       weightBy: placement.weightBy,

@@ -27,13 +27,21 @@ import type { SlotDeps } from './slot/slot.ts'
 /** Who the worker is, what it runs, and who is told that it ends. */
 export interface WorkerOptions {
   config: Config
-  app: App
   version: string
   pid: number
   internal: Address
   /** The worker owns nothing any more and was asked to leave, or it can not go on. */
   ended: (why: 'drained' | 'broken') => void
 }
+
+/** Offsets at which a worker begins to read. */
+interface Places {
+  status: number
+  control: number
+}
+
+/** Characters of why a worker cannot serve that everybody is told. */
+export const failedLengthMax = 500
 
 /** How often a draining worker looks whether it is done. */
 const drainLookMs = 20
@@ -43,11 +51,15 @@ export const leasesLookMs = 2_000
 /** A worker process without its listeners: takes slots over and lets them go as the controller hints. */
 export class Worker {
   readonly id: string
-  state: WorkerState = 'live'
+  state: WorkerState = 'starting'
   readonly #env: StoreEnv
   readonly #options: WorkerOptions
   readonly #lanes: Lanes
-  readonly #ownership: Ownership
+  /** None before it serves. */
+  #ownership: Ownership | null = null
+  /** Where the log's topics were when it was made known. */
+  #places: Places | null = null
+  readonly #counters = new Counters()
   readonly #announcer: Announcer
   readonly #followed: FollowedConfig
   readonly #timers: Timer[] = []
@@ -56,40 +68,12 @@ export class Worker {
   #isStopped = false
 
   constructor(env: StoreEnv, options: WorkerOptions) {
-    const { config, app, version } = options
+    const { config, version } = options
     this.#env = env
     this.#options = options
     this.id = `w-${env.random.hex(6)}`
     this.#lanes = new Lanes(env, config.topics.inbox_partitions, config.worker.lane_backlog_max)
-    const as = { worker: this.id, version }
-    const reads = new Reads(env, app, this.#lanes, {
-      ...as,
-      concurrency: config.worker.reads_max,
-      deadlineMs: config.client.reply_deadline,
-    })
-    const counters = new Counters()
     const formats = formatsOf(config)
-    const deps: SlotDeps = {
-      ...as,
-      env,
-      app,
-      lanes: this.#lanes,
-      reads,
-      batchMax: config.worker.batch_max,
-      counters,
-      careful: new Mutex(),
-      steppedDown: new Map(),
-    }
-    this.#ownership = new Ownership(env, deps, {
-      ...as,
-      cacheMax: config.worker.cache_channels_max,
-      quiesceMs: config.worker.quiesce_timeout,
-      isTaking: () => this.state === 'live',
-      announce: (record) => this.#announcer.announce(record),
-      announced: (record) => this.#announcer.announced(record),
-      changed: () => this.#announcer.beat(),
-      broken: (error) => this.#broken(error),
-    })
     this.#followed = new FollowedConfig(env, () => this.#announcer.beat())
     this.#announcer = new Announcer(env, this.id, (beat) => ({
       type: 'heartbeat',
@@ -100,22 +84,25 @@ export class Worker {
       internal: options.internal,
       beat,
       state: this.state,
-      slots: this.#ownership.owned,
-      claimed: this.#ownership.claimed,
-      inFlight: this.#ownership.inFlight,
-      outbox: this.#ownership.outboxRows,
+      slots: this.#ownership?.owned ?? [],
+      claimed: this.#ownership?.claimed ?? [],
+      inFlight: this.#ownership?.inFlight ?? 0,
+      outbox: this.#ownership?.outboxRows ?? 0,
       term: this.#term,
       ...this.#followed.member,
       formats,
-      counters: counters.work,
-      rooms: counters.takeRooms(),
+      counters: this.#counters.work,
+      rooms: this.#counters.takeRooms(),
     }))
   }
 
-  /** Resolves when the worker is known to the cluster. Rejects when the log or store is laid out otherwise. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when the worker is known to the cluster as one that is starting. Rejects when the log or store is laid out
+   * otherwise.
+   */
+  async join(): Promise<void> {
     const { config } = this.#options
-    const { log, clock, store } = this.#env
+    const { log, store } = this.#env
     const begin = async () => {
       await checkNamespaces(store, config)
       await log.createTopics(clusterTopics(config))
@@ -127,23 +114,40 @@ export class Worker {
     const ranges = await untilAnswered(this.#env, begin, () => this.#isStopped)
     if (ranges === null) return
     const [status, control] = ranges as [LogRange, LogRange]
-    this.#follow(statusTopic, status.next, {
+    this.#places = { status: status.next, control: control.oldest }
+    this.#announcer.start(config.worker.heartbeat_interval)
+    await this.#announcer.known()
+  }
+
+  /** From here on it takes slots, with this app. */
+  serve(app: App): void {
+    if (this.#isStopped || this.#places === null) return
+    const { config } = this.#options
+    const { clock } = this.#env
+    const ownership = this.#ownershipWith(app)
+    this.#ownership = ownership
+    this.#follow(statusTopic, this.#places.status, {
       decode: decodeStatus,
-      handle: (record) => this.#ownership.heard(record),
+      handle: (record) => ownership.heard(record),
     })
-    this.#follow(controlTopic, control.oldest, {
+    this.#follow(controlTopic, this.#places.control, {
       decode: decodeControl,
-      handle: (record) => this.#onControl(record),
+      handle: (record) => this.#onControl(record, ownership),
       unreadable: (key, error) => this.#followed.unreadable(key, error),
     })
-    this.#announcer.start(config.worker.heartbeat_interval)
+    this.state = 'live'
+    this.#announcer.beat()
     this.#timers.push(
-      clock.every(config.worker.heartbeat_interval, () => this.#ownership.look()),
-      clock.every(
-        leasesLookMs,
-        () => void this.#ownership.lookAtLeases().catch((error: unknown) => this.#broken(error)),
-      ),
+      clock.every(config.worker.heartbeat_interval, () => ownership.look()),
+      clock.every(leasesLookMs, () => void ownership.lookAtLeases().catch((error: unknown) => this.#broken(error))),
     )
+  }
+
+  /** It will not serve: everybody is told why, in one line, and it ends. */
+  async fail(why: string): Promise<void> {
+    const failed = { version: this.#options.version, why: why.slice(0, failedLengthMax) }
+    await this.#announcer.leave({ type: 'left', role: 'worker', id: this.id, failed })
+    this.kill()
   }
 
   /** True, or the state for which it should get no slots. */
@@ -157,7 +161,7 @@ export class Worker {
     this.#startDraining()
     const end = clock.monotonic() + deadlineMs
     while (!this.#isEmpty && clock.monotonic() < end) await clock.sleep(drainLookMs)
-    this.#ownership.letAllGo()
+    this.#ownership?.letAllGo()
     while (!this.#isEmpty && clock.monotonic() < end + deadlineMs) await clock.sleep(drainLookMs)
     await this.#announcer.leave({ type: 'left', role: 'worker', id: this.id })
     this.kill()
@@ -169,13 +173,44 @@ export class Worker {
     this.#announcer.stop()
     for (const timer of this.#timers) timer.cancel()
     for (const reader of this.#readers) reader.close()
-    this.#ownership.kill()
+    this.#ownership?.kill()
     this.#lanes.stop()
     this.#env.faults.stop()
   }
 
   get #isEmpty(): boolean {
-    return this.#ownership.isEmpty && this.#lanes.isIdle
+    return this.#ownership?.isEmpty !== false && this.#lanes.isIdle
+  }
+
+  #ownershipWith(app: App): Ownership {
+    const { config, version } = this.#options
+    const as = { worker: this.id, version }
+    const reads = new Reads(this.#env, app, this.#lanes, {
+      ...as,
+      concurrency: config.worker.reads_max,
+      deadlineMs: config.client.reply_deadline,
+    })
+    const deps: SlotDeps = {
+      ...as,
+      env: this.#env,
+      app,
+      lanes: this.#lanes,
+      reads,
+      batchMax: config.worker.batch_max,
+      counters: this.#counters,
+      careful: new Mutex(),
+      steppedDown: new Map(),
+    }
+    return new Ownership(this.#env, deps, {
+      ...as,
+      cacheMax: config.worker.cache_channels_max,
+      quiesceMs: config.worker.quiesce_timeout,
+      isTaking: () => this.state === 'live',
+      announce: (record) => this.#announcer.announce(record),
+      announced: (record) => this.#announcer.announced(record),
+      changed: () => this.#announcer.beat(),
+      broken: (error) => this.#broken(error),
+    })
   }
 
   #follow<T>(topic: string, from: number, listener: Listener<T>): void {
@@ -191,10 +226,10 @@ export class Worker {
     this.#options.ended('broken')
   }
 
-  #onControl(record: ControlRecord): void {
+  #onControl(record: ControlRecord, ownership: Ownership): void {
     if (record.term < this.#term) return
     this.#term = record.term
-    if (record.type === 'move') this.#ownership.moved(record)
+    if (record.type === 'move') ownership.moved(record)
     else if (record.type === 'config') this.#followed.heard(record)
     else if (record.type === 'drain' && record.worker === this.id) this.#startDraining()
   }

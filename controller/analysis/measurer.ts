@@ -82,7 +82,7 @@ export class Measurer {
       for (const { rooms } of running) for (const trial of rooms.values()) trial.heard(news, pasts.get(news.room))
   }
 
-  /** A worker ended without a word. */
+  /** A worker ended and was not asked to. */
   crashed(worker: string, version: string): void {
     this.totals.forget(worker)
     this.totals.crashed(version)

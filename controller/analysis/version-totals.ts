@@ -7,7 +7,7 @@ export interface Totals {
   errors: number
   /** What proxies and workers found wrong with what it answered and sent. */
   violations: number
-  /** Workers that ended without a word. */
+  /** Workers that ended and were not asked to. */
   crashes: number
   methods: ReadonlyMap<string, MethodCounters>
   /** Batches by time, see `timeBuckets`: in the app, and until they were committed. */
@@ -61,7 +61,7 @@ export class VersionTotals {
     }
   }
 
-  /** A worker of this version ended without a word. */
+  /** A worker of this version ended and was not asked to. */
   crashed(version: string): void {
     this.#add(version, { ...noTotals, crashes: 1 }, null)
   }

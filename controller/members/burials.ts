@@ -40,7 +40,9 @@ export class Burials {
       this.#env.logger.warn({ worker: beat.id, version: beat.version }, 'worker is dead, its slots go to others')
       this.#forget(beat)
     }
-    for (const { beat } of [...this.#members.controllers(), ...this.#members.engines()]) {
+    // Nobody waits for a worker that is not up yet, and an app that loads may leave it no time for a word.
+    const patient = [this.#members.controllers(), this.#members.engines(), this.#members.starting()]
+    for (const { beat } of patient.flat()) {
       if (this.#members.isDead(beat.id, longMs, now)) this.#forget(beat)
     }
     return dead.length > 0
@@ -53,7 +55,7 @@ export class Burials {
     const { version, slots, state } = beat
     this.#members.ended(id, now)
     // One that was asked to go says goodbye at about the same time.
-    const isExpected = state !== 'live' && slots.length === 0
+    const isExpected = (state === 'draining' || state === 'drained') && slots.length === 0
     this.#events.publish(isExpected ? 'left' : 'died', { role: 'worker', id, version })
     if (isExpected) return true
     const { logger, metrics } = this.#env

@@ -90,9 +90,14 @@ export class Members {
     return now - heardAt > deathMs
   }
 
-  /** All that are known, by id; whoever has left or was declared dead is not. */
+  /** All that are known and up, by id; whoever has left or was declared dead is not. */
   workers(): Member<WorkerBeat>[] {
-    return this.#ofRole('worker') as Member<WorkerBeat>[]
+    return this.#workers().filter(({ beat }) => beat.state !== 'starting')
+  }
+
+  /** Workers that are not up yet. */
+  starting(): Member<WorkerBeat>[] {
+    return this.#workers().filter(({ beat }) => beat.state === 'starting')
   }
 
   proxies(): Member<ProxyBeat>[] {
@@ -125,6 +130,10 @@ export class Members {
   /** It is dead: whatever still comes from it counts as somebody new. */
   forget(id: string): void {
     this.#all.delete(id)
+  }
+
+  #workers(): Member<WorkerBeat>[] {
+    return this.#ofRole('worker') as Member<WorkerBeat>[]
   }
 
   #ofRole(role: Heartbeat['role']): Member[] {

@@ -7,8 +7,10 @@ import type { Groups } from './spec.ts'
 /** The cluster as rollouts look at it. */
 export interface ClusterView {
   leases: readonly Lease[]
-  /** All that live. */
+  /** All that live and are up. */
   workers: readonly WorkerBeat[]
+  /** Those that are not up yet. */
+  starting: readonly WorkerBeat[]
   /** Those of them that hang. */
   stuck: ReadonlySet<string>
   proxies: readonly ProxyBeat[]

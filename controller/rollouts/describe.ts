@@ -48,6 +48,25 @@ function shown(turn: Turn): [Phase, Reason, string] {
   }
 }
 
+/** That workers of the canary ended, and how; null when none did. */
+export function crashText({ canary, crashes, lastCrash }: RolloutState): string | null {
+  if (crashes === 0) return null
+  const who = crashes === 1 ? `a worker of ${canary} ended` : `${crashes} workers of ${canary} ended, the last`
+  return `${who} ${lastCrash ?? 'without a word'}`
+}
+
+/** That nothing came nearer for too long, and what is known of why. */
+export function lateText({ state, spec, seen }: Turn): string {
+  const text = `nothing came nearer for ${spec.progressDeadlineMs / 1_000} s`
+  const isGone = workersOf(state.canary, seen) === 0
+  return withCrashes(isGone ? `${text}: no worker of ${state.canary} is up` : text, state)
+}
+
+function withCrashes(text: string, state: RolloutState): string {
+  const crashes = crashText(state)
+  return crashes === null ? text : `${text}; ${crashes}`
+}
+
 function stranded(stable: string): string {
   return `no worker of ${stable} is alive: slots stay where they are until one is`
 }
@@ -58,10 +77,12 @@ function underWay(turn: Turn): [Phase, Reason, string] {
   if (hold !== null) return ['Paused', hold.reason, `${hold.message}; promote goes on`]
   if (isPersonsGate(gate)) return ['Paused', 'WaitingForGate', `waits for the webhook ${gate}`]
   if (isLate(turn)) {
-    return ['Degraded', 'ProgressDeadlineExceeded', `nothing came nearer for ${spec.progressDeadlineMs / 1_000} s`]
+    return ['Degraded', 'ProgressDeadlineExceeded', lateText(turn)]
   }
   if (gate !== null) return ['Progressing', 'RolloutProgressing', `waits for the webhook ${gate}`]
-  if (workersOf(canary, seen) === 0) return ['Progressing', 'WaitingForWorkers', `waits for a worker of ${canary}`]
+  if (workersOf(canary, seen) === 0) {
+    return ['Progressing', 'WaitingForWorkers', withCrashes(`waits for a worker of ${canary}`, state)]
+  }
   const had = `${canary} has ${percentOf(canary, seen)} % of ${state.weight} %`
   if (state.mode !== 'stepping') return ['Progressing', 'RolloutProgressing', state.mode === 'waiting' ? 'begins' : had]
   const current = spec.steps[state.step]

@@ -12,8 +12,9 @@ export interface Observation {
   slotsTotal: number
   /** Weight of this canary that placement has carried out: within a slot of it in each group, and nothing under way. */
   settledAt: number | null
-  /** Workers of the canary that ended without a word since the last observation. */
+  /** Workers of the canary that ended since the last observation and were not asked to; and how the last of them did. */
   crashes: number
+  lastCrash: string | null
   /** Planned hand-offs that took longer than they may since the last observation. */
   longPauses: number
   /** Answers of webhooks, by `gateKey`; one that is not there has not been answered yet. */

@@ -34,7 +34,7 @@ export interface VersionWork {
   errors: number
   /** What proxies and workers found wrong with what it answered and sent. */
   violations: number
-  /** Workers that ended without a word. */
+  /** Workers that ended and were not asked to. */
   crashes: number
   /** From beginning with commands to having them committed; upper bounds. */
   batchMs: Times

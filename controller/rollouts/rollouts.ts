@@ -85,6 +85,7 @@ export class Rollouts {
   forget(): void {
     this.#applied = null
     this.#kept.forget()
+    this.#departures.forget()
     this.#view = null
   }
 
@@ -95,12 +96,13 @@ export class Rollouts {
 
   /** Takes note of what was announced. */
   heard(record: StatusRecord): void {
+    this.#departures.heard(record)
     this.#kept.heard(record, this.#view?.maxPauseMs ?? Infinity)
   }
 
   /** Looks at the cluster, and takes every rollout as far as it goes. */
   async look(view: ClusterView): Promise<void> {
-    const gone = this.#departures.look(view.workers)
+    const gone = this.#departures.look(view.workers, view.starting)
     for (const { id, version } of gone) this.#ground.analyses.crashed(id, version)
     await this.#turns
       .run(() => this.#lookOnce(view, gone))
@@ -118,8 +120,13 @@ export class Rollouts {
     this.#runs = this.#analyse(applied)
     for (const [name, { spec }] of applied.rollouts) {
       const kept = this.#kept.get(name) ?? this.#kept.begin(spec, view.serving, this.#now)
-      const crashes = gone.filter(({ version }) => version === kept.state.canary).length
-      const seen = { ...this.#seen(kept, spec, view), crashes, longPauses: kept.longPauses }
+      const crashes = gone.filter(({ version }) => version === kept.state.canary)
+      const news = {
+        crashes: crashes.length,
+        lastCrash: crashes.at(-1)?.how ?? null,
+        longPauses: kept.longPauses,
+      }
+      const seen = { ...this.#seen(kept, spec, view), ...news }
       kept.longPauses = 0
       await this.#take(kept, spec, step(kept.state, spec, seen, this.#now))
     }
@@ -272,6 +279,7 @@ export class Rollouts {
       slotsTotal: total,
       settledAt: isSettled ? weight : null,
       crashes: 0,
+      lastCrash: null,
       longPauses: 0,
       ...askHooks(this.#webhooks, spec.webhooks, state),
       runs: this.#runs,

@@ -58,7 +58,7 @@ export type AbortReason =
   | 'RolloutAborted'
   | 'AnalysisRunFailed'
   | 'ProgressDeadlineExceeded'
-  /** Workers of the canary ended without a word, again and again. */
+  /** Workers of the canary ended, again and again. */
   | 'CanaryCrashed'
   /** A `rollback` webhook answered that it is to be. */
   | 'RollbackRequested'
@@ -166,8 +166,12 @@ export interface RolloutState {
   backgroundRun: number
   /** Slots of the canary, as last seen. */
   canarySlots: number
-  /** Workers of the canary that ended without a word. */
+  /** The canary has a worker that can own slots, as last seen. */
+  isThere: boolean
+  /** Workers of the canary that ended and were not asked to. */
   crashes: number
+  /** How the last of them ended; null before the first. */
+  lastCrash: string | null
   /** Hand-offs that took longer than they may, since a person last looked. */
   longPauses: number
   /** A digest of the steps, to notice when they change in the middle. */
@@ -214,7 +218,9 @@ export function firstState(name: string, serving: string, groups: Groups, now: n
     isMeasured: false,
     backgroundRun: 1,
     canarySlots: 0,
+    isThere: false,
     crashes: 0,
+    lastCrash: null,
     longPauses: 0,
     stepsKey: '',
     restart: null,
@@ -237,6 +243,8 @@ export function adopted(state: RolloutState, now: number): RolloutState {
   const past = (at: number) => Math.min(at, now)
   return {
     ...state,
+    // An older version does not keep it.
+    lastCrash: state.lastCrash ?? null,
     stepAt: past(state.stepAt),
     progressAt: past(state.progressAt),
     startedAt: past(state.startedAt),

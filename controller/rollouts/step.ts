@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { described } from './describe.ts'
+import { crashText, described, lateText } from './describe.ts'
 import { runKey } from './observation.ts'
 import type { Observation } from './observation.ts'
 import { refusal } from './refusal.ts'
@@ -11,7 +11,7 @@ import { abort, begin, enter, hold, nextStep, retain, settle, tell, workersOf } 
 import type { Turn } from './turn.ts'
 import { backgroundRun, isLate, isOpen, isPlaced } from './waits.ts'
 
-/** Workers of a canary that end without a word before it is aborted. */
+/** Workers of a canary that end without being asked to before it is aborted. */
 export const crashesMax = 3
 
 /** Hand-offs that take longer than they may before a rollout is held. */
@@ -104,12 +104,16 @@ function noteSeen(turn: Turn): void {
   const { state, spec, seen, now } = turn
   const slots = seen.slots.get(state.canary) ?? 0
   const isMeasured = backgroundRun(turn)?.isMeasured === true
-  if (slots !== state.canarySlots || isMeasured !== state.isMeasured) state.progressAt = now
+  const isThere = workersOf(state.canary, seen) > 0
+  if (slots !== state.canarySlots || isMeasured !== state.isMeasured || isThere !== state.isThere)
+    state.progressAt = now
   state.isMeasured = isMeasured
+  state.isThere = isThere
   state.canarySlots = slots
   state.hasTraffic ||= slots > 0
   if (isUnderWay(state)) {
     state.crashes += seen.crashes
+    state.lastCrash = seen.lastCrash ?? state.lastCrash
     state.longPauses += seen.longPauses
   }
   for (const each of state.retained) {
@@ -154,7 +158,7 @@ function followServing(turn: Turn): boolean {
 function isBad(turn: Turn): boolean {
   const { state, spec, seen } = turn
   if (state.crashes >= crashesMax) {
-    abort(turn, 'CanaryCrashed', `${state.crashes} workers of ${state.canary} ended without a word`)
+    abort(turn, 'CanaryCrashed', crashText(state)!)
     return true
   }
   if (seen.isRollbackWanted) {
@@ -176,7 +180,7 @@ function isBad(turn: Turn): boolean {
     return true
   }
   if (!isLate(turn) || !spec.deadlineAborts) return false
-  abort(turn, 'ProgressDeadlineExceeded', `nothing came nearer for ${spec.progressDeadlineMs / 1_000} s`)
+  abort(turn, 'ProgressDeadlineExceeded', lateText(turn))
   return true
 }
 

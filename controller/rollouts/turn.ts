@@ -72,6 +72,7 @@ const freshAttempt = {
   hasTraffic: false,
   backgroundRun: 1,
   crashes: 0,
+  lastCrash: null,
   longPauses: 0,
 } as const
 

@@ -3,6 +3,7 @@ import type { HookType } from '../resources/rollout.ts'
 import { gateKey, runKey } from './observation.ts'
 import type { RolloutSpec } from './spec.ts'
 import type { RolloutState } from './state.ts'
+import { workersOf } from './turn.ts'
 import type { Turn } from './turn.ts'
 
 /** Placement has made a weight of this canary true. */
@@ -46,9 +47,10 @@ export function isLate(turn: Turn): boolean {
   return now - state.progressAt >= spec.progressDeadlineMs
 }
 
-/** Time is what it takes: a pause, or an analysis that measures. */
+/** Time is what it takes: a pause, or an analysis that measures. A canary that is not there makes nothing of it. */
 function isPatient(turn: Turn): boolean {
-  const { state, spec } = turn
+  const { state, spec, seen } = turn
+  if (workersOf(state.canary, seen) === 0) return false
   const type = state.mode === 'stepping' ? spec.steps[state.step]?.type : undefined
   if (type === 'pause' || type === 'analysis') return true
   const run = backgroundRun(turn)

@@ -7,8 +7,11 @@ import type { Formats } from './formats.ts'
 import { checkShape, checkTexts, shapeOf } from './shape.ts'
 import type { Members, Shape } from './shape.ts'
 
-/** A `draining` worker takes no slot and gives its own away; a `drained` one has none and leaves. */
-export type WorkerState = 'live' | 'draining' | 'drained'
+/**
+ * A worker is `starting` while it loads its app. A `draining` one takes no slot and gives its own away; a `drained` one has
+ * none and leaves.
+ */
+export type WorkerState = 'starting' | 'live' | 'draining' | 'drained'
 
 /**
  * A proxy is `starting` until it reads its inbox, `isolated` while it cannot see its own heartbeats, `draining` while

@@ -5,6 +5,14 @@ import { decodeJsonRecord, encodeJsonRecord } from './json-record.ts'
 import { checkShape, placeShape, shapeOf } from './shape.ts'
 import type { Shape } from './shape.ts'
 
+/** A worker that cannot serve. An older version ends without saying so. */
+export interface FailedStart {
+  /** Of its code. */
+  version: string
+  /** One line for a person. */
+  why: string
+}
+
 /** What processes announce: heartbeats on their own topic, everything else on the status topic. */
 export type StatusRecord =
   | Heartbeat
@@ -29,7 +37,7 @@ export type StatusRecord =
   /** The slot stands still until a person resets it; `reason` is one line for that person. */
   | { type: 'halted'; slot: SlotId; worker: string; reason: string }
   /** A process ends; nobody needs to wait for its heartbeats. */
-  | { type: 'left'; role: Heartbeat['role']; id: string }
+  | { type: 'left'; role: Heartbeat['role']; id: string; failed?: FailedStart }
 
 const statusShapes: Record<StatusRecord['type'], Shape> = {
   heartbeat: shapeOf({ role: 'text', id: 'text', pid: 'count', version: 'text', internal: 'object', beat: 'count' }),
@@ -45,8 +53,10 @@ const statusShapes: Record<StatusRecord['type'], Shape> = {
     place: 'object?',
   }),
   halted: shapeOf({ slot: 'slot', worker: 'text', reason: 'text' }),
-  left: shapeOf({ role: 'text', id: 'text' }),
+  left: shapeOf({ role: 'text', id: 'text', failed: 'object?' }),
 }
+
+const failedShape = shapeOf({ version: 'text', why: 'text' })
 
 /** The record of an announcement. */
 export function encodeStatus(record: StatusRecord): Buffer {
@@ -58,5 +68,6 @@ export function decodeStatus(value: Buffer): StatusRecord {
   const record = decodeJsonRecord(value, statusShapes)
   if (record['type'] === 'heartbeat') checkBeat(record)
   if (record['type'] === 'acquired' && record['place']) checkShape(record['place'], placeShape, 'place')
+  if (record['type'] === 'left' && record['failed']) checkShape(record['failed'], failedShape, 'failed')
   return record as unknown as StatusRecord
 }

@@ -109,6 +109,24 @@ void t.test('while the log is away only the newest beat waits, and all that was 
   t.strictSame(beats().at(-1), 52)
 })
 
+void t.test('it is known once a beat is in the log, or when there will be none', async (t) => {
+  for (const how of ['beat', 'end'] as const) {
+    const { log, clock, announcer } = rig()
+    let isKnown = false
+    void announcer.known().then(() => (isKnown = true))
+    log.cut()
+    announcer.start(250)
+    await settled()
+    t.notOk(isKnown)
+    if (how === 'beat') {
+      log.restore()
+      clock.retry()
+    } else announcer.stop()
+    await settled()
+    t.ok(isKnown)
+  }
+})
+
 void t.test('a farewell ends the beats and is the last word', async (t) => {
   const { clock, announcer, announced, beats } = rig()
   announcer.start(250)

@@ -127,7 +127,7 @@ t.test('a namespace elsewhere than it was is refused at start', async (t) => {
   await t.rejects(controller.start(), refused)
   controller.kill()
   const worker = buildWorker(env, elsewhere, {})
-  await t.rejects(worker.start(), refused)
+  await t.rejects(worker.join(), refused)
   worker.kill()
 })
 

@@ -5,6 +5,7 @@ import type { Controller } from '../../controller/controller.ts'
 import { MemoryLog, MemoryLogData } from '../../log/memory/memory-log.ts'
 import type { MemoryLogHooks } from '../../log/memory/memory-log.ts'
 import type { OpenWire } from '../../platform/alive.ts'
+import type { App } from '../../protocol/app/contract.ts'
 import type { Proxy } from '../../proxy/proxy.ts'
 import { MemoryStoreData, memoryStore } from '../../store/memory/memory-store.ts'
 import type { MemoryStore, MemoryStoreHooks } from '../../store/memory/memory-store.ts'
@@ -13,7 +14,7 @@ import { until } from '../support/until.ts'
 import { Client } from './clients/client.ts'
 import { testEnv } from './env.ts'
 import { whyUnowned } from './owned.ts'
-import { buildController, buildProxy, buildWorker } from './roles.ts'
+import { buildController, buildProxy, buildWorker, startWorker } from './roles.ts'
 import type { ProxyOptions, WorkerOptions } from './roles.ts'
 import { testConfig } from './settings.ts'
 
@@ -61,10 +62,15 @@ export class InProcessCluster implements AsyncDisposable {
     return controller
   }
 
-  async worker({ handles = this.handles(), ...options }: WithHandles<WorkerOptions> = {}): Promise<Worker> {
+  /** Runs the chat, unless it is given another app. */
+  async worker({
+    handles = this.handles(),
+    app,
+    ...options
+  }: WithHandles<WorkerOptions & { app?: App }> = {}): Promise<Worker> {
     await handles.env.store.migrate()
     const worker = buildWorker(handles.env, this.config, options)
-    await worker.start()
+    await startWorker(worker, app)
     this.#stops.push(() => worker.kill())
     return worker
   }

@@ -28,14 +28,19 @@ export function buildController(env: StoreEnv, config: Config, options: Controll
 
 export interface WorkerOptions {
   version?: string
-  app?: App
   internal?: Address
   ended?: (why: 'drained' | 'broken') => void
 }
 
-/** A worker that has not started; of the chat, unless it is given another app. */
+/** A worker that has not started. */
 export function buildWorker(env: StoreEnv, config: Config, options: WorkerOptions = {}): Worker {
-  return new Worker(env, { ...place, config, app: chat, version: 'v1', ended: () => {}, ...options })
+  return new Worker(env, { ...place, config, version: 'v1', ended: () => {}, ...options })
+}
+
+/** Resolves when it serves; the chat, unless it is given another app. */
+export async function startWorker(worker: Worker, app: App = chat): Promise<void> {
+  await worker.join()
+  worker.serve(app)
 }
 
 export interface ProxyOptions {

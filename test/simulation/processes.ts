@@ -19,7 +19,7 @@ import { StoreError } from '../../store/errors.ts'
 import type { Store } from '../../store/store.ts'
 import type { Worker } from '../../worker/worker.ts'
 import { testFaults } from '../harness/env.ts'
-import { buildController, buildProxy, buildWorker } from '../harness/roles.ts'
+import { buildController, buildProxy, buildWorker, startWorker } from '../harness/roles.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionEvents } from './connection.ts'
 import { count } from './counts.ts'
@@ -255,7 +255,8 @@ export class Processes {
     host.onDeath = () => this.#died(host)
     const { proxy, worker, controller } = running
     this.#world.scheduler.after(0, host, 'starts', () => {
-      ;(proxy ?? worker ?? controller)!.start().catch((error: unknown) => this.#ended(host, error))
+      const started = worker ? startWorker(worker) : (proxy ?? controller)!.start()
+      started.catch((error: unknown) => this.#ended(host, error))
     })
   }
 

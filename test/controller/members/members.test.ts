@@ -81,6 +81,15 @@ t.test('who is new, leaves or changes', async (t) => {
   )
 })
 
+t.test('a worker that is starting is not among those that are up', async (t) => {
+  const members = new Members('c', intervalMs)
+  const ids = (all: { beat: WorkerBeat }[]) => all.map(({ beat }) => beat.id)
+  t.ok(members.note(workerBeat('a', 'starting'), 0))
+  t.same([ids(members.workers()), ids(members.starting())], [[], ['a']])
+  t.ok(members.note(workerBeat('a'), 1))
+  t.same([ids(members.workers()), ids(members.starting())], [['a'], []])
+})
+
 t.test('stuck is who lags while somebody does not', async (t) => {
   const limit = deathMs * stuckDeathTimes
   const [fine, slow, hung] = [

@@ -22,6 +22,7 @@ function view(groups: Record<string, string>, moving: string[] = []): ClusterVie
   return {
     leases,
     workers,
+    starting: [],
     stuck: new Set(),
     proxies: [],
     serving: 'v1',
@@ -83,10 +84,40 @@ test('slots count for the version of their live owners', (t) => {
 
 test('only a worker that was live and is not there any more has ended without a word', (t) => {
   const departures = new Departures()
-  t.same(departures.look([worker('a', 'v1'), worker('b', 'v2', 'draining'), worker('c', 'v2')]), [])
-  t.same(departures.look([worker('a', 'v1')]), [{ id: 'c', version: 'v2' }])
-  t.same(departures.look([worker('a', 'v1', 'draining')]), [])
-  t.same(departures.look([]), [])
+  t.same(departures.look([worker('a', 'v1'), worker('b', 'v2', 'draining'), worker('c', 'v2')], []), [])
+  t.same(departures.look([worker('a', 'v1')], []), [{ id: 'c', version: 'v2', how: 'without a word' }])
+  t.same(departures.look([worker('a', 'v1', 'draining')], []), [])
+  t.same(departures.look([], []), [])
+  t.end()
+})
+
+test('one that was starting and is not there any more has ended, one that is up has not', (t) => {
+  const departures = new Departures()
+  t.same(departures.look([], [worker('a', 'v2', 'starting'), worker('b', 'v2', 'starting')]), [])
+  t.same(departures.look([worker('a', 'v2')], []), [
+    { id: 'b', version: 'v2', how: 'without a word while it was starting' },
+  ])
+  t.same(departures.look([worker('a', 'v2')], []), [])
+  t.end()
+})
+
+test('one that says that it cannot start has ended once, whether or not it was seen before', (t) => {
+  const departures = new Departures()
+  const left = (id: string) =>
+    ({ type: 'left', role: 'worker', id, failed: { version: 'v2', why: 'SyntaxError: no' } }) as const
+  departures.look([], [worker('a', 'v2', 'starting')])
+  departures.heard(left('a'))
+  departures.heard(left('b'))
+  departures.heard({ type: 'left', role: 'worker', id: 'c' })
+  const how = 'because it could not start: SyntaxError: no'
+  t.same(departures.look([], []), [
+    { id: 'a', version: 'v2', how },
+    { id: 'b', version: 'v2', how },
+  ])
+  t.same(departures.look([], []), [])
+  departures.heard(left('d'))
+  departures.forget()
+  t.same(departures.look([], []), [], 'another controller has counted it')
   t.end()
 })
 

@@ -87,6 +87,7 @@ class Stage {
     return {
       leases,
       workers: this.workers,
+      starting: [],
       stuck: new Set(),
       proxies: [],
       serving,

@@ -65,6 +65,38 @@ test('a canary without workers gets nothing, and is aborted at its deadline', (t
   t.end()
 })
 
+test('what is late says what is known of why', (t) => {
+  const world = new World({ progressDeadlineMs: 5_000 })
+  world.workers.delete('v2')
+  world.look()
+  t.equal(world.state.message, 'waits for a worker of v2')
+  Object.assign(world, { crashes: 1, lastCrash: 'because it could not start: no app' })
+  world.look()
+  t.equal(world.state.message, 'waits for a worker of v2; a worker of v2 ended because it could not start: no app')
+  world.look(5_000)
+  t.equal(
+    world.state.abort!.message,
+    'nothing came nearer for 5 s: no worker of v2 is up; a worker of v2 ended because it could not start: no app',
+  )
+  t.end()
+})
+
+test('a pause has all its time, unless the canary has no worker any more', (t) => {
+  const world = new World({ steps: [pause(60_000)], progressDeadlineMs: 5_000 })
+  for (let looks = 0; looks < 4; looks++) world.look()
+  world.look(30_000)
+  world.workers.delete('v2')
+  world.look(100).look(4_000)
+  t.equal(world.summary, 'stepping Progressing WaitingForWorkers 0 0%', 'it is waited for from when it went')
+  world.workers.set('v2', ['c'])
+  world.look(100).look(10_000)
+  t.equal(world.summary, 'stepping Paused CanaryPauseStep 0 0%')
+  world.workers.delete('v2')
+  world.look(100).look(5_000)
+  t.equal(world.state.reason, 'ProgressDeadlineExceeded')
+  t.end()
+})
+
 test('without progressDeadlineAbort a late rollout is Degraded and goes on when it can', (t) => {
   const world = new World({ progressDeadlineMs: 5_000, deadlineAborts: false })
   world.workers.delete('v2')
@@ -302,8 +334,9 @@ test('a canary that crashes again and again is aborted', (t) => {
   const world = new World({ steps: [weight(10), pause()] }).settle()
   world.crashes = crashesMax - 1
   t.equal(world.look().state.mode, 'stepping')
-  world.crashes = 1
+  Object.assign(world, { crashes: 1, lastCrash: 'without a word' })
   t.equal(world.look().settle().state.reason, 'CanaryCrashed')
+  t.equal(world.state.message, '3 workers of v2 ended, the last without a word')
   t.end()
 })
 

@@ -46,6 +46,7 @@ export class World {
   isPlacing = true
   settledAt: number | null = 100
   crashes = 0
+  lastCrash: string | null = null
   longPauses = 0
   isRollbackWanted = false
   gates = new Map<string, boolean>()
@@ -59,8 +60,9 @@ export class World {
   }
 
   get seen(): Observation {
-    const { serving, workers, slots, settledAt, crashes, longPauses, isRollbackWanted, gates, runs } = this
-    return { serving, workers, slots, slotsTotal: 16, settledAt, crashes, longPauses, isRollbackWanted, gates, runs }
+    const { serving, workers, slots, settledAt, crashes, lastCrash, longPauses, isRollbackWanted, gates, runs } = this
+    const counted = { crashes, lastCrash, longPauses }
+    return { serving, workers, slots, slotsTotal: 16, settledAt, ...counted, isRollbackWanted, gates, runs }
   }
 
   /** One look: the rollout decides, then the cluster does what it says. */
@@ -69,6 +71,7 @@ export class World {
     this.last = step(this.state, this.spec, this.seen, this.now)
     this.state = this.last.state
     this.crashes = 0
+    this.lastCrash = null
     this.longPauses = 0
     if (this.last.serve !== null) this.serving = this.last.serve
     if (this.last.drain !== null) this.drained.push(this.last.drain)

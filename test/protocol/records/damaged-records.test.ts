@@ -113,6 +113,7 @@ const announced: StatusRecord[] = [
   },
   { type: 'halted', slot: 'default/0' as const, worker: 'w', reason: 'r' },
   { type: 'left', role: 'worker', id: 'w' },
+  { type: 'left', role: 'worker', id: 'w', failed: { version: 'v2', why: 'no app' } },
 ]
 const hints: ControlRecord[] = [
   moved,
