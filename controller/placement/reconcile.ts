@@ -99,8 +99,8 @@ function isFinished(
   if (lease.epoch !== move.epoch || now - move.since > timeoutMs) return true
   // One that was lost, and found by its owner before it was taken anew.
   if (move.to !== null && lease.owner === move.to && !lost.has(lease.slot)) return true
-  // The owner died while its letting go was awaited.
-  if (move.from !== null && !live.has(move.from)) return true
+  // The owner died while its letting go was awaited, or does not have the slot.
+  if (move.from !== null && (!live.has(move.from) || lost.has(lease.slot))) return true
   if (move.to === null) return lease.owner === null
   const successor = live.get(move.to)
   return !successor || successor.state !== 'live'

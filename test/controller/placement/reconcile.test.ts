@@ -151,6 +151,17 @@ t.test('a hand-off is given the time of its warm-up and of its owner, one that w
   t.ok(over({ to: null }, moveTimeoutMs + 1))
 })
 
+t.test('a move whose owner turns out not to have the slot is planned anew, without waiting', async (t) => {
+  const leases = [lease('default/0', 'a')]
+  const workers = [worker('a'), worker('b')]
+  const lost = new Set(['default/0' as const])
+  const again = reconcile(view({ leases, workers, lost, pending: pending(move({})) }), 4)
+  t.same(again.finished, ['default/0'])
+  t.match(again.moves, [{ slot: 'default/0' as const, from: null, epoch: 1 }])
+  const fencing = pending(move({ from: null }))
+  t.same(reconcile(view({ leases, workers, lost, pending: fencing }), 4).finished, [], 'it waits for nobody')
+})
+
 t.test('a move whose owner died is planned anew, without waiting', async (t) => {
   const plan = reconcile(
     view({ leases: [lease('default/0', 'a')], workers: [worker('b')], pending: pending(move({})) }),
