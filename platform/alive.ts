@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
 import { request } from 'undici'
 import { authority } from './addresses.ts'
-import { systemRandom } from './random.ts'
+import { alivePath } from './serve-alive.ts'
 
 /** A wire to another process: it is known at once when that ends. */
 export interface Wire {
@@ -21,41 +20,17 @@ export type OpenWire = (
   turned?: (isUp: boolean) => void,
 ) => Wire
 
-const path = '/alive'
 /** Time that a process has to answer. */
 const answerMs = 2_000
 /** Pauses before a process is tried again whose connection closed: that alone says nothing of the process. */
 const pausesMs = [0, 20, 50, 100]
 /** And from then on. */
 const againMs = 1_000
-/** Bytes by which a listener says who it is. */
-const idBytes = 16
-
-/** Who holds a wire to one process at once at most: controllers, of which there are few. */
-export const wiresHeldMax = 16
-/** How soon the system looks whether a machine that holds a wire is still there, ms. */
-const idleMs = 60_000
-
-/** Serves an answer that does not end before the process does. */
-export function serveAlive(app: FastifyInstance): void {
-  const id = systemRandom.hex(idBytes)
-  let held = 0
-  app.get(path, (_request, reply) => {
-    if (held >= wiresHeldMax) return reply.code(503).send({ status: 'as many hold a wire as may' })
-    held++
-    reply.hijack()
-    reply.raw.once('close', () => held--)
-    reply.raw.socket?.setKeepAlive(true, idleMs)
-    reply.raw.writeHead(200, { 'content-type': 'text/plain' })
-    reply.raw.write(id)
-    return reply
-  })
-}
 
 /** A wire over HTTP to an internal listener. */
 export const openWire: OpenWire = ({ host, port }, gone, turned = () => {}) => {
   const closing = new AbortController()
-  void hold(new URL(`http://${authority(host, port)}${path}`), closing.signal, turned).then((isGone) => {
+  void hold(new URL(`http://${authority(host, port)}${alivePath}`), closing.signal, turned).then((isGone) => {
     if (isGone && !closing.signal.aborted) gone()
   })
   return { close: () => closing.abort() }

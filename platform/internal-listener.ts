@@ -2,8 +2,8 @@ import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import type { Registry } from 'prom-client'
 import { hostToAnnounce } from './addresses.ts'
-import { serveAlive } from './alive.ts'
 import { httpConnectionsMax, httpPatienceMs, impatient } from './http-limits.ts'
+import { serveAlive } from './serve-alive.ts'
 
 /** A listener that serves, and where. */
 export interface InternalListener {

@@ -1,6 +1,6 @@
 /** Serves `/alive` on the port that it is given; prints which, and a line for each who was answered. */
 import fastify from 'fastify'
-import { serveAlive } from '../../platform/alive.ts'
+import { serveAlive } from '../../platform/serve-alive.ts'
 
 const app = fastify()
 app.addHook('onRequest', (_request, reply, next) => {
