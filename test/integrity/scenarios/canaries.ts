@@ -35,7 +35,7 @@ interface Canary {
   isSeen?: true
   /** It never comes up. */
   isDown?: true
-  /** Percent that it gets; 25 without it. */
+  /** Percent that it gets; `usualWeight` without it. */
   weight?: number
   /** Workers of it; one without it. */
   workers?: number
@@ -58,7 +58,7 @@ const canaries = {
   crashes: { says: /^analysis failed: crashes: |ended without a word/, foundMs: 60_000 },
   'crash-loop': {
     says: /^3 workers of crash-loop ended, the last without a word while it was starting/,
-    foundMs: 30_000,
+    foundMs: 60_000,
     isDown: true,
   },
   drops: {
@@ -77,8 +77,14 @@ export type BadCanary = keyof typeof canaries
 /** All slots are at the stable version again so soon after a canary was given up. */
 const backMs = 10_000
 
-/** Slots that a canary may have had beyond its weight: placement is within one. */
-const slotsMore = 1
+/**
+ * Percent of all rooms that may be harmed beyond the canary's weight: slots have different numbers of rooms, and a machine
+ * that is too busy to let the stable version's workers answer gives their slots to the canary for a moment.
+ */
+const harmedMore = 25
+
+/** Percent. */
+const usualWeight = 25
 
 /** Every bad canary, and a good one. */
 export function canaryScenarios(t: Test, cluster: Cluster): void {
@@ -93,7 +99,7 @@ async function comesThrough(t: Test, cluster: Cluster): Promise<void> {
   await underLoad(t, cluster, name, async (fleet) => {
     await using _worker = await cluster.keepWorker(environmentOf(name, 'chat'))
     using _busy = new BusyMachine()
-    await cluster.applied(rollout(name, 25, '15s'))
+    await cluster.applied(rollout(name, usualWeight, '15s'))
     const startedAt = performance.now()
     const stopped: string[] = []
     const view = await until(
@@ -129,6 +135,7 @@ export async function isRolledBack(t: Test, cluster: Cluster, name: BadCanary): 
     const [bad, slow] = [failed, late].map((rooms) => had.filter((room) => rooms.has(room)).length)
     const rooms = `of ${had.length} rooms that it had (${fleet.rooms.length} in all)`
     t.comment(`${name}: something failed in ${bad} ${rooms}, and in ${slow} an answer took more than ${promptMs} ms`)
+    t.ok(bad! <= (fleet.rooms.length * ((canary.weight ?? usualWeight) + harmedMore)) / 100, 'few rooms are harmed')
     t.strictSame(
       [...failed].filter((room) => !had.includes(room)),
       [],
@@ -145,7 +152,7 @@ export async function isRolledBack(t: Test, cluster: Cluster, name: BadCanary): 
 
 /** Rolls a canary out until every slot is back; notes which slots it had. */
 async function givenUp(t: Test, cluster: Cluster, canary: Canary, hadSlots: Set<string>): Promise<void> {
-  const { name, weight = 25, workers = 1, isDown, foundMs, says } = canary
+  const { name, weight = usualWeight, workers = 1, isDown, foundMs, says } = canary
   const settings = environmentOf(name, fileURLToPath(new URL(`${name}.ts`, fixtures)))
   await using stack = new AsyncDisposableStack()
   for (let left = workers; left > 0; left--) {
@@ -154,12 +161,9 @@ async function givenUp(t: Test, cluster: Cluster, canary: Canary, hadSlots: Set<
   }
   await cluster.applied(rollout(name, weight, '10m'))
   const startedAt = performance.now()
-  let mostSlots = 0
   const look = async (isOver: (view: RolloutView) => boolean): Promise<RolloutView | null> => {
     const [view, all] = await Promise.all([cluster.read<RolloutView>('rollouts/chat'), cluster.slots()])
-    const its = all.filter(({ version }) => version === name).map(({ slot }) => slot)
-    for (const slot of its) hadSlots.add(slot)
-    mostSlots = Math.max(mostSlots, its.length)
+    for (const { slot, version } of all) if (version === name) hadSlots.add(slot)
     return view.canary === name && isOver(view) ? view : null
   }
   const found = await until(`${name} to be given up`, () => look(({ phase }) => phase === 'Degraded'), foundMs)
@@ -169,7 +173,6 @@ async function givenUp(t: Test, cluster: Cluster, canary: Canary, hadSlots: Set<
   const tookMs = performance.now() - foundAt
   t.comment(`${name}: found after ${seconds(foundAt - startedAt)}, all back ${seconds(tookMs)} later: ${found.message}`)
   t.match(found.message, says)
-  t.ok(mostSlots <= (slots * weight) / 100 + slotsMore, `${mostSlots} slots were at ${name} at once`)
 }
 
 function environmentOf(version: string, app: string): NodeJS.ProcessEnv {
