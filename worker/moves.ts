@@ -50,6 +50,12 @@ export class Moves {
     return hint !== undefined && hint.epoch === move.epoch && hint.to === move.to
   }
 
+  /** No newer hint says that its owner is not waited for any more. */
+  isAwaited(move: Move): boolean {
+    const hint = this.#hints.get(move.slot)
+    return hint !== undefined && hint.epoch === move.epoch && hint.from === move.from
+  }
+
   /** The owner of a slot at `epoch` may let go: its successor is warm, or nobody is to follow. */
   mayLetGo(slot: SlotId, owner: string, epoch: number): boolean {
     const hint = this.#hints.get(slot)

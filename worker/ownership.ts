@@ -208,8 +208,11 @@ export class Ownership {
       let stoppedAt: number | null = null
       if (from !== null && from !== this.#options.worker) {
         await this.#untilNear(move)
-        this.#options.announce({ type: 'warmed', slot: id, epoch, worker: this.#options.worker })
-        stoppedAt = await this.#moves.untilReleased(id, epoch, move.drainMs ?? quiesceMs)
+        // Its owner may have died meanwhile: nobody is left who lets go.
+        if (this.#moves.isAwaited(move)) {
+          this.#options.announce({ type: 'warmed', slot: id, epoch, worker: this.#options.worker })
+          stoppedAt = await this.#moves.untilReleased(id, epoch, move.drainMs ?? quiesceMs)
+        }
       }
       if (!this.#moves.isCurrent(move)) return
       const as = { owner: worker, version, epoch, announced: move.announced }
@@ -228,13 +231,17 @@ export class Ownership {
     }
   }
 
-  /** Resolves when the slot has little left to handle, or has had its time: its rooms stand still for less long then. */
-  async #untilNear({ slot, warmup }: Move): Promise<void> {
+  /**
+   * Resolves when the slot has little left to handle, or has had its time: its rooms stand still for less long then. Without
+   * an owner they stand still already.
+   */
+  async #untilNear(move: Move): Promise<void> {
+    const { slot, warmup } = move
     if (warmup === undefined) return
     const { clock, log, store } = this.#env
     const { group, partition } = parseSlot(slot)
     const end = clock.monotonic() + warmup.timeoutMs
-    while (!this.#isStopped && clock.monotonic() < end) {
+    while (!this.#isStopped && this.#moves.isAwaited(move) && clock.monotonic() < end) {
       const ask = () => Promise.all([store.lease(slot), log.range(commandTopic(group), partition)])
       const answers = await untilAnswered(this.#env, ask, () => this.#isStopped)
       if (answers === null) return

@@ -159,3 +159,17 @@ t.test('without a drainTimeout it has the time that is configured', async (t) =>
   await handOff.pass(quiesceMs / 2)
   t.match(await handOff.acquired(), { kind: 'takeover' })
 })
+
+t.test('an owner that died is not waited for, however much it has left to handle', async (t) => {
+  await using handOff = await HandOff.begin({ drainMs: hourMs, warmup: { lagMax: 0, timeoutMs: hourMs } })
+  await handOff.looksOn()
+  const { cluster, b, clock } = handOff
+  const { epoch } = await cluster.store.lease(onlySlot)
+  hint(cluster, { type: 'move', term: 1, slot: onlySlot, epoch, from: null, to: b.id, announced: null })
+  await until('B takes it', () => {
+    clock.advance(nearLookMs)
+    return handOff.hasAcquired
+  })
+  t.notOk(handOff.isWarm, 'there is nobody to tell so')
+  t.match(await handOff.acquired(), { kind: 'takeover' })
+})
