@@ -260,24 +260,24 @@ function isGood(turn: Turn): boolean {
   return run?.isMeasured === true && (run.phase === 'Running' || run.phase === 'Successful')
 }
 
-/** Drains the next worker that is to be replaced, once those before it are. */
+/** Drains the next worker that is to be replaced, once those before it are; never the last. */
 function restartNext(turn: Turn): string | null {
   const { state, seen, now } = turn
   const { restart } = state
   if (restart === null) return null
   const live = seen.workers.get(state.stable) ?? []
-  if ((restart.current !== null && live.includes(restart.current)) || !areEnough(turn, restart, live.length))
-    return null
+  if (restart.current !== null && live.includes(restart.current)) return null
   const next = restart.left.find((id) => live.includes(id)) ?? null
+  if (!areEnough(turn, restart, live.length, next === null ? 0 : 2)) return null
   const left = restart.left.filter((id) => id !== next)
   state.restart = next === null ? null : { left, current: next, wanted: Math.min(restart.wanted, live.length), at: now }
   if (next === null) tell(turn, 'RolloutRestarted', `every worker of ${state.stable} was replaced`)
   return next
 }
 
-/** As many as there were. Whoever does not come back within the deadline is not waited for, but the last is never drained. */
-function areEnough({ spec, now }: Turn, { wanted, at = now }: Restart, live: number): boolean {
-  return live >= wanted || (live > 1 && now - at >= spec.progressDeadlineMs)
+/** As many as there were. Whoever does not come back within the deadline is not waited for, where `least` are there. */
+function areEnough({ spec, now }: Turn, { wanted, at = now }: Restart, live: number, least: number): boolean {
+  return live >= wanted || (live >= least && now - at >= spec.progressDeadlineMs)
 }
 
 /** Slots go back to the stable version, as soon as it has a worker: until then they stay where they are. */

@@ -432,6 +432,9 @@ test('a restart goes on without a worker that does not come back within the dead
   t.same(world.look(1).drained, ['a', 'a'])
   world.workers.set('v1', ['b', 'c', 'd'])
   t.same(world.look().drained, ['a', 'a', 'b'], 'as many as there were are enough')
+  world.workers.set('v1', ['c'])
+  t.ok(world.look(usualSpec.progressDeadlineMs - 1).state.restart)
+  t.equal(world.look(1).state.restart, null, 'it is over although one of three came back')
   t.end()
 })
 
