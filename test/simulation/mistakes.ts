@@ -18,7 +18,12 @@ export interface Mistake {
  *   does not know to be lost, and does not take again (test/worker/ownership.test.ts);
  * - a new controller that knows neither how far slots were, nor which term workers follow (test/delivery/store-went-back.test.ts,
  *   "twice, and the second time nobody is left who saw it"; test/delivery/controllers.test.ts, the last), and an incarnation
- *   that is used before anybody else knows of it (test/delivery/store-went-back.test.ts, the last).
+ *   that is used before anybody else knows of it (test/delivery/store-went-back.test.ts, the last);
+ * - slots that a third version took over and that count as back, and a version that took over and loses the slots again
+ *   (test/controller/rollouts/cluster-view.test.ts, "it is not while a third version has slots"; step.test.ts, "another serving
+ *   version");
+ * - a slot that was let go, or whose owner died, and that waits as if its owner lived (test/controller/placement/
+ *   reconcile.test.ts, "whoever hands over is given its patience"; test/worker/hand-off-policy.test.ts, the last).
  */
 export const mistakes: Record<string, Mistake> = {
   'a recovery that begins as its channel opens has no place in flight': {
@@ -94,6 +99,16 @@ export const mistakes: Record<string, Mistake> = {
     seed: 1_512,
     edits: [
       { file: 'controller/leading/leadership.ts', from: 'Math.max(this.#heard, term)', to: 'Math.max(this.#heard, 0)' },
+    ],
+  },
+  'a restart waits for a worker that does not come back': {
+    seed: 765,
+    edits: [
+      {
+        file: 'controller/rollouts/step.ts',
+        from: 'live >= wanted || (live >= least && ',
+        to: 'live >= wanted || (live < 0 && ',
+      },
     ],
   },
 }

@@ -104,7 +104,7 @@ export class Releases {
     if (applied === null) return releases.hasRoute ? null : this.#notServed()
     const state = this.#stateOf()
     if (state === null) return 'a rollout has not begun'
-    const why = goesOn(state, pausesFor(applied, state))
+    const why = goesOn(state, { isTimed: pausesFor(applied, state), isLast: releases.workers === 1 })
     if (why !== null) return `the rollout is ${state.mode}, step ${state.step}: ${why}`
     return this.#misplaced(state)
   }
@@ -163,9 +163,10 @@ function pausesFor({ spec }: Rollout, { step }: RolloutState): boolean {
 }
 
 /** What a rollout still waits for that is not a person; null when it is at rest. */
-function goesOn(state: RolloutState, isTimed: boolean): string | null {
+function goesOn(state: RolloutState, { isTimed, isLast }: { isTimed: boolean; isLast: boolean }): string | null {
   const { mode, hold, phase, reason, restart, endedAt, message } = state
-  if (restart !== null) return `workers are still to be replaced: ${message}`
+  // The last worker is drained for nobody: it waits for another.
+  if (restart !== null && !isLast) return `workers are still to be replaced: ${message}`
   if (mode === 'aborted') return endedAt === null ? 'slots are still to go back' : null
   if (!isUnderWay(state) || hold !== null) return null
   // Its deadline has passed, and it is not to abort; a person looks.
