@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from 'fastify'
 import type { Store } from '../../store/store.ts'
 import type { DocumentWrite } from '../../store/store.ts'
 import type { ControlPlane } from './control-plane.ts'
@@ -71,7 +71,12 @@ export class Changes {
 }
 
 function isRead({ method, routeOptions }: FastifyRequest): boolean {
-  return method === 'GET' || method === 'HEAD' || routeOptions.config.changesNothing === true
+  return changesNothing([method], routeOptions.config)
+}
+
+/** Whether a route with these methods only looks: then the token that may only read is enough. */
+export function changesNothing(methods: readonly string[], config: FastifyContextConfig | undefined): boolean {
+  return config?.changesNothing === true || methods.every((method) => method === 'GET' || method === 'HEAD')
 }
 
 function textOf(value: unknown): string | null {
