@@ -1,9 +1,9 @@
 import type { Config } from '../../../config/config.ts'
-import { formatDuration } from '../../../config/duration.ts'
 import { ControllerClient } from '../../client/client.ts'
 import type { FaultView } from '../../client/client.ts'
 import { printJson } from '../../output/output.ts'
 import { table } from '../../output/table.ts'
+import { timeLeft } from '../../output/time-left.ts'
 
 /** Prints the faults that are set, and which processes do not follow them. */
 export async function listFaults(config: Config, json: boolean): Promise<void> {
@@ -33,6 +33,6 @@ function rowOf({ name, stage, match, delay, abort, kill, left_ms: leftMs }: Faul
     stage,
     does: does.filter((each) => each !== undefined).join(', '),
     of: match === undefined ? 'all' : JSON.stringify(match),
-    left: leftMs === null ? null : formatDuration(Math.ceil(leftMs / 1_000) * 1_000),
+    left: leftMs === null ? null : timeLeft(leftMs),
   }
 }
