@@ -13,6 +13,9 @@ import { until } from '../../support/until.ts'
 /** Rollout of this scenario. */
 const name = 'judged'
 
+/** What Prometheus read last: on a busy machine it misses the page now and then, which says nothing of a version. */
+const judged = (labels: string): string => `last_over_time(judged${labels}[5s])`
+
 /** Measurements in vain that show that a rollout waits for the next one. */
 const errorsMin = 3
 
@@ -26,7 +29,9 @@ export function prometheusAwayScenario(t: Test, cluster: Cluster): void {
     await using v2 = await Canary.start(cluster)
     void v2
     await underLoad(t, cluster, 'prometheus-away', async (fleet) => {
-      await cluster.applied(templateOf('patient', prometheus.url, { consecutiveErrorLimit: 1_000 }))
+      await cluster.applied(
+        templateOf('patient', prometheus.url, { consecutiveErrorLimit: 1_000, inconclusiveLimit: 1_000 }),
+      )
       await cluster.applied(templateOf('usual', prometheus.url))
 
       await roll(cluster, 'v2', 'patient')
@@ -72,6 +77,7 @@ export function prometheusAwayScenario(t: Test, cluster: Cluster): void {
       } finally {
         prometheus.thaw()
       }
+      await reads(prometheus, page, '1')
       await cluster.send('POST', `rollouts/${name}/retry`, {})
       await pausedAt(t, cluster, name, 50)
       await cluster.send('POST', `rollouts/${name}/promote`, {})
@@ -91,7 +97,7 @@ async function roll(cluster: Cluster, version: string, templateName: string): Pr
 }
 
 function templateOf(template: string, address: string, more: object = {}): object {
-  const query = 'judged{version="{{args.canary}}"}'
+  const query = judged('{version="{{args.canary}}"}')
   const metric = {
     name: 'judged',
     interval: '300ms',
@@ -111,7 +117,7 @@ function templateOf(template: string, address: string, more: object = {}): objec
 async function reads({ url }: OwnServer, page: Page, says: string | null): Promise<void> {
   page.says = says
   await until(`Prometheus to read ${says}`, async () => {
-    const response = await fetch(`${url}/api/v1/query?query=judged`)
+    const response = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(judged(''))}`)
     const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } }
     const values = data.result.map(({ value }) => value[1])
     return says === null ? values.length === 0 : values.length > 0 && values.every((value) => value === says)
