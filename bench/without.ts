@@ -91,7 +91,7 @@ export const cuts: Record<Part, Cut[]> = {
     },
     {
       file: 'worker/worker.ts',
-      from: '      counters: counters.work,\n      rooms: counters.takeRooms(),\n',
+      from: '      counters: this.#counters.work,\n      rooms: this.#counters.takeRooms(),\n',
       to: '',
     },
   ],

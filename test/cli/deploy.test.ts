@@ -136,7 +136,8 @@ void t.test('on one machine', async (t) => {
     const args = ['--version', 'v3', '--canary', '100', '--workers', '2', '--watch']
     const { exit, stdout } = await cluster.command('deploy', checkoutIn(apps), ...args)
     t.equal(exit.code, exitCodes.ok, stdout)
-    t.equal(await workersOf(cluster, 'v3'), 2)
+    // The rollout needs one of them: it may be over before the other is up.
+    await until('both run', async () => (await workersOf(cluster, 'v3')) === 2)
     t.equal(readFileSync(join(apps, 'ran'), 'utf8'), join(cluster.dataDirectory, 'releases/v3/content/cli/holdfast.js'))
   })
 
