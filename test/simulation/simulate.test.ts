@@ -12,9 +12,9 @@ import { childEnvironment, simulate } from './pool.ts'
 import { runSeed } from './run.ts'
 
 /** Seeds of one run of the suite. */
-const seeds = 2_000
+const seeds = 1_000
 /** What they may take, ms, and on how many cores. */
-const boundMs = 120_000
+const boundMs = 80_000
 const cores = 2
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))

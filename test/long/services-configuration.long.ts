@@ -4,6 +4,6 @@
 // client notices.
 import t from 'tap'
 import { startOnServices } from '../harness/processes/on-services.ts'
-import { configurationScenarios, configurationSettings } from './scenarios/configuration.ts'
+import { configurationScenarios, configurationSettings } from '../integrity/scenarios/configuration.ts'
 
 configurationScenarios(t, await startOnServices(t, { settings: configurationSettings }))

@@ -2,7 +2,7 @@
 // is promoted, aborted, undone, replaces workers, and was overtaken by another version, and another one goes on from what the store has. No client notices.
 import t from 'tap'
 import { startCluster } from '../harness/processes/cluster.ts'
-import { rolloutStageScenarios, rolloutStageSettings } from './scenarios/rollout-stages.ts'
+import { rolloutStageScenarios, rolloutStageSettings } from '../integrity/scenarios/rollout-stages.ts'
 
 const cluster = await startCluster({ settings: rolloutStageSettings })
 t.teardown(() => cluster.stop())

@@ -4,6 +4,6 @@
 // the weights that versions have are within one slot of those that they are to have.
 import t from 'tap'
 import { startOnServices } from '../harness/processes/on-services.ts'
-import { releaseScenarios } from './scenarios/releases.ts'
+import { releaseScenarios } from '../integrity/scenarios/releases.ts'
 
 releaseScenarios(t, await startOnServices(t))

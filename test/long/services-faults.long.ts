@@ -3,7 +3,7 @@
 // out of order.
 import t from 'tap'
 import { startOnServices } from '../harness/processes/on-services.ts'
-import { faultScenarios } from './scenarios/faults.ts'
+import { faultScenarios } from '../integrity/scenarios/faults.ts'
 
 // The second proxy is none of `holdfast dev`, where they are on by themselves.
 faultScenarios(t, await startOnServices(t, { settings: { HOLDFAST_FAULTS_ENABLED: 'on' } }))

@@ -3,6 +3,6 @@
 // wakes, and what is written in its term, changes nothing. No client notices.
 import t from 'tap'
 import { startOnServices } from '../harness/processes/on-services.ts'
-import { leaderScenarios, leaderScenarioSettings } from './scenarios/leaders.ts'
+import { leaderScenarios, leaderScenarioSettings } from '../integrity/scenarios/leaders.ts'
 
 leaderScenarios(t, await startOnServices(t, { settings: leaderScenarioSettings }))
