@@ -55,6 +55,9 @@ async function wholeWay(t: Test, cluster: Cluster): Promise<void> {
   await deleted(cluster, 'whole')
 }
 
+/** Each of the workers hands over, ends, and is started anew before the next is asked to. */
+const restartMaxMs = 60_000
+
 /** Every worker of v1 hands its slots over, ends and is followed by another, one after the other. */
 async function restarted(t: Test, cluster: Cluster, name: string): Promise<void> {
   const live = async (): Promise<string[]> =>
@@ -62,11 +65,12 @@ async function restarted(t: Test, cluster: Cluster, name: string): Promise<void>
   const before = await live()
   let fewest = before.length
   await order(cluster, 'restart', name)
-  await until('other workers of v1 in the place of all', async () => {
+  const areOthers = async () => {
     const now = await live()
     fewest = Math.min(fewest, now.length)
     return now.length === before.length && !now.some((id) => before.includes(id))
-  })
+  }
+  await until('other workers of v1 in the place of all', areOthers, restartMaxMs)
   t.ok(fewest >= before.length - 1, 'one after the other')
   await until('they have every slot', async () =>
     (await cluster.slots()).every(({ owner, version }) => owner !== null && version === 'v1'),
