@@ -45,7 +45,7 @@ const patient: Group = { files: /^test\/simulation\//, jobs: 1, timeout: 1_200 }
 const alone: Group = { files: /^test\/(browser|bad-input|long)\//, jobs: 1 }
 
 /** Files that start whole clusters, and load them. */
-const clusters: Group = { files: /^test\/(integrity|compose)\//, jobs: 3 }
+const clusters: Group = { files: /^test\/(integrity|compose)\//, jobs: 2 }
 
 const others: Group = { files: /./, jobs: 4 }
 

@@ -3,7 +3,7 @@
 // puts the right one back. A proxy that hears of nothing for a while has the older one, and then the newest. No client notices.
 import t from 'tap'
 import { startCluster } from '../harness/processes/cluster.ts'
-import { configurationScenarios, configurationSettings } from './scenarios/configuration.ts'
+import { configurationScenarios, configurationSettings } from '../integrity/scenarios/configuration.ts'
 
 const cluster = await startCluster({ settings: configurationSettings, proxies: 2 })
 t.teardown(() => cluster.stop())

@@ -4,7 +4,7 @@
 // the weights that versions have are within one slot of those that they are to have.
 import t from 'tap'
 import { startCluster } from '../harness/processes/cluster.ts'
-import { releaseScenarios } from './scenarios/releases.ts'
+import { releaseScenarios } from '../integrity/scenarios/releases.ts'
 
 const cluster = await startCluster()
 t.teardown(() => cluster.stop())

@@ -3,6 +3,6 @@
 // notices: no socket closes, nothing is lost, doubled, made up or out of order.
 import t from 'tap'
 import { startOnServices } from '../harness/processes/on-services.ts'
-import { rolloutScenarios } from './scenarios/rollouts.ts'
+import { rolloutScenarios } from '../integrity/scenarios/rollouts.ts'
 
 rolloutScenarios(t, await startOnServices(t))

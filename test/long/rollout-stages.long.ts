@@ -3,7 +3,7 @@
 // time, held, in an analysis), and another one goes on from what the store has. No client notices.
 import t from 'tap'
 import { startCluster } from '../harness/processes/cluster.ts'
-import { rolloutStageScenarios, rolloutStageSettings } from './scenarios/rollout-stages.ts'
+import { rolloutStageScenarios, rolloutStageSettings } from '../integrity/scenarios/rollout-stages.ts'
 
 const cluster = await startCluster({ settings: rolloutStageSettings })
 t.teardown(() => cluster.stop())

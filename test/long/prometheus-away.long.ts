@@ -3,7 +3,7 @@
 // rooms back. It is promoted by none of these, and no client notices.
 import t from 'tap'
 import { startCluster } from '../harness/processes/cluster.ts'
-import { prometheusAwayScenario } from './scenarios/prometheus-away.ts'
+import { prometheusAwayScenario } from '../integrity/scenarios/prometheus-away.ts'
 
 const cluster = await startCluster()
 t.teardown(() => cluster.stop())
