@@ -4,7 +4,7 @@ import { Measurer, roomsShown } from '../../../controller/analysis/measurer.ts'
 import type { WantedRun } from '../../../controller/analysis/measurer.ts'
 import { testEnv } from '../../harness/env.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { published, roomOf, workerBeat } from './beats.ts'
+import { published, roomOf, workerBeat } from '../beats.ts'
 
 const templates = [{ metrics: [{ name: 'rooms', interval: '1s', provider: { rooms: {} } }] }]
 const wanted = (rollout: string): WantedRun => ({

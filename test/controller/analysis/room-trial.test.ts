@@ -8,7 +8,7 @@ import type { RoomTotals } from '../../../controller/analysis/room-pasts.ts'
 import { RoomTrial, roomsDefaults } from '../../../controller/analysis/room-trial.ts'
 import type { RoomsProvider } from '../../../controller/analysis/template.ts'
 import { Seeded } from '../../simulation/seeded.ts'
-import { roomOf, workerBeat } from './beats.ts'
+import { roomOf, workerBeat } from '../beats.ts'
 import { binomial } from './draws.ts'
 
 const versions = { stable: 'v1', canary: 'v2' }

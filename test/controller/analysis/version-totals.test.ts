@@ -1,7 +1,7 @@
 /** Proves how the counters of processes become those of versions, whoever comes, goes or is heard of late. */
 import t from 'tap'
 import { VersionTotals, newBeatsMax, versionsMax } from '../../../controller/analysis/version-totals.ts'
-import { proxyBeat, published, workerBeat } from './beats.ts'
+import { proxyBeat, published, workerBeat } from '../beats.ts'
 
 void t.test('what the workers of a version did is one sum, and stays when they are gone', async (t) => {
   const totals = new VersionTotals()

@@ -2,23 +2,11 @@
 // the time.
 import t from 'tap'
 import { newsOf } from '../../../controller/events/announcements.ts'
-import type { Heartbeat, WorkerBeat } from '../../../protocol/records/heartbeat.ts'
+import type { Heartbeat } from '../../../protocol/records/heartbeat.ts'
 import { slotId } from '../../../protocol/slot.ts'
+import { workerBeat } from '../beats.ts'
 
-const beat: WorkerBeat = {
-  type: 'heartbeat',
-  role: 'worker',
-  id: 'w-1',
-  pid: 1,
-  version: 'v1',
-  internal: { host: '127.0.0.1', port: 1 },
-  beat: 1,
-  state: 'live',
-  slots: [],
-  claimed: [],
-  inFlight: 0,
-  outbox: 0,
-}
+const beat = workerBeat('w-1', 'v1')
 const nobody = { beatOf: () => null, hasLeft: () => false }
 const known = (before: Heartbeat) => ({ beatOf: () => before, hasLeft: () => false })
 

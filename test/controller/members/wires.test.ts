@@ -2,23 +2,10 @@
 import t from 'tap'
 import { Wires, wiresMax } from '../../../controller/members/wires.ts'
 import { createMetrics } from '../../../observability/metrics.ts'
-import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
+import { workerBeat } from '../beats.ts'
 
 const worker = (id: string) => {
-  const beat: WorkerBeat = {
-    type: 'heartbeat',
-    role: 'worker',
-    id,
-    pid: 1,
-    version: 'v1',
-    internal: { host: id, port: 1 },
-    beat: 1,
-    state: 'live',
-    slots: [],
-    claimed: [],
-    inFlight: 0,
-    outbox: 0,
-  }
+  const beat = workerBeat(id, 'v1', { internal: { host: id, port: 1 } })
   return { beat, firstSeenAt: 0, lastSeenAt: 0 }
 }
 

@@ -4,22 +4,9 @@ import t from 'tap'
 import { Drains, drainsKept } from '../../../controller/placement/drains.ts'
 import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import type { Lease } from '../../../store/store.ts'
+import { workerBeat } from '../beats.ts'
 
-const worker = (id: string, given: Partial<WorkerBeat> = {}): WorkerBeat => ({
-  type: 'heartbeat',
-  role: 'worker',
-  pid: 1,
-  internal: { host: '127.0.0.1', port: 1 },
-  beat: 1,
-  id,
-  version: 'v1',
-  state: 'draining',
-  slots: [],
-  claimed: [],
-  inFlight: 0,
-  outbox: 0,
-  ...given,
-})
+const worker = (id: string, given: Partial<WorkerBeat> = {}) => workerBeat(id, 'v1', { state: 'draining', ...given })
 const lease = (slot: string, owner: string) => ({ slot, owner }) as unknown as Lease
 const owned = { slot: 'default/0' as const, epoch: 1, incarnation: 0, nextOffset: 0, waitingMs: 0 }
 

@@ -6,6 +6,7 @@ import { ableWorkers } from '../../../controller/placement/able.ts'
 import { failureRule, isEjected, lookForOutliers, mayEject } from '../../../controller/placement/outliers.ts'
 import type { Health, OutlierPolicy } from '../../../controller/placement/outliers.ts'
 import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
+import { published, workerBeat } from '../beats.ts'
 
 const policy: OutlierPolicy = {
   errorsMax: 5,
@@ -16,29 +17,11 @@ const policy: OutlierPolicy = {
   healthyPercentMin: 0,
 }
 
-const worker = (id: string, { commands = 0, errors = 0, waitingMs = 0, version = 'v1' } = {}): WorkerBeat => ({
-  type: 'heartbeat',
-  role: 'worker',
-  pid: 1,
-  internal: { host: '127.0.0.1', port: 1 },
-  beat: 1,
-  id,
-  state: 'live',
-  version,
-  slots: [{ slot: 'default/0', epoch: 1, incarnation: 0, nextOffset: 0, waitingMs }],
-  claimed: [],
-  inFlight: 0,
-  outbox: 0,
-  counters: {
-    commands,
-    errors,
-    effects: { publish: 0, reply: 0, fail: 0, read: 0 },
-    violations: 0,
-    methods: {},
-    handle: [],
-    batch: [],
-  },
-})
+const worker = (id: string, { commands = 0, errors = 0, waitingMs = 0, version = 'v1' } = {}) =>
+  workerBeat(id, version, {
+    slots: [{ slot: 'default/0', epoch: 1, incarnation: 0, nextOffset: 0, waitingMs }],
+    counters: published({ commands, errors }),
+  })
 
 /** Looks every interval at what workers say, one list a look. */
 function looks(...beats: WorkerBeat[][]): { health: Health; ejected: string[][] } {

@@ -5,30 +5,15 @@ import { placeTraffic } from '../../../controller/placement/place-traffic.ts'
 import type { PlaceInput } from '../../../controller/placement/place-traffic.ts'
 import type { Share } from '../../../controller/placement/traffic.ts'
 import { missingVersions } from '../../../controller/placement/traffic.ts'
-import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import { slotId } from '../../../protocol/slot.ts'
-
-const worker = (id: string, version: string): WorkerBeat => ({
-  type: 'heartbeat',
-  role: 'worker',
-  pid: 1,
-  internal: { host: '127.0.0.1', port: 1 },
-  beat: 1,
-  id,
-  state: 'live',
-  version,
-  slots: [],
-  claimed: [],
-  inFlight: 0,
-  outbox: 0,
-})
+import { workerBeat } from '../beats.ts'
 
 const ownersOf = (count: number, owner: string | null, group = 'default') =>
   Array.from({ length: count }, (_, index) => [slotId(group, index), owner] as const)
 
 const input = (given: Partial<PlaceInput>): PlaceInput => ({
   owners: new Map(ownersOf(16, 'a')),
-  workers: [worker('a', 'v1'), worker('b', 'v1'), worker('c', 'v2')],
+  workers: [workerBeat('a', 'v1'), workerBeat('b', 'v1'), workerBeat('c', 'v2')],
   traffic: [],
   rates: new Map(),
   serving: 'v1',

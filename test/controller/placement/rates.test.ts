@@ -1,22 +1,10 @@
 // Proves how busy a slot counts as: by how far its owners come, whoever they are.
 import t from 'tap'
 import { rateWindowMs, SlotRates } from '../../../controller/placement/rates.ts'
-import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
+import { workerBeat } from '../beats.ts'
 
-const beat = (nextOffset: number, incarnation = 0): WorkerBeat => ({
-  type: 'heartbeat',
-  role: 'worker',
-  pid: 1,
-  internal: { host: '127.0.0.1', port: 1 },
-  beat: 1,
-  id: 'a',
-  state: 'live',
-  version: 'v1',
-  slots: [{ slot: 'default/0', epoch: 1, incarnation, nextOffset, waitingMs: 0 }],
-  claimed: [],
-  inFlight: 0,
-  outbox: 0,
-})
+const beat = (nextOffset: number, incarnation = 0) =>
+  workerBeat('a', 'v1', { slots: [{ slot: 'default/0', epoch: 1, incarnation, nextOffset, waitingMs: 0 }] })
 
 t.test('a rate is what came between two heartbeats, and then a mean', async (t) => {
   const rates = new SlotRates()

@@ -7,21 +7,9 @@ import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import type { SlotId } from '../../../protocol/slot.ts'
 import { slotId } from '../../../protocol/slot.ts'
 import type { Lease } from '../../../store/store.ts'
+import { workerBeat } from '../beats.ts'
 
-const worker = (id: string, state: WorkerBeat['state'] = 'live', version = 'v1'): WorkerBeat => ({
-  type: 'heartbeat',
-  role: 'worker',
-  pid: 1,
-  internal: { host: '127.0.0.1', port: 1 },
-  beat: 1,
-  id,
-  state,
-  version,
-  slots: [],
-  claimed: [],
-  inFlight: 0,
-  outbox: 0,
-})
+const worker = (id: string, state: WorkerBeat['state'] = 'live', version = 'v1') => workerBeat(id, version, { state })
 
 const lease = (slot: SlotId, owner: string | null, epoch = 1): Lease => ({
   slot,

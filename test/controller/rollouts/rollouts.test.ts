@@ -8,28 +8,13 @@ import type { ClusterView } from '../../../controller/rollouts/cluster-view.ts'
 import type { Command } from '../../../controller/rollouts/commands.ts'
 import { RolloutError } from '../../../controller/rollouts/errors.ts'
 import { Rollouts } from '../../../controller/rollouts/rollouts.ts'
-import type { WorkerBeat } from '../../../protocol/records/heartbeat.ts'
 import { slotId } from '../../../protocol/slot.ts'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
 import type { Lease } from '../../../store/store.ts'
 import { testEnv } from '../../harness/env.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { workerBeat } from '../beats.ts'
 import { understood, written } from './written.ts'
-
-const worker = (id: string, version: string): WorkerBeat => ({
-  type: 'heartbeat',
-  role: 'worker',
-  id,
-  pid: 1,
-  version,
-  internal: { host: '127.0.0.1', port: 1 },
-  beat: 1,
-  state: 'live',
-  slots: [],
-  claimed: [],
-  inFlight: 0,
-  outbox: 0,
-})
 
 const slots = 8
 const canary = (more: Record<string, unknown> = {}) => ({
@@ -42,7 +27,7 @@ const specOf = (spec: unknown) => understood('Rollout', 'chat', spec).spec
 class Stage {
   readonly clock = new ManualClock()
   readonly store = memoryStore(new MemoryStoreData(() => this.clock.now()))
-  workers = [worker('a', 'v1'), worker('b', 'v2')]
+  workers = [workerBeat('a', 'v1'), workerBeat('b', 'v2')]
   term = 0
   rollouts!: Rollouts
   resources!: CurrentResources
@@ -250,10 +235,10 @@ test('a canary whose workers die is aborted', async (t) => {
   const world = await stage(t)
   await world.apply(canary({ steps: [{ pause: {} }] }))
   for (const id of ['c', 'd', 'e']) {
-    world.workers = [worker('a', 'v1'), worker(id, 'v2')]
+    world.workers = [workerBeat('a', 'v1'), workerBeat(id, 'v2')]
     await world.look()
   }
-  world.workers = [worker('a', 'v1')]
+  world.workers = [workerBeat('a', 'v1')]
   await world.look()
   t.equal(world.rollouts.view('chat').reason, 'CanaryCrashed')
 })

@@ -1,6 +1,6 @@
 /** Heartbeats as workers and proxies send them. */
-import type { MethodCounters, RoomCounters, WorkCounters } from '../../../protocol/records/counters.ts'
-import type { ProxyBeat, WorkerBeat } from '../../../protocol/records/heartbeat.ts'
+import type { MethodCounters, RoomCounters, WorkCounters } from '../../protocol/records/counters.ts'
+import type { ProxyBeat, WorkerBeat } from '../../protocol/records/heartbeat.ts'
 
 const process = { type: 'heartbeat', pid: 1, internal: { host: 'h', port: 1 } } as const
 const none: MethodCounters = { commands: 0, errors: 0, refused: 0, silent: 0, several: 0 }
