@@ -224,11 +224,14 @@ export class Rollouts {
       this.#clock = new RolloutClock(this.#env.clock)
       await this.#kept.adopt(this.#now)
     }
+    const said = this.#applied?.broken
+    const applied = new Applied(known, this.#ground.groups)
     this.#known = known
-    this.#applied = new Applied(known, this.#ground.groups)
-    for (const [name, why] of this.#applied.broken)
-      this.#env.logger.error({ rollout: name, why }, 'it cannot be understood')
-    return this.#applied
+    this.#applied = applied
+    // Resources are read every few seconds: what is wrong with one is said when it is new.
+    for (const [name, why] of applied.broken)
+      if (said?.get(name) !== why) this.#env.logger.error({ rollout: name, why }, 'it cannot be understood')
+    return applied
   }
 
   #find(name: string): { kept: Kept; applied: AppliedRollout; view: ClusterView } {

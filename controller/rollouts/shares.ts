@@ -15,7 +15,6 @@ export interface RolloutShare {
 export interface SharedGroup {
   group: string
   shares: { version: string; weight: number }[]
-  weightBy: 'slots'
 }
 
 /** Groups that rollouts have, each as the first of them says. Those of all rollouts come after those of certain groups. */
@@ -24,7 +23,7 @@ export function sharedGroups(rollouts: readonly RolloutShare[], leases: readonly
   const groups = new Set(leases.map(({ slot }) => parseSlot(slot).group))
   return [...groups].flatMap((group): SharedGroup[] => {
     const rollout = certainFirst.find((each) => each.groups === 'all' || each.groups.includes(group))
-    return rollout === undefined ? [] : [{ group, shares: versionsOf(rollout), weightBy: 'slots' }]
+    return rollout === undefined ? [] : [{ group, shares: versionsOf(rollout) }]
   })
 }
 

@@ -3,7 +3,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { Measurer } from '../../../controller/analysis/measurer.ts'
 import { Events } from '../../../controller/events/events.ts'
-import { CurrentResources } from '../../../controller/resources/current.ts'
+import { CurrentResources, resourcesReadMs } from '../../../controller/resources/current.ts'
 import type { ClusterView } from '../../../controller/rollouts/cluster-view.ts'
 import type { Command } from '../../../controller/rollouts/commands.ts'
 import { RolloutError } from '../../../controller/rollouts/errors.ts'
@@ -12,6 +12,7 @@ import { slotId } from '../../../protocol/slot.ts'
 import { MemoryStoreData, memoryStore } from '../../../store/memory/memory-store.ts'
 import type { Lease } from '../../../store/store.ts'
 import { testEnv } from '../../harness/env.ts'
+import { notingLogger } from '../../support/loggers.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { workerBeat } from '../beats.ts'
 import { understood, written } from './written.ts'
@@ -27,6 +28,7 @@ const specOf = (spec: unknown) => understood('Rollout', 'chat', spec).spec
 class Stage {
   readonly clock = new ManualClock()
   readonly store = memoryStore(new MemoryStoreData(() => this.clock.now()))
+  readonly log = notingLogger()
   workers = [workerBeat('a', 'v1'), workerBeat('b', 'v2')]
   term = 0
   rollouts!: Rollouts
@@ -37,7 +39,7 @@ class Stage {
   ofCanary = 0
 
   async lead(t: Test, candidate = 'c1'): Promise<Rollouts> {
-    const env = testEnv({ clock: this.clock, store: this.store })
+    const env = testEnv({ clock: this.clock, store: this.store, logger: this.log.logger })
     await this.store.migrate()
     const { term } = await this.store.lead(candidate, 0)
     this.term = term
@@ -279,6 +281,9 @@ test('a Rollout that cannot be understood stops no other, and loses nothing', as
   world.resources.changed()
   await world.look()
   t.equal((await world.store.documents('RolloutState')).length, 1)
+  // Resources are read anew again and again.
+  for (let looks = 0; looks < 4; looks++) await world.look(resourcesReadMs)
+  t.equal(world.log.lines.filter(({ msg }) => msg === 'it cannot be understood').length, 1, 'it is said once')
 })
 
 test('a deleted Rollout is over', async (t) => {
